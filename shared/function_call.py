@@ -110,7 +110,7 @@ def read_calls(text: str) -> Reading:
     """
     try:
         return Reading(_Reader(text).read_calls())
-    except _Fault as fault:
+    except _FaultError as fault:
         return Reading((), str(fault))
 
 
@@ -247,7 +247,7 @@ def _refuse_depth(value: Any, left: int = MAX_DEPTH) -> None:
         _refuse_depth(child, left - 1)
 
 
-class _Fault(Exception):
+class _FaultError(Exception):
     pass
 
 
@@ -270,7 +270,7 @@ class _Reader:
     def read_call(self) -> Call:
         self.expect(START_CALL)
         self.expect("call:")
-        name = self.match(_NAME, "a function name")
+        name = self.match(_NAME, "function name")
         arguments = self.read_object(MAX_DEPTH)
         self.expect(END_CALL)
         return Call(name, arguments)
@@ -280,9 +280,9 @@ class _Reader:
         members: dict[str, Any] = {}
         while not self.accept("}"):
             self.separate("}", first=not members)
-            key = self.match(_KEY, "a key")
+            key = self.match(_KEY, "key")
             if key in members:
-                raise self.fault(f"the key {ascii(key):.80} a second time")
+                raise self.fault(f"the key {key!a:.80} a second time")
             self.expect(":")
             members[key] = self.read_value(depth - 1)
         return members
@@ -359,6 +359,6 @@ class _Reader:
         # The pattern matches nothing at least.
         self.position = _SPACE.match(self.text, self.position).end()  # type: ignore[union-attr]
 
-    def fault(self, what: str) -> _Fault:
+    def fault(self, what: str) -> _FaultError:
         here = ascii(self.text[self.position : self.position + 20]) if self.position < len(self.text) else "the end"
-        return _Fault(f"{what} at character {self.position}: {here}")
+        return _FaultError(f"{what} at character {self.position}: {here}")
