@@ -1,0 +1,248 @@
+"""How a stage declares its inputs, outputs and environment, and what follows from the declaration.
+
+A contract is a module `stages/<name>/contract.py` with two frozen dataclasses, `Inputs` and
+`Outputs`, whose fields are `name: Annotated[type, "description", *limits] = default`; a tuple of
+`Variable`s, `ENVIRONMENT`; the names of those inputs that the engine fills and the workflow does not
+pass, `RUNTIME`; and a docstring whose first line says what the stage does.
+"""
+
+import dataclasses
+import importlib
+import math
+import os
+import re
+import tomllib
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from shared.artifacts import Artifact
+from shared.errors import StageError
+
+MAX_TEXT_BYTES = 1024  # an output scalar on Flyte holds no more
+MAX_INTEGER = (1 << 63) - 1
+REQUIRED: Any = dataclasses.MISSING
+STAGES = ("dataset", "convert", "train", "evaluate", "register", "publish")
+
+Scalar = int | float | bool | str
+Check = Callable[[Any], bool]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A condition on a scalar and the words for it: `must be {text}`."""
+
+    text: str
+    holds: Check
+
+
+def above(bound: float) -> Limit:
+    """Returns the limit value > bound."""
+    return Limit(f"above {bound:g}", lambda value: value > bound)
+
+
+def at_least(bound: float) -> Limit:
+    """Returns the limit value >= bound."""
+    return Limit(f"at least {bound:g}", lambda value: value >= bound)
+
+
+def at_most(bound: float) -> Limit:
+    """Returns the limit value <= bound."""
+    return Limit(f"at most {bound:g}", lambda value: value <= bound)
+
+
+def one_of(*choices: str) -> Limit:
+    """Returns the limit value in choices."""
+    return Limit("one of " + ", ".join(choices), lambda value: value in choices)
+
+
+def matches(pattern: str, text: str) -> Limit:
+    """Returns the limit that the whole value matches a regular expression, described by text."""
+    return Limit(text, lambda value: re.fullmatch(pattern, value) is not None)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One declared input or output. `type` is int, float, bool, str or an Artifact type."""
+
+    name: str
+    type: type
+    description: str
+    limits: tuple[Limit, ...] = ()
+    default: Any = REQUIRED
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def artifact(self) -> type[Artifact] | None:
+        """The artefact type, or None for a scalar."""
+        return self.type if issubclass(self.type, Artifact) else None
+
+    @property
+    def is_required(self) -> bool:
+        return self.default is REQUIRED
+
+    def check(self, value: Any) -> None:
+        """Raises StageError where a scalar breaks a limit, naming the field and the value."""
+        for limit in self.limits:
+            if not limit.holds(value):
+                raise StageError(f"{self.name} is {value!r}; it must be {limit.text}")
+
+    def parse(self, text: str) -> Scalar:
+        """Returns the checked value of a scalar's text form, as Flyte or a person writes it.
+
+        Raises StageError that names the field and says what is expected.
+        """
+        value = _PARSERS[self.type](self.name, text)
+        self.check(value)
+        return value
+
+    def describe(self) -> dict[str, Any]:
+        """Returns the field as JSON data."""
+        known = {"name": self.name, "type": type_name(self.type), "description": self.description}
+        limits = {"limits": [limit.text for limit in self.limits]} if self.limits else {}
+        return known | limits | ({} if self.is_required else {"default": self.default})
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable that a stage reads; `NAME_FILE` may name a file that holds its value."""
+
+    name: str
+    description: str
+    required: bool = False
+    secret: bool = False
+
+    def read(self) -> str:
+        """Returns the value, stripped, or '' where it is not set. Raises StageError as `check` does."""
+        value = os.environ.get(self.name, "").strip() or self._from_file()
+        if self.required and not value:
+            raise StageError(f"the environment variable {self.name} is not set; it must hold {self.description}")
+        return value
+
+    def check(self) -> None:
+        """Raises StageError where a required variable is missing or its file cannot be read."""
+        self.read()
+
+    def _from_file(self) -> str:
+        path = os.environ.get(f"{self.name}_FILE", "")
+        try:
+            return Path(path).read_text("utf-8").strip() if path else ""
+        except (OSError, ValueError) as error:
+            raise StageError(f"{self.name}_FILE names {path}, which cannot be read: {error}") from None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Everything that is declared about one stage, and its version."""
+
+    stage: str
+    title: str
+    version: str
+    inputs: tuple[Field, ...]
+    outputs: tuple[Field, ...]
+    environment: tuple[Variable, ...]
+    runtime: tuple[Field, ...]
+    input_class: type
+    output_class: type
+
+    def describe(self) -> dict[str, Any]:
+        """Returns the contract as JSON data: what `--describe` prints and an image carries as a label."""
+        variables = [dataclasses.asdict(variable) for variable in self.environment]
+        return {
+            "stage": self.stage,
+            "version": self.version,
+            "title": self.title,
+            "inputs": [field.describe() for field in self.inputs],
+            "outputs": [field.describe() for field in self.outputs],
+            "environment": variables,
+            "runtime": [field.describe() for field in self.runtime],
+        }
+
+
+def load(stage: str) -> Contract:
+    """Returns the contract of stages/<stage>. Raises StageError for a stage that does not exist."""
+    if stage not in STAGES:
+        raise StageError(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
+    module = importlib.import_module(f"stages.{stage}.contract")
+    folder = Path(str(module.__file__)).parent
+    fields = fields_of(module.Inputs)
+    return Contract(
+        stage=stage,
+        title=str(module.__doc__).strip().splitlines()[0],
+        version=tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]["version"],
+        inputs=tuple(field for field in fields if field.name not in module.RUNTIME),
+        outputs=fields_of(module.Outputs),
+        environment=tuple(module.ENVIRONMENT),
+        runtime=tuple(field for field in fields if field.name in module.RUNTIME),
+        input_class=module.Inputs,
+        output_class=module.Outputs,
+    )
+
+
+def fields_of(declaration: type) -> tuple[Field, ...]:
+    """Returns the fields of an Inputs or Outputs dataclass in their order."""
+    hints = typing.get_type_hints(declaration, include_extras=True)
+    return tuple(_field(entry.name, hints[entry.name], entry.default) for entry in dataclasses.fields(declaration))
+
+
+def _field(name: str, hint: Any, default: Any) -> Field:
+    if typing.get_origin(hint) is not Annotated:
+        raise TypeError(f"{name} must be declared as Annotated[type, 'description', *limits]")
+    kind, description, *limits = typing.get_args(hint)
+    if kind not in _PARSERS and not (isinstance(kind, type) and issubclass(kind, Artifact)):
+        raise TypeError(f"{name} has the type {kind}; a field is an int, float, bool, str or an artefact")
+    return Field(name, kind, description, tuple(limits), default)
+
+
+def type_name(kind: type) -> str:
+    """Returns the name of a field's type as it is shown to people and compared between versions."""
+    return kind.__name__
+
+
+def to_text(value: Scalar) -> str:
+    """Returns a scalar's text form: `true`, `3`, `0.0002`, or the string itself."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _parse_int(name: str, text: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]{1,19}", text.strip()) or abs(int(text)) > MAX_INTEGER:
+        raise StageError(f"{name} is {text!r}; it must be a whole number")
+    return int(text)
+
+
+def _parse_float(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise StageError(f"{name} is {text!r}; it must be a finite number")
+    return value
+
+
+def _parse_bool(name: str, text: str) -> bool:
+    words = {"true": True, "false": False}
+    if text.strip().lower() not in words:
+        raise StageError(f"{name} is {text!r}; it must be true or false")
+    return words[text.strip().lower()]
+
+
+def _parse_str(name: str, text: str) -> str:
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
+        raise StageError(f"{name} has more than {MAX_TEXT_BYTES} bytes; larger things are files")
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise StageError(f"{name} holds a character that is not text")
+    return text
+
+
+_PARSERS: dict[Any, Callable[[str, str], Scalar]] = {
+    int: _parse_int,
+    float: _parse_float,
+    bool: _parse_bool,
+    str: _parse_str,
+}

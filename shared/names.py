@@ -1,0 +1,50 @@
+"""Names that several stages, the store, MLflow and Git must spell alike."""
+
+from datetime import datetime
+
+CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"  # MLflow aliases
+REGISTERED, REJECTED, PUBLISHED = "registered", "rejected", "published"  # MLflow tag `status`
+
+
+def agent_folder(agent: str) -> str:
+    """Returns the agent's folder in the GitOps repository."""
+    return f"flux/ai/{agent}"
+
+
+def runbook_path(agent: str) -> str:
+    """Returns where the agent's runbook is when nobody says otherwise."""
+    return f"{agent_folder(agent)}/docs/RUNBOOK.md"
+
+
+def training_folder(agent: str) -> str:
+    """Returns the folder of config.yaml and tools.yaml."""
+    return f"{agent_folder(agent)}/training"
+
+
+def model_version_path(agent: str) -> str:
+    """Returns the file that publish bumps and Flux reads."""
+    return f"{agent_folder(agent)}/MODEL_VERSION"
+
+
+def experiment(agent: str) -> str:
+    """Returns the agent's MLflow experiment."""
+    return f"{agent}-training"
+
+
+def registered_model(agent: str) -> str:
+    """Returns the agent's registered model in MLflow."""
+    return f"{agent}-functiongemma"
+
+
+def model_version(committed: datetime, commit: str, repeat: int = 1) -> str:
+    """Returns `v{YYYYMMDD}-{commit, 8 hex}`, then `.2`, `.3` for other content of the same commit.
+
+    committed: the time, in UTC, of the last commit that touched the agent's inputs.
+    """
+    suffix = "" if repeat == 1 else f".{repeat}"
+    return f"v{committed:%Y%m%d}-{commit[:8]}{suffix}"
+
+
+def model_name(agent: str, version: str) -> str:
+    """Returns the model's full name, such as agent-sre-functiongemma-20251224-abc12345."""
+    return f"{registered_model(agent)}-{version.removeprefix('v')}"

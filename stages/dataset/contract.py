@@ -1,0 +1,38 @@
+"""Turns an agent's runbook into training, validation and test rows.
+
+The prompt of a row is what the agent sends at inference: an alert as Alertmanager delivers it.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from shared.artifacts import ChatDataset
+from shared.contract import Variable, at_least, at_most, matches
+
+GIT_TOKEN = Variable("GIT_TOKEN", "a token for an https repository", secret=True)
+GIT_SSH_KEY_FILE = Variable("GIT_SSH_KEY_FILE", "the path of a private key for an ssh repository")
+ENVIRONMENT = (GIT_TOKEN, GIT_SSH_KEY_FILE)
+RUNTIME = ()
+
+DNS_LABEL = matches(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a name such as agent-sre: a-z, 0-9 and dashes")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What dataset needs."""
+
+    agent_name: Annotated[str, "the agent: a folder below flux/ai", DNS_LABEL]
+    repository: Annotated[str, "the GitOps repository: a URL, or the path of a clone or bare repository"]
+    revision: Annotated[str, "branch, tag or commit; empty for the default branch"] = ""
+    runbook_path: Annotated[str, "the runbook's path in the repository; empty for flux/ai/<agent>/docs/RUNBOOK.md"] = ""
+    examples_per_alert: Annotated[int, "rows made of each alert, over all splits", at_least(3), at_most(1000)] = 24
+    seed: Annotated[int, "draws the rows; never moves a row to another split", at_least(0)] = 0
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What dataset makes."""
+
+    dataset: Annotated[ChatDataset, "the rows, prompt.json, agent.json and the dataset card"]
+    source_commit: Annotated[str, "the last commit that touched the agent's runbook or training folder"]
+    rows: Annotated[int, "rows in all splits"]

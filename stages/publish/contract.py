@@ -1,0 +1,54 @@
+"""Stores an approved model and bumps MODEL_VERSION in Git, so that Flux rolls the agent."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel
+from shared.contract import Variable, at_least, at_most
+
+STORE_URI = Variable("STORE_URI", "where models are stored: file:///<folder>", required=True)
+MLFLOW_TRACKING_URI = Variable("MLFLOW_TRACKING_URI", "the MLflow server's address, or sqlite:///<file>", required=True)
+MLFLOW_TRACKING_USERNAME = Variable("MLFLOW_TRACKING_USERNAME", "the user name for a server with basic authentication")
+MLFLOW_TRACKING_PASSWORD = Variable("MLFLOW_TRACKING_PASSWORD", "the password for it", secret=True)
+MLFLOW_TRACKING_TOKEN = Variable("MLFLOW_TRACKING_TOKEN", "a bearer token for the server", secret=True)
+GIT_TOKEN = Variable("GIT_TOKEN", "a token for an https repository", secret=True)
+GIT_SSH_KEY_FILE = Variable("GIT_SSH_KEY_FILE", "the path of a private key for an ssh repository")
+EXECUTION = Variable("FLYTE_INTERNAL_EXECUTION_ID", "the execution's name, recorded in the commit")
+ENVIRONMENT = (
+    STORE_URI,
+    MLFLOW_TRACKING_URI,
+    MLFLOW_TRACKING_USERNAME,
+    MLFLOW_TRACKING_PASSWORD,
+    MLFLOW_TRACKING_TOKEN,
+    GIT_TOKEN,
+    GIT_SSH_KEY_FILE,
+    EXECUTION,
+)
+RUNTIME = ()
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What publish needs."""
+
+    dataset: Annotated[ChatDataset, "the rows, from dataset; they name the agent and its source"]
+    model: Annotated[FineTunedModel, "the fine-tuned model, from train"]
+    adapters: Annotated[Adapters, "the adapters, from train"]
+    evaluation: Annotated[Evaluation, "the evaluation, from evaluate; its verdict is read again"]
+    repository: Annotated[str, "the GitOps repository that is pushed to: a URL, or the path of a bare repository"]
+    approved: Annotated[bool, "register's decision"]
+    decision: Annotated[str, "register's sentence for it"]
+    model_version: Annotated[str, "the version's name, from register"]
+    champion: Annotated[str, "the version that register compared with; empty where there was none"]
+    run_id: Annotated[str, "the MLflow run, from register"]
+    minimum_accuracy: Annotated[float, "register's gate, read again here", at_least(0), at_most(1)]
+    branch: Annotated[str, "the branch that is pushed to; empty for the default branch"] = ""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What publish did."""
+
+    outcome: Annotated[str, "one sentence: published as …, already published, or rejected and why"]
+    model_uri: Annotated[str, "where the model lies in the store; empty where it was rejected"]
+    bump_commit: Annotated[str, "the commit that bumped MODEL_VERSION; empty where there was none"]

@@ -1,0 +1,44 @@
+"""Records the run and the model in MLflow and decides whether the model may be published."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel, TrainingMetrics
+from shared.contract import Variable, at_least, at_most
+
+MLFLOW_TRACKING_URI = Variable("MLFLOW_TRACKING_URI", "the MLflow server's address, or sqlite:///<file>", required=True)
+MLFLOW_TRACKING_USERNAME = Variable("MLFLOW_TRACKING_USERNAME", "the user name for a server with basic authentication")
+MLFLOW_TRACKING_PASSWORD = Variable("MLFLOW_TRACKING_PASSWORD", "the password for it", secret=True)
+MLFLOW_TRACKING_TOKEN = Variable("MLFLOW_TRACKING_TOKEN", "a bearer token for the server", secret=True)
+EXECUTION = Variable("FLYTE_INTERNAL_EXECUTION_ID", "the execution's name, recorded with the run")
+ENVIRONMENT = (
+    MLFLOW_TRACKING_URI,
+    MLFLOW_TRACKING_USERNAME,
+    MLFLOW_TRACKING_PASSWORD,
+    MLFLOW_TRACKING_TOKEN,
+    EXECUTION,
+)
+RUNTIME = ()
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What register needs."""
+
+    dataset: Annotated[ChatDataset, "the rows, from dataset"]
+    model: Annotated[FineTunedModel, "the fine-tuned model, from train"]
+    adapters: Annotated[Adapters, "the adapters, from train"]
+    metrics: Annotated[TrainingMetrics, "the training metrics, from train"]
+    evaluation: Annotated[Evaluation, "the evaluation, from evaluate"]
+    minimum_accuracy: Annotated[float, "the least accuracy that may be published", at_least(0), at_most(1)] = 0.80
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What register decides."""
+
+    approved: Annotated[bool, "whether the model may be published"]
+    decision: Annotated[str, "why, in one sentence with the numbers"]
+    model_version: Annotated[str, "the version's name, such as v20251224-abc12345"]
+    champion: Annotated[str, "the version that the model was compared with; empty where there was none"]
+    run_id: Annotated[str, "the MLflow run"]
