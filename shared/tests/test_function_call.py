@@ -205,6 +205,7 @@ def test_a_malformed_call_is_a_fault_and_no_call_runs(text: str, before: str) ->
 def test_a_fault_tells_what_was_wrong_and_where() -> None:
     assert assert_faulty(wrap("n:three")) == "no value at character 30: 'three}<end_function_'"
     assert assert_faulty(RESTART_TEXT[:26]) == "no function name at character 26: the end"
+    assert assert_faulty(RESTART_TEXT[:52]) == "a string without an end at character 51: 'j'"
 
 
 pieces = st.sampled_from(
@@ -287,6 +288,14 @@ def test_a_property_of_several_types_has_none() -> None:
     several = {"type": "object", "properties": {"k": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}}
     written = write_declaration({"name": "f", "parameters": several})
     assert "{k:{description:<escape><escape>,type:<escape><escape>}}" in written
+
+
+def test_an_object_without_properties_shows_its_other_keys_as_such() -> None:
+    free = {"type": "object", "properties": {"k": {"type": "object", "description": "d", "title": "t"}}}
+    assert (
+        "{k:{description:<escape>d<escape>,properties:{title:{description:<escape><escape>,type:<escape><escape>}},"
+        "type:<escape>OBJECT<escape>}}" in write_declaration({"name": "f", "parameters": free})
+    )
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED_PARAMETERS))
