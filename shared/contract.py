@@ -23,7 +23,6 @@ from shared.errors import StageError
 
 MAX_TEXT_BYTES = 1024  # an output scalar on Flyte holds no more
 MAX_INTEGER = (1 << 63) - 1
-REQUIRED: Any = dataclasses.MISSING
 STAGES = ("dataset", "convert", "train", "evaluate", "register", "publish")
 
 Scalar = int | float | bool | str
@@ -65,13 +64,13 @@ def matches(pattern: str, text: str) -> Limit:
 
 @dataclass(frozen=True)
 class Field:
-    """One declared input or output. `type` is int, float, bool, str or an Artifact type."""
+    """One declared input or output. `kind` is int, float, bool, str or an Artifact type."""
 
     name: str
-    type: type
+    kind: type
     description: str
-    limits: tuple[Limit, ...] = ()
-    default: Any = REQUIRED
+    limits: tuple[Limit, ...]
+    default: Any
 
     @property
     def flag(self) -> str:
@@ -80,11 +79,11 @@ class Field:
     @property
     def artifact(self) -> type[Artifact] | None:
         """The artefact type, or None for a scalar."""
-        return self.type if issubclass(self.type, Artifact) else None
+        return self.kind if issubclass(self.kind, Artifact) else None
 
     @property
     def is_required(self) -> bool:
-        return self.default is REQUIRED
+        return self.default is dataclasses.MISSING
 
     def check(self, value: Any) -> None:
         """Raises StageError where a scalar breaks a limit, naming the field and the value."""
@@ -97,13 +96,13 @@ class Field:
 
         Raises StageError that names the field and says what is expected.
         """
-        value = _PARSERS[self.type](self.name, text)
+        value = _PARSERS[self.kind](self.name, text)
         self.check(value)
         return value
 
     def describe(self) -> dict[str, Any]:
         """Returns the field as JSON data."""
-        known = {"name": self.name, "type": type_name(self.type), "description": self.description}
+        known = {"name": self.name, "type": type_name(self.kind), "description": self.description}
         limits = {"limits": [limit.text for limit in self.limits]} if self.limits else {}
         return known | limits | ({} if self.is_required else {"default": self.default})
 

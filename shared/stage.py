@@ -126,7 +126,7 @@ class _Parser(argparse.ArgumentParser):
                 type=_argument_type(field),
                 required=field.is_required,
                 default=None if field.is_required else field.default,
-                metavar=contract.type_name(field.type),
+                metavar=contract.type_name(field.kind),
                 help=_field_help(field),
             )
 
@@ -199,15 +199,15 @@ def _summary(artifact: Artifact, source: Path) -> dict[str, Any]:
 def _finish(declared: Contract, outputs: Any, lineage: Mapping[str, Any]) -> None:
     """Checks every output and writes the lineage into the directories."""
     for field in declared.outputs:
-        value = getattr(outputs, field.name)
-        if not isinstance(value, field.type) or (field.type is int and isinstance(value, bool)):
-            raise TypeError(f"{declared.stage} returned {value!r} as {field.name}, which is a {field.type.__name__}")
+        value: Any = getattr(outputs, field.name)
+        if not isinstance(value, field.kind) or (field.kind is int and isinstance(value, bool)):
+            raise TypeError(f"{declared.stage} returned {value!r} as {field.name}, which is a {field.kind.__name__}")
         if not isinstance(value, Artifact):
             field.parse(contract.to_text(value))
             continue
         value.check()
         if value.is_directory:
-            made = {"type": field.type.__name__, "stage": declared.stage, "version": declared.version}
+            made = {"type": field.kind.__name__, "stage": declared.stage, "version": declared.version}
             (value.path / LINEAGE).write_text(json.dumps(made | {"inputs": lineage}, indent=2, sort_keys=True) + "\n")
 
 
