@@ -200,9 +200,9 @@ def _finish(declared: Contract, outputs: Any, lineage: Mapping[str, Any]) -> Non
     """Checks every output and writes the lineage into the directories."""
     for field in declared.outputs:
         value: Any = getattr(outputs, field.name)
-        if not isinstance(value, field.kind) or (field.kind is int and isinstance(value, bool)):
+        if type(value) is not field.kind:
             raise TypeError(f"{declared.stage} returned {value!r} as {field.name}, which is a {field.kind.__name__}")
-        if not isinstance(value, Artifact):
+        if field.artifact is None:
             field.parse(contract.to_text(value))
             continue
         value.check()
