@@ -85,6 +85,10 @@ class Field:
     def is_required(self) -> bool:
         return self.default is dataclasses.MISSING
 
+    def holds(self, value: Any) -> bool:
+        """Returns whether value is exactly of the field's type: True is no int here."""
+        return type(value) is self.kind
+
     def check(self, value: Any) -> None:
         """Raises StageError where a scalar breaks a limit, naming the field and the value."""
         for limit in self.limits:

@@ -200,7 +200,7 @@ def _finish(declared: Contract, outputs: Any, lineage: Mapping[str, Any]) -> Non
     """Checks every output and writes the lineage into the directories."""
     for field in declared.outputs:
         value: Any = getattr(outputs, field.name)
-        if type(value) is not field.kind:
+        if not field.holds(value):
             raise TypeError(f"{declared.stage} returned {value!r} as {field.name}, which is a {field.kind.__name__}")
         if field.artifact is None:
             field.parse(contract.to_text(value))
