@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from shared.artifacts import MlxModel
-from shared.contract import Variable, one_of
+from shared.contract import Variable
+from shared.settings import Dtype, ModelName, ModelRevision
 
 HF_TOKEN = Variable("HF_TOKEN", "a Hugging Face token, for gated models", secret=True)
 HF_ENDPOINT = Variable("HF_ENDPOINT", "the address of a hub mirror, instead of the public hub")
@@ -16,9 +17,9 @@ RUNTIME = ()
 class Inputs:
     """What convert needs."""
 
-    model_name: Annotated[str, "a Hugging Face id, or the path of a local folder"] = "google/functiongemma-270m-it"
-    model_revision: Annotated[str, "the hub revision, best a commit; empty for the newest"] = ""
-    dtype: Annotated[str, "the type of the weights", one_of("float32", "bfloat16", "float16")] = "float32"
+    model_name: ModelName = "google/functiongemma-270m-it"
+    model_revision: ModelRevision = ""
+    dtype: Dtype = "float32"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from shared.artifacts import ChatDataset
-from shared.contract import Variable, at_least, at_most, matches
+from shared.contract import Variable, matches
+from shared.settings import ExamplesPerAlert, Seed
 
 GIT_TOKEN = Variable("GIT_TOKEN", "a token for an https repository", secret=True)
 GIT_SSH_KEY_FILE = Variable("GIT_SSH_KEY_FILE", "the path of a private key for an ssh repository")
@@ -25,8 +26,8 @@ class Inputs:
     repository: Annotated[str, "the GitOps repository: a URL, or the path of a clone or bare repository"]
     revision: Annotated[str, "branch, tag or commit; empty for the default branch"] = ""
     runbook_path: Annotated[str, "the runbook's path in the repository; empty for flux/ai/<agent>/docs/RUNBOOK.md"] = ""
-    examples_per_alert: Annotated[int, "rows made of each alert, over all splits", at_least(3), at_most(1000)] = 24
-    seed: Annotated[int, "draws the rows; never moves a row to another split", at_least(0)] = 0
+    examples_per_alert: ExamplesPerAlert = 24
+    seed: Seed = 0
 
 
 @dataclass(frozen=True)

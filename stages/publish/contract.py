@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel
-from shared.contract import Variable, at_least, at_most
+from shared.contract import Variable
+from shared.settings import MinimumAccuracy
 
 STORE_URI = Variable("STORE_URI", "where models are stored: file:///<folder>", required=True)
 MLFLOW_TRACKING_URI = Variable("MLFLOW_TRACKING_URI", "the MLflow server's address, or sqlite:///<file>", required=True)
@@ -41,7 +42,7 @@ class Inputs:
     model_version: Annotated[str, "the version's name, from register"]
     champion: Annotated[str, "the version that register compared with; empty where there was none"]
     run_id: Annotated[str, "the MLflow run, from register"]
-    minimum_accuracy: Annotated[float, "register's gate, read again here", at_least(0), at_most(1)]
+    minimum_accuracy: MinimumAccuracy
     branch: Annotated[str, "the branch that is pushed to; empty for the default branch"] = ""
 
 

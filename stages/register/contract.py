@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel, TrainingMetrics
-from shared.contract import Variable, at_least, at_most
+from shared.contract import Variable
+from shared.settings import MinimumAccuracy
 
 MLFLOW_TRACKING_URI = Variable("MLFLOW_TRACKING_URI", "the MLflow server's address, or sqlite:///<file>", required=True)
 MLFLOW_TRACKING_USERNAME = Variable("MLFLOW_TRACKING_USERNAME", "the user name for a server with basic authentication")
@@ -30,7 +31,7 @@ class Inputs:
     adapters: Annotated[Adapters, "the adapters, from train"]
     metrics: Annotated[TrainingMetrics, "the training metrics, from train"]
     evaluation: Annotated[Evaluation, "the evaluation, from evaluate"]
-    minimum_accuracy: Annotated[float, "the least accuracy that may be published", at_least(0), at_most(1)] = 0.80
+    minimum_accuracy: MinimumAccuracy = 0.80
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from shared.artifacts import Adapters, ChatDataset, FineTunedModel, MlxModel, TrainingMetrics
-from shared.contract import above, at_least, at_most
+from shared.settings import BatchSize, Iters, LearningRate, LoraLayers, LoraRank, LoraScale, MaxSeqLength, Seed
 
 ENVIRONMENT = ()
 RUNTIME = ()
@@ -16,14 +16,14 @@ class Inputs:
 
     dataset: Annotated[ChatDataset, "the rows, from dataset"]
     model: Annotated[MlxModel, "the base model, from convert"]
-    learning_rate: Annotated[float, "the step size of AdamW", above(0), at_most(1)] = 2e-4
-    batch_size: Annotated[int, "rows a step", at_least(1)] = 8
-    iters: Annotated[int, "steps", at_least(1)] = 300
-    lora_layers: Annotated[int, "layers that get adapters, from the last one down", at_least(1)] = 16
-    lora_rank: Annotated[int, "rank of the adapters", at_least(1)] = 8
-    lora_scale: Annotated[float, "factor of the adapters' output; not divided by the rank", above(0)] = 20.0
-    max_seq_length: Annotated[int, "most tokens of a row; a longer row is refused, never cut", at_least(16)] = 4096
-    seed: Annotated[int, "draws the adapters' start and the order of rows", at_least(0)] = 0
+    learning_rate: LearningRate = 2e-4
+    batch_size: BatchSize = 8
+    iters: Iters = 300
+    lora_layers: LoraLayers = 16
+    lora_rank: LoraRank = 8
+    lora_scale: LoraScale = 20.0
+    max_seq_length: MaxSeqLength = 4096
+    seed: Seed = 0
 
 
 @dataclass(frozen=True)

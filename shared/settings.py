@@ -1,0 +1,41 @@
+"""Every setting that an agent's config.yaml may hold and a stage takes as input, declared once.
+
+Stages take them into their Inputs with a default of their own; dataset checks config.yaml by them.
+"""
+
+from typing import Annotated, Any
+
+from shared.contract import above, at_least, at_most, one_of
+
+ExamplesPerAlert = Annotated[int, "rows made of each alert, over all splits", at_least(3), at_most(1000)]
+ModelName = Annotated[str, "a Hugging Face id, or the path of a local folder"]
+ModelRevision = Annotated[str, "the hub revision, best a commit; empty for the newest"]
+Dtype = Annotated[str, "the type of the weights", one_of("float32", "bfloat16", "float16")]
+LearningRate = Annotated[float, "the step size of AdamW", above(0), at_most(1)]
+BatchSize = Annotated[int, "rows a step", at_least(1)]
+Iters = Annotated[int, "steps", at_least(1)]
+LoraLayers = Annotated[int, "layers that get adapters, from the last one down", at_least(1)]
+LoraRank = Annotated[int, "rank of the adapters", at_least(1)]
+LoraScale = Annotated[float, "factor of the adapters' output; not divided by the rank", above(0)]
+MaxSeqLength = Annotated[int, "most tokens of a row; a longer row is refused, never cut", at_least(16)]
+Seed = Annotated[int, "draws rows, their order and the adapters' start; never moves a row's split", at_least(0)]
+MinimumAccuracy = Annotated[float, "the least accuracy that may be published", at_least(0), at_most(1)]
+
+TRAINING: dict[str, Any] = {
+    "model_name": ModelName,
+    "model_revision": ModelRevision,
+    "dtype": Dtype,
+    "examples_per_alert": ExamplesPerAlert,
+    "learning_rate": LearningRate,
+    "batch_size": BatchSize,
+    "iters": Iters,
+    "lora_layers": LoraLayers,
+    "lora_rank": LoraRank,
+    "lora_scale": LoraScale,
+    "max_seq_length": MaxSeqLength,
+    "seed": Seed,
+}
+"""The keys of config.yaml's block `training`."""
+
+GATE: dict[str, Any] = {"minimum_accuracy": MinimumAccuracy}
+"""The keys of config.yaml's block `gate`."""
