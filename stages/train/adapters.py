@@ -1,0 +1,82 @@
+"""LoRA adapters on a model of mlx-lm: added, written, fused."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+from mlx.utils import tree_flatten, tree_unflatten
+from mlx_lm.tuner.utils import linear_to_lora_layers
+from mlx_lm.utils import load_model, save_model
+
+from shared.artifacts import LINEAGE, Adapters, FineTunedModel, MlxModel
+from shared.errors import StageError
+from shared.prompt import PromptFile
+
+
+@dataclass(frozen=True)
+class Lora:
+    """The shape of adapters: how many layers get them, from the last one down, their rank and their factor."""
+
+    layers: int
+    rank: int
+    scale: float
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """What mlx-lm calls lora_parameters. Dropout is 0, because a shared prefix could draw only once."""
+        return {"rank": self.rank, "scale": self.scale, "dropout": 0.0}
+
+
+def load_base(base: MlxModel) -> nn.Module:
+    """Returns the base model with lazy weights. Raises StageError where they do not fit its config.json."""
+    try:
+        model, _ = load_model(base.path, lazy=True)
+    except ValueError as error:
+        reason = str(error).splitlines()[0]
+        raise StageError(f"the base model in {base.path} cannot be loaded: {reason}; convert it again") from None
+    return model
+
+
+def add_adapters(model: nn.Module, lora: Lora, seed: int) -> int:
+    """Freezes the model, adds adapters to every linear layer of its last layers; returns their number of weights."""
+    mx.random.seed(seed)
+    model.freeze()
+    linear_to_lora_layers(model, lora.layers, lora.parameters)
+    mx.eval(model.parameters())
+    return sum(weight.size for _, weight in tree_flatten(model.trainable_parameters()))
+
+
+def write_adapters(model: nn.Module, lora: Lora, folder: Path) -> Adapters:
+    """Writes the adapters as `mlx_lm.load(…, adapter_path=folder)` reads them."""
+    folder.mkdir()
+    mx.save_safetensors(str(folder / "adapters.safetensors"), dict(tree_flatten(model.trainable_parameters())))
+    config = {"fine_tune_type": "lora", "num_layers": lora.layers, "lora_parameters": lora.parameters}
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")
+    return Adapters(folder)
+
+
+def write_fused(model: nn.Module, base: MlxModel, prompt: PromptFile, folder: Path) -> FineTunedModel:
+    """Fuses the adapters into the model and writes it, with the base's other files and the prompt."""
+    fused = [(name, module.fuse()) for name, module in model.named_modules() if hasattr(module, "fuse")]
+    model.update_modules(tree_unflatten(fused))
+    save_model(folder, model)
+    _copy_other_files(base.path, folder)
+    (folder / "prompt.json").write_text(prompt.to_json(), "utf-8")
+    return FineTunedModel(folder)
+
+
+def _copy_other_files(base: Path, folder: Path) -> None:
+    for file in sorted(base.iterdir()):
+        is_weights = file.name.endswith((".safetensors", ".safetensors.index.json"))
+        if file.is_file() and not is_weights and file.name != LINEAGE:
+            shutil.copyfile(file, folder / file.name)
+
+
+def weights_dtype(model: Any) -> str:
+    """Returns the type of the model's weights, for example float32."""
+    _, first = tree_flatten(model.parameters())[0]
+    return str(first.dtype).removeprefix("mlx.core.")
