@@ -2,7 +2,11 @@
 
 import re
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+# Terminal controls, line breaks, marks that turn the direction of text, and halves of characters.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+# GitHub's runner takes `::command::` at the start of a line, and this older form anywhere in it
+# (https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs).
+_WORKFLOW_COMMAND = "##["
 
 
 class StageError(Exception):
@@ -16,9 +20,15 @@ class StageError(Exception):
 
 
 def one_line(text: str) -> str:
-    """Returns text without line breaks, terminal controls or direction marks.
+    """Returns text without what `printable` replaces, and without white space around it."""
+    return printable(text).strip()
+
+
+def printable(text: str) -> str:
+    """Returns text without line breaks, terminal controls, direction marks and workflow commands.
 
     What a repository contains reaches terminals and CI logs through error messages; it must
-    not move the cursor there or start a workflow command.
+    not move the cursor there or start a workflow command. Who prints it puts something before it,
+    as a command may also stand at the start of a line.
     """
-    return _UNPRINTABLE.sub(" ", text).strip()
+    return _UNPRINTABLE.sub(" ", text).replace(_WORKFLOW_COMMAND, "## [")
