@@ -35,15 +35,14 @@ def _checked_rows(inputs: Inputs) -> dict[str, list[Row]]:
 
 
 def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: Path) -> Outputs:
-    import mlx.core as mx
-
     from stages.train.adapters import Lora, add_adapters, load_base, weights_dtype, write_adapters, write_fused
+    from stages.train.device import prepare_device
     from stages.train.metrics import write_metrics
     from stages.train.progress import Progress
     from stages.train.training import Schedule, train
 
     model = load_base(inputs.model)
-    device, dtype = mx.default_device().type.name, weights_dtype(model)
+    device, dtype = prepare_device(), weights_dtype(model)
     print(f"{blas_line}; device {device}, weights {dtype}", file=sys.stderr, flush=True)
     lora = Lora(inputs.lora_layers, inputs.lora_rank, inputs.lora_scale)
     trainable = add_adapters(model, lora, inputs.seed)

@@ -58,5 +58,7 @@ def _encode(texts: Sequence[str], tokenizer: Tokenizer) -> list[list[int]]:
 
 def _row(row: dict[str, Any], prompt: list[int], completion: list[int], split: str) -> Row:
     if not prompt or not completion:
-        raise StageError(f"the row {row['id']} of {split}.jsonl has an empty prompt or completion; make the dataset again")
+        raise StageError(
+            f"the row {row['id']} of {split}.jsonl has an empty prompt or completion; make the dataset again"
+        )
     return Row(row["id"], (*prompt, *completion), len(prompt))
