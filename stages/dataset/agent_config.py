@@ -1,0 +1,74 @@
+"""training/config.yaml: how an agent's model is trained and when it may be published."""
+
+from typing import Annotated, Any, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, field_validator
+
+from shared.errors import StageError
+from shared.settings import GATE, TRAINING
+from stages.dataset import strict_yaml
+
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class Schedule(BaseModel):
+    """When a training starts by itself."""
+
+    model_config = STRICT
+    cron: str = ""
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, cron: str) -> str:
+        if cron and len(cron.split()) != 5:
+            raise ValueError(f"{cron!r} is no cron schedule of five fields, such as '0 2 * * 0'")
+        return cron
+
+
+class Deploy(BaseModel):
+    """What is bumped besides MODEL_VERSION."""
+
+    model_config = STRICT
+
+
+def _block(name: str, settings: dict[str, Any]) -> type[BaseModel]:
+    """Returns the model of a block whose keys are settings, each optional and checked by its limits."""
+    fields: dict[str, Any] = {key: (_checked(hint) | None, None) for key, hint in settings.items()}
+    return create_model(name, __config__=STRICT, **fields)
+
+
+def _checked(hint: Any) -> Any:
+    kind, _, *limits = get_args(hint)
+
+    def check(value: Any) -> Any:
+        for limit in limits:
+            if not limit.holds(value):
+                raise ValueError(f"{value!r} must be {limit.text}")
+        return value
+
+    return Annotated[kind, AfterValidator(check)]
+
+
+class AgentConfig(BaseModel):
+    """The whole file; every block and every key may be left out."""
+
+    model_config = STRICT
+    training: _block("Training", TRAINING) = None  # type: ignore[valid-type]
+    gate: _block("Gate", GATE) = None  # type: ignore[valid-type]
+    deploy: Deploy = Deploy()
+    schedule: Schedule = Schedule()
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Returns the keys that the file sets, by block."""
+        return self.model_dump(exclude_none=True)
+
+
+def read_config(text: str, name: str) -> AgentConfig:
+    """Returns the configuration in the text of the file `name`.
+
+    Raises StageError, naming file and line, for what is not YAML, an unknown key (with the nearest
+    known one), a wrong type, or a value out of range.
+    """
+    if not text.strip():
+        raise StageError(f"{name} is empty; write at least `training: {{}}`")
+    return strict_yaml.read(text, name, AgentConfig)

@@ -1,0 +1,118 @@
+"""Alert labels: which label a runbook's placeholder means, and realistic values for each label.
+
+Every value belongs to one split by a keyed hash, whatever the seed or the commit, and a row draws
+all its values from its own split: no label value of a test row was ever seen in training.
+"""
+
+import hashlib
+import random
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+from shared.errors import StageError
+from stages.dataset.commands import RESOURCEPEOPLE, Placeholder
+
+SHARES = {"test": 0.15, "valid": 0.15, "train": 0.70}
+_KEY = b"agent-training split 1"
+_DRAWS = 10_000
+
+_WORDS = tomllib.loads(Path(__file__).with_name("label_words.toml").read_text("utf-8"))
+TEAMS: list[str] = _WORDS["teams"]
+ROLES: list[str] = _WORDS["roles"]
+PEOPLE: list[str] = _WORDS["people"]
+_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"  # the alphabet of Kubernetes' generated names
+
+
+def resolve(placeholder: Placeholder, aliases: dict[str, str]) -> str | None:
+    """Returns the alert label that a placeholder stands for, None where no rule tells.
+
+    `{{ $labels.x }}` is the label x. Any other name is looked up in aliases (tools.yaml), then among
+    the labels known here, in lower case and without `my-`, `your-`, `-name`.
+    """
+    if placeholder.is_label:
+        return placeholder.name
+    plain = re.sub(r"[\s.-]+", "_", placeholder.name.strip().lower())
+    lowered = {re.sub(r"[\s.-]+", "_", name.lower()): label for name, label in aliases.items()}
+    for name in (plain, re.sub(r"^(?:my|your|the)_|_name$", "", plain)):
+        label = lowered.get(name) or RESOURCEPEOPLE.get(name, {"ns": "namespace"}.get(name, name))
+        if name in lowered or label in GENERATORS:
+            return label
+    return None
+
+
+def split_of(label: str, value: str) -> str:
+    """Returns the split that a label value belongs to, by keyed hash alone."""
+    digest = hashlib.blake2b(f"{label}\0{value}".encode(), key=_KEY, digest_size=8).digest()
+    share = int.from_bytes(digest, "big") / 2**64
+    for split, width in SHARES.items():
+        share -= width
+        if share < 0:
+            return split
+    return "train"
+
+
+def draw(label: str, split: str, chance: random.Random) -> str:
+    """Returns a realistic value of a label that belongs to split."""
+    generate = GENERATORS.get(label, _compound)
+    for _ in range(_DRAWS):
+        value = generate(chance)
+        if split_of(label, value) == split:
+            return value
+    raise StageError(f"the label {label} has no value that belongs to the split {split}")
+
+
+def _compound(chance: random.Random) -> str:
+    return f"{chance.choice(TEAMS)}-{chance.choice(ROLES)}"
+
+
+def _namespace(chance: random.Random) -> str:
+    return chance.choice(TEAMS) + chance.choice(["", "", "-prod", "-staging", "-dev", "-eu", "-us", "-system"])
+
+
+def _pod(chance: random.Random) -> str:
+    suffix = "".join(chance.choices(_SUFFIX, k=5))
+    return f"{_compound(chance)}-{chance.choice([suffix, str(chance.randrange(10))])}"
+
+
+def _numbered(*stems: str) -> Callable[[random.Random], str]:
+    return lambda chance: f"{chance.choice(stems)}-{chance.randrange(100)}"
+
+
+def _suffixed(*suffixes: str) -> Callable[[random.Random], str]:
+    return lambda chance: f"{_compound(chance)}-{chance.choice(suffixes)}"
+
+
+def _session(chance: random.Random) -> str:
+    return f"{chance.choice(TEAMS)}-{''.join(chance.choices(_SUFFIX, k=4))}"
+
+
+def _user(chance: random.Random) -> str:
+    return f"{chance.choice(PEOPLE)}.{chance.choice(TEAMS)}"
+
+
+def _image(chance: random.Random) -> str:
+    return f"{_compound(chance)}:{chance.randrange(1, 10)}.{chance.randrange(30)}"
+
+
+GENERATORS: dict[str, Callable[[random.Random], str]] = {
+    "namespace": _namespace,
+    "pod": _pod,
+    "container": lambda chance: chance.choice(ROLES),
+    "name": _compound,
+    "node": _numbered("node", "worker", "pool-a", "pool-b", "edge"),
+    "instance": _numbered("node", "worker", "host"),
+    "cluster": _numbered("cluster", "site", "zone", "rack"),
+    "persistentvolumeclaim": _suffixed("data", "storage", "backup"),
+    "secret": _suffixed("token", "credentials", "key"),
+    "certificate": _suffixed("tls", "cert"),
+    "session": _session,
+    "user": _user,
+    "image": _image,
+    "collection": _suffixed("docs", "articles", "faq"),
+    "clusterrolebinding": _suffixed("admin", "binding"),
+}
+GENERATORS |= dict.fromkeys(
+    ("deployment", "statefulset", "daemonset", "replicaset", "service", "job", "cronjob", "queue"), _compound
+)

@@ -1,0 +1,168 @@
+"""The GitOps repository: an agent's files at a revision, read from Git without a checkout."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from git import Commit, GitCommandError, InvalidGitRepositoryError, NoSuchPathError, Repo
+from git.exc import BadName, BadObject
+from git.objects import Blob, Tree
+
+from shared import git_access, names
+from shared.errors import StageError
+from stages.dataset.contract import GIT_SSH_KEY_FILE, GIT_TOKEN
+
+MAX_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """An agent's files at one commit. `commit` is the last one that touched any of them, never merely HEAD."""
+
+    repository: str
+    runbook_path: str
+    runbook: str
+    config_path: str
+    config: str
+    tools_path: str
+    tools: str
+    commit: str
+    committed: datetime
+
+    @property
+    def runbook_sha256(self) -> str:
+        """The sha256 (hex) of the runbook's text, with Unix line ends."""
+        return hashlib.sha256(self.runbook.encode()).hexdigest()
+
+
+@contextmanager
+def opened(repository: str) -> Iterator[Repo]:
+    """Yields the repository: a local one as it is, a remote one as a passing bare clone.
+
+    Raises StageError where it cannot be read, with git's reason and without any secret.
+    """
+    address = git_access.check_repository(repository)
+    with TemporaryDirectory(prefix="gitops-") as folder:
+        environment = git_access.git_environment(Path(folder), GIT_TOKEN.read(), GIT_SSH_KEY_FILE.read())
+        is_local = Path(address).is_dir()
+        repo = _open(address) if is_local else _clone(address, Path(folder) / "clone", environment)
+        repo.git.update_environment(**environment)
+        with repo:
+            yield repo
+
+
+def read_source(repo: Repo, repository: str, revision: str, agent: str, runbook_path: str = "") -> Source:
+    """Returns the agent's runbook, config.yaml and tools.yaml at revision (empty: the default branch).
+
+    Raises StageError for an unknown revision or agent, and for a file that is missing, a link,
+    binary or empty.
+    """
+    commit = _commit(repo, repository, revision)
+    _check_agent(commit, agent)
+    runbook = runbook_path or names.runbook_path(agent)
+    training = names.training_folder(agent)
+    config, tools = f"{training}/config.yaml", f"{training}/tools.yaml"
+    last = _last_commit(repo, commit, [runbook, training])
+    return Source(
+        repository=_public_name(repository),
+        runbook_path=runbook,
+        runbook=_text(commit, runbook, "runbook"),
+        config=_text(commit, config, "configuration"),
+        tools=_text(commit, tools, "list of functions"),
+        commit=last.hexsha,
+        committed=last.committed_datetime.astimezone(UTC),
+        config_path=config,
+        tools_path=tools,
+    )
+
+
+def _public_name(repository: str) -> str:
+    """Returns a URL without its secret, or a folder's name: where a clone lies must not change the dataset."""
+    return Path(repository).resolve().name if Path(repository).is_dir() else git_access.without_secret(repository)
+
+
+def _open(folder: str) -> Repo:
+    try:
+        return Repo(folder)
+    except (InvalidGitRepositoryError, NoSuchPathError):
+        raise StageError(f"{folder} is no Git repository; give a clone or a bare repository, or a URL") from None
+
+
+def _clone(address: str, target: Path, environment: dict[str, str]) -> Repo:
+    try:
+        return Repo.clone_from(address, target, bare=True, env=environment)
+    except GitCommandError as error:
+        reason = _last_line(error.stderr)
+        shown = git_access.without_secret(address)
+        raise StageError(
+            f"the repository {shown} cannot be cloned: {reason}; check the address, GIT_TOKEN and GIT_SSH_KEY_FILE"
+        ) from None
+
+
+def _last_line(stderr: str) -> str:
+    lines = [line.strip().strip("'") for line in git_access.without_secret(stderr).splitlines()]
+    told = [line for line in lines if line.startswith(("fatal:", "remote:", "error:"))] or [
+        line for line in lines if line
+    ]
+    return told[0] if told else "git gave no reason"
+
+
+def _commit(repo: Repo, repository: str, revision: str) -> Commit:
+    shown = git_access.without_secret(repository)
+    candidates = ["HEAD"]
+    if revision:
+        git_access.check_revision(revision)
+        # In this order: plain `rev-parse main` would take a tag of that name first.
+        candidates = [f"refs/heads/{revision}", f"refs/remotes/origin/{revision}", f"refs/tags/{revision}", revision]
+    for candidate in candidates:
+        try:
+            return repo.commit(candidate)
+        except (BadName, BadObject, ValueError, IndexError):
+            continue
+    branches = ", ".join(sorted(head.name for head in repo.heads)[:10]) or "none"
+    raise StageError(f"the repository {shown} has no revision {revision or 'HEAD'}; its branches: {branches}")
+
+
+def _check_agent(commit: Commit, agent: str) -> None:
+    folder = _find(commit, names.agent_folder(agent))
+    if not isinstance(folder, Tree):
+        home = names.agent_folder(agent).rpartition("/")[0]
+        tree = _find(commit, home)
+        known = sorted(entry.name for entry in tree.trees) if isinstance(tree, Tree) else []
+        raise StageError(f"there is no agent {agent} in {home} of the repository; it has: {', '.join(known) or 'none'}")
+
+
+def _find(commit: Commit, path: str) -> Blob | Tree | None:
+    try:
+        entry = commit.tree / path
+    except KeyError:
+        return None
+    return entry if isinstance(entry, Blob | Tree) else None
+
+
+def _text(commit: Commit, path: str, what: str) -> str:
+    blob = _find(commit, path)
+    if not isinstance(blob, Blob):
+        raise StageError(f"the {what} {path} is missing at commit {commit.hexsha[:8]}; add it, or name another path")
+    if blob.mode == Blob.link_mode:
+        raise StageError(f"{path} is a symbolic link; commit the {what} itself")
+    if blob.size > MAX_BYTES:
+        raise StageError(f"{path} has {blob.size} bytes; a {what} may have at most {MAX_BYTES}")
+    data = blob.data_stream.read()
+    if b"\0" in data:
+        raise StageError(f"{path} is binary; the {what} must be text")
+    text = data.decode("utf-8-sig", errors="replace")
+    if not text.strip():
+        raise StageError(f"{path} is empty; write the {what} first")
+    return str(text).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _last_commit(repo: Repo, commit: Commit, paths: list[str]) -> Commit:
+    if repo.git.rev_parse("--is-shallow-repository") == "true":
+        raise StageError(f"{repo.common_dir} is a shallow clone, whose history hides the last change; fetch all of it")
+    found = next(repo.iter_commits(commit.hexsha, paths=paths, max_count=1), None)
+    return found or commit

@@ -1,0 +1,177 @@
+"""training/tools.yaml: the functions that an agent may call, and the commands that stand for them."""
+
+import re
+from collections import Counter
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from shared.function_call import RESERVED_PARAMETERS, refuse_control_tokens
+from shared.prompt import FunctionNames, NameMap
+from stages.dataset import strict_yaml
+
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+JsonType = Literal["string", "integer", "number", "boolean"]
+_PLACEHOLDER = re.compile(r"\{(\w*)\}")
+
+
+class Property(BaseModel):
+    """One parameter as JSON schema."""
+
+    model_config = STRICT
+    type: JsonType
+    description: str = ""
+    enum: list[str] | None = None
+
+    @field_validator("description")
+    @classmethod
+    def _plain(cls, text: str) -> str:
+        return refuse_control_tokens(text)
+
+    @model_validator(mode="after")
+    def _enum_of_strings(self) -> "Property":
+        if self.enum is not None and (self.type != "string" or not self.enum):
+            raise ValueError("enum needs the type string and at least one value")
+        return self
+
+
+class Parameters(BaseModel):
+    """The parameters of a function as JSON schema."""
+
+    model_config = STRICT
+    type: Literal["object"] = "object"
+    properties: dict[str, Property] = {}
+    required: list[str] = []
+
+    @model_validator(mode="after")
+    def _required_exist(self) -> "Parameters":
+        for name in self.required:
+            if name not in self.properties:
+                raise ValueError(f"required names {name}, which is no property")
+        return self
+
+
+class Template(BaseModel):
+    """A command form that stands for a call: `{x}` binds the parameter x, `arguments` are constants."""
+
+    model_config = STRICT
+    command: str
+    arguments: dict[str, str | int | float | bool] = {}
+
+    @property
+    def bound(self) -> set[str]:
+        """The parameters that a match of this form gives a value."""
+        return {*_PLACEHOLDER.findall(self.command), *self.arguments}
+
+
+class Function(BaseModel):
+    """A function that the agent may call."""
+
+    model_config = STRICT
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    description: str
+    parameters: Parameters = Parameters()
+    model_name: str | None = Field(default=None, pattern=r"^\w+$")
+    model_parameters: dict[str, str] = {}
+    commands: list[Template] = []
+
+    @field_validator("commands", mode="before")
+    @classmethod
+    def _short_form(cls, commands: Any) -> Any:
+        if not isinstance(commands, list):
+            return commands
+        return [{"command": entry} if isinstance(entry, str) else entry for entry in commands]
+
+    @field_validator("description")
+    @classmethod
+    def _plain(cls, text: str) -> str:
+        return refuse_control_tokens(text)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Function":
+        self._check_names()
+        for template in self.commands:
+            self._check_template(template)
+        return self
+
+    @property
+    def names(self) -> FunctionNames:
+        """The names inside the model: dashes and dots become underscores, parameters as `model_parameters` says."""
+        inside = self.model_name or re.sub(r"\W", "_", self.name)
+        return FunctionNames(
+            inside, {name: self.model_parameters.get(name, name) for name in self.parameters.properties}
+        )
+
+    def schema_for_model(self) -> dict[str, Any]:
+        """Returns the bare JSON schema in the agent's names, as `PromptFile.render` takes it."""
+        parameters = self.parameters.model_dump(exclude_none=True)
+        return {"name": self.name, "description": self.description, "parameters": parameters}
+
+    def _check_names(self) -> None:
+        properties = self.parameters.properties
+        for name in self.model_parameters:
+            if name not in properties:
+                raise ValueError(f"model_parameters names {name}, which is no property")
+        for name, inside in self.names.parameters.items():
+            if inside in RESERVED_PARAMETERS:
+                raise ValueError(
+                    f"the prompt format cannot declare a parameter named {inside}; "
+                    f"give it another name inside the model: model_parameters: {{{name}: …}}"
+                )
+            if not re.fullmatch(r"\w+", inside):
+                raise ValueError(f"the parameter {name} needs a name of letters, digits and _: use model_parameters")
+
+    def _check_template(self, template: Template) -> None:
+        properties = self.parameters.properties
+        for name in sorted(template.bound):
+            if name not in properties:
+                raise ValueError(f"the template {template.command!r} names {name or '{}'}, no parameter of {self.name}")
+        if missing := [name for name in self.parameters.required if name not in template.bound]:
+            raise ValueError(f"the template {template.command!r} gives no value to {', '.join(missing)}")
+        for name, value in template.arguments.items():
+            if not is_valid(properties[name], value):
+                raise ValueError(f"the template {template.command!r} sets {name} to {value!r}, not as declared")
+
+
+class Tools(BaseModel):
+    """The whole file."""
+
+    model_config = STRICT
+    functions: list[Function] = Field(min_length=1)
+    placeholders: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _unique(self) -> "Tools":
+        for what, names in (
+            ("name", [function.name for function in self.functions]),
+            ("name inside the model", [function.names.model for function in self.functions]),
+        ):
+            name, count = Counter(names).most_common(1)[0]
+            if count > 1:
+                raise ValueError(f"two functions have the {what} {name}")
+        return self
+
+    @property
+    def names(self) -> NameMap:
+        """The names of every function outside and inside the model."""
+        return NameMap({function.name: function.names for function in self.functions})
+
+
+def is_valid(declared: Property, value: Any) -> bool:
+    """Returns whether a value has the declared type and is one of the declared choices."""
+    kinds: dict[str, tuple[type, ...]] = {
+        "string": (str,),
+        "integer": (int,),
+        "number": (int, float),
+        "boolean": (bool,),
+    }
+    return type(value) in kinds[declared.type] and (declared.enum is None or value in declared.enum)
+
+
+def read_tools(text: str, name: str) -> Tools:
+    """Returns the functions in the text of the file `name`.
+
+    Raises StageError, naming file and line, for what is not YAML, an unknown key, a wrong type,
+    duplicate or reserved names, and a template of an unknown parameter.
+    """
+    return strict_yaml.read(text, name, Tools)
