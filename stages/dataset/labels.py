@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shared.errors import StageError
-from stages.dataset.commands import RESOURCEPEOPLE, Placeholder
+from stages.dataset.commands import RESOURCE_NAMES, Placeholder
 
 SHARES = {"test": 0.15, "valid": 0.15, "train": 0.70}
 _KEY = b"agent-training split 1"
@@ -36,7 +36,7 @@ def resolve(placeholder: Placeholder, aliases: dict[str, str]) -> str | None:
     plain = re.sub(r"[\s.-]+", "_", placeholder.name.strip().lower())
     lowered = {re.sub(r"[\s.-]+", "_", name.lower()): label for name, label in aliases.items()}
     for name in (plain, re.sub(r"^(?:my|your|the)_|_name$", "", plain)):
-        label = lowered.get(name) or RESOURCEPEOPLE.get(name, {"ns": "namespace"}.get(name, name))
+        label = lowered.get(name) or RESOURCE_NAMES.get(name, {"ns": "namespace"}.get(name, name))
         if name in lowered or label in GENERATORS:
             return label
     return None
