@@ -1,0 +1,115 @@
+"""Greedy answers of one model, batched over a prefix that is computed once."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shared.errors import StageError
+from stages.evaluate.prefix_cache import PrefixCache
+from stages.evaluate.runtime import KVCache, RotatingKVCache, load_model, make_prompt_cache, mx
+from stages.evaluate.tokens import PromptTokenizer
+
+BATCH = 16  # rows decoded together; 18 layers of FunctionGemma keep some 40 MB for each
+
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model wrote to one prompt, stop token included, and in how many tokens."""
+
+    text: str
+    tokens: int
+
+
+class WarmModel:
+    """A loaded model that holds the keys and values of the prefix, as a server that keeps them would."""
+
+    def __init__(self, folder: Path, tokenizer: PromptTokenizer, prefix: str, max_tokens: int) -> None:
+        """prefix: the text that every prompt begins with. Raises StageError where mlx-lm cannot load the folder."""
+        self.model = _loaded(folder)
+        self.tokenizer = tokenizer
+        self.max_tokens = max_tokens
+        self.prefix = tokenizer.encode(prefix)
+        self.cache = [PrefixCache() for _ in self.model.layers]
+        self._read(mx.array([self.prefix]), self.cache)
+
+    def answer_all(self, prompts: Sequence[str], advance: Advance) -> list[Answer]:
+        """Returns the answer to each prompt, token for token as `answer` gives it."""
+        suffixes = [self._suffix(prompt) for prompt in prompts]
+        by_length = sorted(range(len(prompts)), key=lambda number: len(suffixes[number]))
+        answers: dict[int, Answer] = {}
+        for start in range(0, len(prompts), BATCH):
+            batch = by_length[start : start + BATCH]
+            ids = self.decode([suffixes[number] for number in batch], advance)
+            answers |= {number: self._answer(written) for number, written in zip(batch, ids, strict=True)}
+        return [answers[number] for number in range(len(prompts))]
+
+    def answer(self, prompt: str) -> Answer:
+        """Returns the answer to one prompt."""
+        return self._answer(self.decode([self._suffix(prompt)])[0])
+
+    def decode(self, suffixes: Sequence[list[int]], advance: Advance = lambda rows: None) -> list[list[int]]:
+        """Returns the ids that follow prefix + suffix for each suffix, each up to its stop token or max_tokens."""
+        width = max(map(len, suffixes))
+        padding = [width - len(suffix) for suffix in suffixes]
+        padded = mx.array([[0] * count + suffix for count, suffix in zip(padding, suffixes, strict=True)])
+        caches = [layer.fork(padding) for layer in self.cache]
+        self._read(padded[:, :-1], caches)
+        written: list[list[int]] = [[] for _ in suffixes]
+        rows, last = list(range(len(suffixes))), padded[:, -1:]
+        while rows:
+            last = mx.argmax(self.model(last, cache=caches)[:, -1:], axis=-1)
+            chosen: Any = last.tolist()
+            for row, (token,) in zip(rows, chosen, strict=True):
+                written[row].append(token)
+            going = [place for place, row in enumerate(rows) if not self._is_complete(written[row])]
+            if len(going) < len(rows):
+                advance(len(rows) - len(going))
+                rows, last = [rows[place] for place in going], last[mx.array(going)] if going else last
+                for layer in caches if going else ():
+                    layer.keep(going)
+        return written
+
+    def _is_complete(self, ids: list[int]) -> bool:
+        return ids[-1] in self.tokenizer.stops or len(ids) == self.max_tokens
+
+    def _read(self, ids: mx.array, caches: list[PrefixCache]) -> None:
+        """Fills the caches; the logits stay unevaluated, and so are never computed."""
+        if ids.shape[1]:
+            self.model(ids, cache=caches)
+            mx.eval([[layer.keys, layer.values] for layer in caches])
+
+    def _suffix(self, prompt: str) -> list[int]:
+        ids = self.tokenizer.encode(prompt)
+        if ids[: len(self.prefix)] != self.prefix or len(ids) == len(self.prefix):
+            raise StageError(
+                "the prompt's prefix has other tokens by itself than before an alert; "
+                "it must end with a token that the tokenizer never joins to the next one"
+            )
+        return ids[len(self.prefix) :]
+
+    def _answer(self, ids: list[int]) -> Answer:
+        return Answer(self.tokenizer.decode(ids), len(ids))
+
+
+def timed(action: Callable[[], Any]) -> tuple[Any, float]:
+    """Returns what action returns, and the seconds that it took."""
+    start = time.perf_counter()
+    result = action()
+    return result, time.perf_counter() - start
+
+
+def _loaded(folder: Path) -> Any:
+    try:
+        model, _ = load_model(folder)
+    except (ValueError, FileNotFoundError) as error:
+        raise StageError(f"mlx-lm cannot load the model in {folder}: {error}; convert the base model again") from None
+    model.eval()
+    kinds = {type(layer) for layer in make_prompt_cache(model)}
+    if others := kinds - {KVCache, RotatingKVCache}:
+        names = ", ".join(sorted(kind.__name__ for kind in others))
+        raise StageError(f"the model keeps its past in {names}; only models with attention in all layers can be used")
+    return model

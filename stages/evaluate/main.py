@@ -1,0 +1,108 @@
+"""The stage evaluate: both models answer every test row, and the answers are judged."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from shared import stage
+from shared.artifacts import Evaluation, MlxModel
+from shared.errors import StageError
+from shared.prompt import PromptFile
+from stages.evaluate.contract import Inputs, Outputs
+from stages.evaluate.decoding import BATCH, Answer, WarmModel, timed
+from stages.evaluate.page import render_page
+from stages.evaluate.progress import log, progress
+from stages.evaluate.report import LATENCY, SIDES, THROUGHPUT, Examined, build_report, describe_model, prediction_lines
+from stages.evaluate.runtime import HOST, get_total_parameters
+from stages.evaluate.scoring import Question, judge, read_questions
+from stages.evaluate.tokens import PromptTokenizer
+
+LATENCY_ROWS = 20  # the fewest of which the 95th percentile is not the slowest
+
+
+def run(inputs: Inputs, outputs: Path) -> Outputs:
+    """Answers every test row with both models; returns the report and both accuracies."""
+    log(HOST)
+    prompt_file = same_prompt(inputs)
+    test = read_questions(inputs.dataset, "test")
+    models: dict[str, MlxModel] = dict(zip(SIDES, (inputs.base_model, inputs.model), strict=True))
+    tokenizers = {side: PromptTokenizer(model.path, prompt_file.stop_tokens) for side, model in models.items()}
+    tokenizers["base"].refuse_another(tokenizers["tuned"])
+    examined: dict[str, Examined] = {}
+    for side, model in models.items():
+        warm = WarmModel(model.path, tokenizers[side], prompt_file.prefix, inputs.max_tokens)
+        examined[side] = examine(side, warm, test, prompt_file)
+        parameters = int(get_total_parameters(warm.model))  # type: ignore[no-untyped-call]
+        del warm  # two models at a time need twice the memory
+    training = read_questions(inputs.dataset, "train")
+    report = build_report(inputs.dataset, training, examined, prompt_file)
+    report["model"] = describe_model(inputs.base_model, inputs.model, parameters)
+    report["settings"] = settings(inputs)
+    write(outputs / "evaluation", report, examined)
+    accuracies = {side: report[side]["accuracy"] for side in SIDES}
+    return Outputs(Evaluation(outputs / "evaluation"), accuracies["tuned"], accuracies["base"])
+
+
+def same_prompt(inputs: Inputs) -> PromptFile:
+    """Returns the prompt of dataset and model. Raises StageError where they are not one."""
+    prompt_file = inputs.model.prompt()
+    if prompt_file.to_json() != inputs.dataset.prompt().to_json():
+        raise StageError(
+            "the model was trained with another prompt.json than the dataset's: its functions or their wording have "
+            "changed since; train on this dataset, or evaluate on the dataset that the model was trained on"
+        )
+    return prompt_file
+
+
+def examine(side: str, warm: WarmModel, test: Sequence[Question], prompt_file: PromptFile) -> Examined:
+    """Returns one model's judged answers, and its timings."""
+    with progress(f"{side}: rows answered", len(test)) as advance:
+        answers, seconds = timed(lambda: warm.answer_all([row.prompt for row in test], advance))
+    judged = [judge(row, prompt_file.read(answer.text), answer.text) for row, answer in zip(test, answers, strict=True)]
+    sample = [test[number].prompt for number in spread(len(test), LATENCY_ROWS)]
+    with progress(f"{side}: single requests timed", len(sample)) as advance:
+        latencies = [1000 * _seconds_of_one(warm, prompt, advance) for prompt in sample]
+    return Examined(judged, latencies, tokens(answers), seconds)
+
+
+def spread(rows: int, most: int) -> list[int]:
+    """Returns at most `most` row numbers below rows, evenly spread."""
+    count = min(rows, most)
+    return [number * rows // count for number in range(count)]
+
+
+def tokens(answers: Sequence[Answer]) -> int:
+    """Returns the tokens of all answers."""
+    return sum(answer.tokens for answer in answers)
+
+
+def settings(inputs: Inputs) -> dict[str, Any]:
+    """Returns how the numbers were made."""
+    return {
+        "max_tokens": inputs.max_tokens,
+        "batch": BATCH,
+        "decoding": "greedy",
+        "latency": LATENCY,
+        "throughput": THROUGHPUT,
+        "host": HOST,
+    }
+
+
+def write(folder: Path, report: dict[str, Any], examined: dict[str, Examined]) -> None:
+    """Writes the evaluation's three files."""
+    folder.mkdir()
+    base, tuned = (examined[side].judged for side in SIDES)
+    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    (folder / "predictions.jsonl").write_text(prediction_lines(base, tuned), "utf-8")
+    (folder / "report.html").write_text(render_page(report, base, tuned), "utf-8")
+
+
+def _seconds_of_one(warm: WarmModel, prompt: str, advance: Any) -> float:
+    _, seconds = timed(lambda: warm.answer(prompt))
+    advance(1)
+    return seconds
+
+
+if __name__ == "__main__":
+    stage.main("evaluate", run)

@@ -1,0 +1,124 @@
+"""report.json and predictions.jsonl: every number, and every answer that it was counted from."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.artifacts import ChatDataset, FineTunedModel, MlxModel
+from shared.prompt import PromptFile
+from stages.evaluate.baselines import DESCRIPTIONS, baselines, most_frequent_function
+from stages.evaluate.scoring import RIGHT, Judged, Question, judge, label, measure
+
+SIDES = ("base", "tuned")
+LATENCY = (
+    "one request after another on a warm model that holds the keys and values of the prompt's prefix: "
+    "tokenise the prompt, read the alert, write the answer up to its stop token, decode the text"
+)
+THROUGHPUT = "tokens written to all rows, decoded in batches, by the seconds that took, prefix included"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One model's judged answers to the test rows, and how fast they came."""
+
+    judged: list[Judged]
+    latencies: list[float]
+    """Milliseconds of single requests."""
+    tokens: int
+    seconds: float
+
+    def speed(self) -> dict[str, Any]:
+        """Returns the timings as report.json holds them."""
+        ordered = sorted(self.latencies)
+        latency = {"p50": percentile(ordered, 50), "p95": percentile(ordered, 95), "n": len(ordered)}
+        return {
+            "latency_ms": latency,
+            "tokens_per_second": self.tokens / self.seconds,
+            "tokens_per_answer": self.tokens / len(self.judged),
+        }
+
+
+def percentile(ordered: Sequence[float], percent: int) -> float:
+    """Returns the smallest of the ordered values that `percent` % of them do not exceed (nearest rank)."""
+    return ordered[-(-len(ordered) * percent // 100) - 1]
+
+
+def build_report(
+    dataset: ChatDataset, training: Sequence[Question], examined: Mapping[str, Examined], prompt_file: PromptFile
+) -> dict[str, Any]:
+    """Returns the measured part of report.json. examined: by "base" and "tuned"."""
+    test = [answer.question for answer in examined["tuned"].judged]
+    sides = {side: measure(examined[side].judged, prompt_file) | examined[side].speed() for side in SIDES}
+    simple = judged_baselines(training, test)
+    agent = dataset.agent()
+    return {
+        "agent": agent["agent"],
+        "commit": agent["commit"],
+        "rows": len(test),
+        "rows_also_in_training": len({row.prompt for row in test} & {row.prompt for row in training}),
+        **sides,
+        "change": changes(examined["base"].judged, examined["tuned"].judged),
+        "baselines": {
+            name: measure(judged, prompt_file)
+            | {"description": DESCRIPTIONS[name], "change": changes(judged, examined["tuned"].judged)}
+            for name, judged in simple.items()
+        },
+        "most_frequent_function": _function_alone(training, test),
+    }
+
+
+def judged_baselines(training: Sequence[Question], test: Sequence[Question]) -> dict[str, list[Judged]]:
+    """Returns each baseline's judged answers to the test rows."""
+    return {
+        name: [judge(row, reading) for row, reading in zip(test, readings, strict=True)]
+        for name, readings in baselines(training, test).items()
+    }
+
+
+def changes(before: Sequence[Judged], after: Sequence[Judged]) -> dict[str, int]:
+    """Returns how many rows are right only after, and right only before."""
+    pairs = [(old.verdict == RIGHT, new.verdict == RIGHT) for old, new in zip(before, after, strict=True)]
+    return {"gained": pairs.count((False, True)), "lost": pairs.count((True, False))}
+
+
+def _function_alone(training: Sequence[Question], test: Sequence[Question]) -> dict[str, Any]:
+    """Returns the function that most training rows expect, and the share of test rows that expect it too."""
+    function = most_frequent_function(training)
+    return {"function": function, "name_accuracy": sum(label(row.expected) == function for row in test) / len(test)}
+
+
+def describe_model(base: MlxModel, tuned: FineTunedModel, parameters: int) -> dict[str, Any]:
+    """Returns what is known of the two models: the base's name and revision, parameters, bytes of the weights."""
+    known = tuned.path / "base.json"
+    source = json.loads(known.read_text("utf-8")) if known.exists() else {}
+    return {
+        "base_name": source.get("model_name", ""),
+        "base_revision": source.get("revision", ""),
+        "parameters": parameters,
+        "base_bytes": weight_bytes(base),
+        "tuned_bytes": weight_bytes(tuned),
+        "content_sha256": tuned.content_digest(),
+    }
+
+
+def weight_bytes(model: MlxModel) -> int:
+    """Returns the bytes of a model's weights on disk."""
+    return sum(file.stat().st_size for file in model.path.glob("*.safetensors"))
+
+
+def prediction_lines(base: Sequence[Judged], tuned: Sequence[Judged]) -> str:
+    """Returns predictions.jsonl: per row the id, alert and expected call, and each model's raw text and verdict."""
+    lines = [
+        {
+            "id": before.question.id,
+            "alert": before.question.alert,
+            "expected": before.question.call,
+            "base": before.text,
+            "base_verdict": before.verdict,
+            "tuned": after.text,
+            "tuned_verdict": after.verdict,
+        }
+        for before, after in zip(base, tuned, strict=True)
+    ]
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
