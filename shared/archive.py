@@ -9,6 +9,7 @@ links, devices, damaged headers, duplicate names and second archives have no way
 import hashlib
 import os
 import tarfile
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -40,7 +41,8 @@ class Member:
 def pack(folder: Path, target: Path) -> None:
     """Writes the canonical tar of folder's files to target. Empty directories are not kept.
 
-    Raises StageError for a link, a device, a name that the format cannot hold, or a file that is too large.
+    Raises StageError for a link, a device, a name that the format or another system cannot hold, and
+    for more or larger files than `unpack` accepts.
     """
     with target.open("wb") as sink:
         _write(folder, sink)
@@ -77,11 +79,37 @@ class _HashSink:
         self.sha.update(data)
 
 
+class _Tally:
+    """The files of an archive so far."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.bytes = 0
+        self.names: dict[str, str] = {}
+
+    def add(self, name: str, size: int) -> None:
+        """Counts a file. Raises ValueError, saying what the archive does, where it must not be added."""
+        self.count += 1
+        self.bytes += size
+        if self.count > MAX_MEMBERS or self.bytes > MAX_BYTES:
+            raise ValueError(f"holds more than {MAX_MEMBERS} files or {MAX_BYTES} bytes")
+        folders = [parent.as_posix() + "/" for parent in PurePosixPath(name).parents[:-1]]
+        clashes = [folder for folder in folders if self.names.setdefault(_folded(folder), folder) != folder]
+        if clashes or self.names.setdefault(_folded(name), name) is not name:
+            raise ValueError(f"holds {name!r} beside a name that differs in case alone or is its folder")
+
+
+def _folded(name: str) -> str:
+    """Returns what is equal for two names that some file system takes for one (Unicode's definition 145)."""
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold()).removesuffix("/")
+
+
 def _write(folder: Path, sink: _Sink) -> None:
     for name, path in _files(folder):
         size = path.stat().st_size
         sink.write(_header(name, size))
-        _copy(path, size, sink)
+        with path.open("rb") as source:
+            _copy(source, size, sink)
         sink.write(bytes(-size % BLOCK))
     sink.write(END)
 
@@ -96,7 +124,17 @@ def _files(folder: Path) -> list[tuple[str, Path]]:
             raise StageError(f"the file name {name!r} in {folder} does not work on every system; rename it")
         if path.is_file():
             found.append((name, path))
+    _check_together(folder, sorted(found))
     return sorted(found)
+
+
+def _check_together(folder: Path, files: list[tuple[str, Path]]) -> None:
+    tally = _Tally()
+    for name, path in files:
+        try:
+            tally.add(name, path.stat().st_size)
+        except ValueError as error:
+            raise StageError(f"{folder} {error}; no archive can be made of it") from None
 
 
 def _header(name: str, size: int) -> bytes:
@@ -110,31 +148,26 @@ def _header(name: str, size: int) -> bytes:
         raise StageError(f"the file name {name!r} does not fit into an archive: {error}; shorten it") from None
 
 
-def _copy(path: Path, size: int, sink: _Sink) -> None:
+def _copy(source: BinaryIO, size: int, sink: _Sink) -> None:
     left = size
-    with path.open("rb") as source:
-        while left:
-            data = source.read(min(CHUNK, left))
-            if not data:
-                raise StageError(f"{path} became shorter while it was packed")
-            sink.write(data)
-            left -= len(data)
+    while left:
+        data = source.read(min(CHUNK, left))
+        if not data:
+            raise StageError(f"{source.name} became shorter while it was read; run again")
+        sink.write(data)
+        left -= len(data)
 
 
 def _checked_members(file: BinaryIO, archive: Path) -> Iterator[Member]:
     length = os.fstat(file.fileno()).st_size
-    position, total, previous = 0, 0, ""
-    taken: dict[str, str] = {}
-    for count in range(MAX_MEMBERS + 1):
-        member = _next_member(file, archive, position, length)
-        if member is None:
-            return
-        total += member.size
-        if count == MAX_MEMBERS or total > MAX_BYTES:
-            raise _refused(archive, f"holds more than {MAX_MEMBERS} files or {MAX_BYTES} bytes")
+    tally, position, previous = _Tally(), 0, ""
+    while member := _next_member(file, archive, position, length):
         if member.name <= previous:
             raise _refused(archive, f"names {member.name!r} twice or out of order")
-        _claim(member.name, taken, archive)
+        try:
+            tally.add(member.name, member.size)
+        except ValueError as error:
+            raise _refused(archive, str(error)) from None
         previous = member.name
         position = member.start + member.size + -member.size % BLOCK
         yield member
@@ -144,7 +177,7 @@ def _next_member(file: BinaryIO, archive: Path, position: int, length: int) -> M
     file.seek(position)
     header = file.read(BLOCK)
     if header == END[:BLOCK]:
-        if file.read() != END[:BLOCK]:
+        if file.read(BLOCK + 1) != END[:BLOCK]:
             raise _refused(archive, f"does not end after the end mark at byte {position}")
         return None
     name, size = _parsed(header, archive, position)
@@ -184,21 +217,11 @@ def _is_plain(name: str) -> bool:
     return parts_are_plain and name.isprintable() and not set(name) & set('\\:*?"<>|') and name != "."
 
 
-def _claim(name: str, taken: dict[str, str], archive: Path) -> None:
-    """Records a name; refuses one that another file system would take for one that is there already."""
-    folders = [parent.as_posix() + "/" for parent in PurePosixPath(name).parents[:-1]]
-    clashes = [folder for folder in folders if taken.setdefault(folder.casefold()[:-1], folder) != folder]
-    if clashes or taken.setdefault(name.casefold(), name) is not name:
-        raise _refused(archive, f"holds {name!r} beside a name that differs in case alone or is its folder")
-
-
 def _extract(file: BinaryIO, member: Member, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     file.seek(member.start)
-    left = member.size
     with target.open("xb") as sink:
-        while left:
-            left -= sink.write(file.read(min(CHUNK, left)))
+        _copy(file, member.size, sink)
 
 
 def _refused(archive: Path, reason: str) -> StageError:
