@@ -21,6 +21,8 @@ from shared.prompt import PromptFile
 LINEAGE = "artifact.json"
 SPLITS = ("train", "valid", "test")
 ROW_KEYS = {"id", "prompt", "completion", "alert", "function", "call"}
+ROW_TEXTS = ("id", "prompt", "completion")
+PREDICTION_KEYS = {"id", "expected", "base", "tuned"}
 MAX_HEADER = 100 << 20  # the safetensors format's own limit
 
 
@@ -63,12 +65,7 @@ class ChatDataset(Artifact):
         return _json_object(self.path / "agent.json")
 
     def _check_rows(self, file: Path) -> None:
-        empty = True
-        for number, row in _json_lines(file):
-            empty = False
-            if missing := ROW_KEYS - row.keys():
-                raise StageError(f"{file}, line {number}: the row has no {', '.join(sorted(missing))}")
-        if empty:
+        if not _check_lines(file, ROW_KEYS, ROW_TEXTS):
             raise StageError(f"{file} holds no row; every split needs at least one")
 
 
@@ -143,11 +140,13 @@ class Evaluation(Artifact):
     def check(self) -> None:
         report = self.report()
         for side in ("base", "tuned"):
-            accuracy = report.get(side, {}).get("accuracy")
+            part = report.get(side)
+            accuracy = part.get("accuracy") if isinstance(part, dict) else None
             if not isinstance(accuracy, float) or not 0 <= accuracy <= 1:
                 raise StageError(f"{self.path / 'report.json'}: {side}.accuracy is {accuracy!r}, not a share")
-        if not self.predictions():
-            raise StageError(f"{self.path / 'predictions.jsonl'} holds no prediction")
+        predictions = self.path / "predictions.jsonl"
+        if not _check_lines(predictions, PREDICTION_KEYS, ("id",)):
+            raise StageError(f"{predictions} holds no prediction")
         if not (self.path / "report.html").is_file():
             raise StageError(f"{self.path} has no report.html")
 
@@ -172,12 +171,25 @@ def check_safetensors(file: Path) -> None:
             (length,) = struct.unpack("<Q", source.read(8))
             header = json.loads(source.read(length)) if length <= MAX_HEADER else {}
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        announced = 8 + length + max(ends)
     except FileNotFoundError:
         raise StageError(f"{file} is missing") from None
     except (OSError, struct.error, ValueError, RecursionError, AttributeError, LookupError, TypeError):
         raise StageError(f"{file} is not a safetensors file, or it is damaged; fetch it again") from None
-    if not ends or 8 + length + max(ends) != size:
+    if announced != size:
         raise StageError(f"{file} has {size} bytes, not those that its header announces; fetch it again")
+
+
+def _check_lines(file: Path, keys: set[str], texts: tuple[str, ...]) -> int:
+    """Returns how many JSON objects file holds; each must have all keys, and strings under those in texts."""
+    count = 0
+    for number, value in _json_lines(file):
+        count += 1
+        if missing := keys - value.keys():
+            raise StageError(f"{file}, line {number}: the row has no {', '.join(sorted(missing))}")
+        if wrong := [key for key in texts if not isinstance(value[key], str)]:
+            raise StageError(f"{file}, line {number}: {', '.join(wrong)} is not a string")
+    return count
 
 
 def _prompt_file(file: Path) -> PromptFile:
