@@ -23,6 +23,7 @@ from shared.errors import StageError
 
 MAX_TEXT_BYTES = 1024  # an output scalar on Flyte holds no more
 MAX_INTEGER = (1 << 63) - 1
+MAX_DIGITS = 40  # of a number's text; Python refuses to read very long ones
 STAGES = ("dataset", "convert", "train", "evaluate", "register", "publish")
 
 Scalar = int | float | bool | str
@@ -39,17 +40,17 @@ class Limit:
 
 def above(bound: float) -> Limit:
     """Returns the limit value > bound."""
-    return Limit(f"above {bound:g}", lambda value: value > bound)
+    return Limit(f"above {bound}", lambda value: value > bound)
 
 
 def at_least(bound: float) -> Limit:
     """Returns the limit value >= bound."""
-    return Limit(f"at least {bound:g}", lambda value: value >= bound)
+    return Limit(f"at least {bound}", lambda value: value >= bound)
 
 
 def at_most(bound: float) -> Limit:
     """Returns the limit value <= bound."""
-    return Limit(f"at most {bound:g}", lambda value: value <= bound)
+    return Limit(f"at most {bound}", lambda value: value <= bound)
 
 
 def one_of(*choices: str) -> Limit:
@@ -135,8 +136,10 @@ class Variable:
         path = os.environ.get(f"{self.name}_FILE", "")
         try:
             return Path(path).read_text("utf-8").strip() if path else ""
-        except (OSError, ValueError) as error:
-            raise StageError(f"{self.name}_FILE names {path}, which cannot be read: {error}") from None
+        except OSError as error:
+            raise StageError(f"{self.name}_FILE names {path}, which cannot be read: {error.strerror}") from None
+        except ValueError:  # its text would quote a part of the secret
+            raise StageError(f"{self.name}_FILE names {path}, which is not a text file") from None
 
 
 @dataclass(frozen=True)
@@ -199,7 +202,10 @@ def _field(name: str, hint: Any, default: Any) -> Field:
     kind, description, *limits = typing.get_args(hint)
     if kind not in _PARSERS and not (isinstance(kind, type) and issubclass(kind, Artifact)):
         raise TypeError(f"{name} has the type {kind}; a field is an int, float, bool, str or an artefact")
-    return Field(name, kind, description, tuple(limits), default)
+    field = Field(name, kind, description, tuple(limits), default)
+    if not field.is_required and (field.artifact or not field.holds(default)):
+        raise TypeError(f"{name} has the default {default!r}, which is not of the type {kind.__name__}")
+    return field
 
 
 def type_name(kind: type) -> str:
@@ -213,8 +219,10 @@ def to_text(value: Scalar) -> str:
 
 
 def _parse_int(name: str, text: str) -> int:
-    if not re.fullmatch(r"[+-]?[0-9]{1,19}", text.strip()) or abs(int(text)) > MAX_INTEGER:
+    if not re.fullmatch(r"[+-]?[0-9]+", text.strip()):
         raise StageError(f"{name} is {text!r}; it must be a whole number")
+    if len(text) > MAX_DIGITS or abs(int(text)) > MAX_INTEGER:
+        raise StageError(f"{name} is {text!r:.40}; it must lie between -{MAX_INTEGER} and {MAX_INTEGER}")
     return int(text)
 
 
