@@ -1,9 +1,12 @@
 """Names that several stages, the store, MLflow and Git must spell alike."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"  # MLflow aliases
 REGISTERED, REJECTED, PUBLISHED = "registered", "rejected", "published"  # MLflow tag `status`
+VERSION_TAG, CONTENT_TAG, DATASET_TAG = "model_version", "content_sha256", "dataset_sha256"  # MLflow tags
+STATUS_TAG, DECISION_TAG = "status", "decision"
+PREDICTIONS = "evaluation/predictions.jsonl"  # the artefact of a run that holds the model's answers
 
 
 def agent_folder(agent: str) -> str:
@@ -39,10 +42,11 @@ def registered_model(agent: str) -> str:
 def model_version(committed: datetime, commit: str, repeat: int = 1) -> str:
     """Returns `v{YYYYMMDD}-{commit, 8 hex}`, then `.2`, `.3` for other content of the same commit.
 
-    committed: the time, in UTC, of the last commit that touched the agent's inputs.
+    committed: the time, with its zone, of the last commit that touched the agent's inputs; the name
+    has its day in UTC.
     """
     suffix = "" if repeat == 1 else f".{repeat}"
-    return f"v{committed:%Y%m%d}-{commit[:8]}{suffix}"
+    return f"v{committed.astimezone(UTC):%Y%m%d}-{commit[:8]}{suffix}"
 
 
 def model_name(agent: str, version: str) -> str:
