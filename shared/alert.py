@@ -17,15 +17,15 @@ SHOWN_ANNOTATIONS = ("summary", "description", "message")
 def render_alert(alert: Mapping[str, Any]) -> str:
     """Returns one alert of a notification as text: status, name, labels by name, shown annotations.
 
-    alert: `{"status": …, "labels": {…}, "annotations": {…}}`. White space inside a value becomes one
-    space, so that a value cannot look like another line.
+    alert: `{"status": …, "labels": {…}, "annotations": {…}}`. White space inside a name or a value
+    becomes one space, so that neither can look like another line.
     """
     labels = dict(alert.get("labels", {}))
     annotations = alert.get("annotations", {})
     name = labels.pop("alertname", "")
     head = f"{alert.get('status', 'firing')} alert {name}".strip()
     shown = [(key, annotations[key]) for key in SHOWN_ANNOTATIONS if annotations.get(key)]
-    lines = [f"{key}: {_flat(value)}" for key, value in [*sorted(labels.items()), *shown]]
+    lines = [f"{_flat(key)}: {_flat(value)}" for key, value in [*sorted(labels.items()), *shown]]
     return "\n".join([_flat(head), *lines])
 
 
