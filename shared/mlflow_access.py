@@ -1,0 +1,114 @@
+"""How stages reach MLflow: how long they wait, with which credentials, and what they say when it fails.
+
+MLflow reads the environment wherever it needs an address, a limit or a password, so all of it is
+set there, once, before its first import.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from shared.errors import StageError, one_line
+from shared.git_access import without_secret
+
+_SQLITE = "sqlite:///"
+_SQLITE_HEADER = b"SQLite format 3\0"
+_QUIET = {
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+# By default MLflow waits for four minutes until it says that a server is down.
+_PATIENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "120",
+}
+_IMPATIENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+
+
+def prepare(address: str, credentials: Mapping[str, str]) -> None:
+    """Sets MLflow's environment: address, credentials by variable, patience; and silences what is not ours to say.
+
+    Raises StageError where the address is neither an http(s) server nor a SQLite file that can be used.
+    """
+    if address.startswith(_SQLITE):
+        _check_database(address)
+    elif urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
+        known = "http(s)://host:port or sqlite:///file"
+        raise StageError(f"MLFLOW_TRACKING_URI is {without_secret(address)}; it must be {known}")
+    os.environ.update(_QUIET)
+    os.environ.update({name: value for name, value in credentials.items() if value})
+    os.environ["MLFLOW_TRACKING_URI"] = address
+    os.environ["MLFLOW_REGISTRY_URI"] = address
+    for name, value in _PATIENT.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("alembic").setLevel(logging.ERROR)
+
+
+@contextmanager
+def impatience() -> Iterator[None]:
+    """Makes MLflow give up soon: a server that is down shall be named within seconds."""
+    before = {name: os.environ[name] for name in _IMPATIENT}
+    os.environ.update(_IMPATIENT)
+    try:
+        yield
+    finally:
+        os.environ.update(before)
+
+
+def artifact_location(address: str) -> str | None:
+    """Returns where a new experiment keeps its artefacts: beside a SQLite file; None lets a server decide."""
+    if not address.startswith(_SQLITE):
+        return None
+    return (_database(address).parent.resolve() / "mlflow-artifacts").as_uri()
+
+
+def failure(address: str, reason: str) -> StageError:
+    """Returns the error for a reason that MLflow gave, with the remedy where it is known."""
+    where = f"MLflow at {without_secret(address)}"
+    if re.search(r"error code 401|UNAUTHENTICATED", reason):
+        remedy = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        return StageError(f"{where} does not accept the credentials (401); check {remedy}")
+    if re.search(r"error code 403|PERMISSION_DENIED", reason):
+        host = urlsplit(address).netloc.rpartition("@")[2]
+        remedy = f"give the account the right, or start the server with --allowed-hosts {host}"
+        return StageError(f"{where} refuses the request (403); {remedy}")
+    told = without_secret(one_line(reason))[:300]
+    if re.search(r"Max retries exceeded|Connection|timed out|Timeout", reason):
+        remedy = "check MLFLOW_TRACKING_URI and that the server runs"
+        return StageError(f"{where} does not answer; {remedy} ({told})")
+    return StageError(f"{where} failed: {told}")
+
+
+def _database(address: str) -> Path:
+    return Path(address.removeprefix(_SQLITE).partition("?")[0])
+
+
+def _check_database(address: str) -> None:
+    file = _database(address)
+    known = f"MLFLOW_TRACKING_URI is {without_secret(address)}, but"
+    if not file.name or file.name == ":memory:":
+        raise StageError(f"{known} it names no file, so nothing would be kept; write sqlite:///<file>")
+    if not file.parent.is_dir():
+        raise StageError(f"{known} there is no folder {file.parent}; create it")
+    reached = file if file.exists() else file.parent
+    if not os.access(reached, os.R_OK | os.W_OK) or file.is_dir():
+        raise StageError(f"{known} {reached} cannot be read and written; choose another file or change its mode")
+    if file.exists() and _head(file) not in (b"", _SQLITE_HEADER):
+        raise StageError(f"{known} {file} is no SQLite database; choose another file")
+
+
+def _head(file: Path) -> bytes:
+    with file.open("rb") as source:
+        return source.read(len(_SQLITE_HEADER))

@@ -1,0 +1,98 @@
+"""The agent's registered model in MLflow: its versions, their names, the champion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+
+from shared import names
+from shared.errors import StageError
+from shared.origin import Origin
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.tracking import MlflowClient
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model version in use."""
+
+    version: str
+    content: str
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """One agent's registered model."""
+
+    client: MlflowClient
+    name: str
+
+    @classmethod
+    def of(cls, client: MlflowClient, agent: str) -> RegisteredModel:
+        """Returns the agent's registered model, which is created where it is missing."""
+        name = names.registered_model(agent)
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name, description=f"Turns alerts into the calls of {agent}")
+        return cls(client, name)
+
+    def find(self, content: str) -> ModelVersion | None:
+        """Returns the version with this content digest, or None."""
+        return next((version for version in self._versions() if version.tags.get(names.CONTENT_TAG) == content), None)
+
+    def version_name(self, origin: Origin, content: str) -> str:
+        """Returns the name that this content has, or else the first free one of its commit."""
+        if known := self.find(content):
+            return str(known.tags[names.VERSION_TAG])
+        taken = {version.tags.get(names.VERSION_TAG) for version in self._versions()}
+        return next(name for repeat in count(1) if (name := origin.model_version(repeat)) not in taken)
+
+    def champion(self) -> Champion | None:
+        """Returns the champion, or None. Raises StageError for one that was not registered here."""
+        number = self.client.get_registered_model(self.name).aliases.get(names.CHAMPION)
+        if number is None:
+            return None
+        tags = self.client.get_model_version(self.name, number).tags
+        if not tags.get(names.VERSION_TAG) or not tags.get(names.CONTENT_TAG):
+            missing = f"{names.VERSION_TAG} and {names.CONTENT_TAG}"
+            reason = f"version {number} of {self.name}, which lacks the tags {missing}"
+            raise StageError(f"the alias {names.CHAMPION} is on {reason}; move it to a version that register made")
+        return Champion(tags[names.VERSION_TAG], tags[names.CONTENT_TAG])
+
+    def add(self, model_id: str, run_id: str, tags: dict[str, str], description: str) -> ModelVersion:
+        """Returns a new version of the registered model, made of a run's logged model."""
+        source = f"models:/{model_id}"
+        return self.client.create_model_version(
+            self.name, source, run_id, tags=tags, description=description, model_id=model_id
+        )
+
+    def record(self, version: ModelVersion, approved: bool, decision: str) -> None:
+        """Tags a version with the decision, and moves the alias `candidate` to it where it is approved.
+
+        A published version keeps its status: it is or was in use, whatever is decided later.
+        """
+        status = names.REGISTERED if approved else names.REJECTED
+        tags = {names.DECISION_TAG: decision, names.STATUS_TAG: status}
+        if version.tags.get(names.STATUS_TAG) == names.PUBLISHED:
+            tags = {}
+        for key, value in tags.items():
+            if version.tags.get(key) != value:
+                self.client.set_model_version_tag(self.name, version.version, key, value)
+        if approved and self._aliases().get(names.CANDIDATE) != str(version.version):
+            self.client.set_registered_model_alias(self.name, names.CANDIDATE, version.version)
+
+    def _aliases(self) -> dict[str, str]:
+        aliases = self.client.get_registered_model(self.name).aliases
+        return {alias: str(number) for alias, number in aliases.items()}
+
+    def _versions(self) -> list[ModelVersion]:
+        found: list[ModelVersion] = []
+        token: str | None = None
+        while True:
+            page = self.client.search_model_versions(f"name = '{self.name}'", page_token=token)
+            found += page
+            token = page.token
+            if not token:
+                return found

@@ -1,0 +1,119 @@
+"""The MLflow run of a model: found again by what it is about, and completed where it was cut off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from shared import names
+from shared.artifacts import Evaluation, FineTunedModel
+from shared.errors import StageError
+from stages.register.comparison import Predictions, tuned_texts
+from stages.register.run_record import Point, RunRecord
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric, Run
+    from mlflow.tracking import MlflowClient
+
+FINISHED = "FINISHED"
+MODEL_TYPE = "functiongemma"
+BATCH = 1000  # the most values that one call of MLflow takes
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The agent's experiment on an MLflow server."""
+
+    client: MlflowClient
+    id: str
+
+    @classmethod
+    def of(cls, client: MlflowClient, agent: str, artifact_location: str | None) -> Experiment:
+        """Returns the agent's experiment, which is created where it is missing.
+
+        Raises StageError where somebody deleted it: MLflow keeps the name.
+        """
+        name = names.experiment(agent)
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            return cls(client, client.create_experiment(name, artifact_location=artifact_location))
+        if found.lifecycle_stage != "active":
+            reason = f"restore it: mlflow experiments restore --experiment-id {found.experiment_id}"
+            raise StageError(f"the MLflow experiment {name} was deleted; {reason}")
+        return cls(client, found.experiment_id)
+
+    def open_run(self, name: str, tags: dict[str, str]) -> Run:
+        """Returns the run about this content and dataset: finished, cut off, or new. It is RUNNING unless FINISHED."""
+        identity = {key: tags[key] for key in (names.CONTENT_TAG, names.DATASET_TAG)}
+        known = self._runs(identity)
+        if finished := [run for run in known if run.info.status == FINISHED]:
+            return finished[0]
+        if not known:
+            return self.client.create_run(self.id, run_name=name, tags=tags)
+        self.client.update_run(known[0].info.run_id, status="RUNNING", name=name)
+        return known[0]
+
+    def stored_predictions(self, content: str, version: str) -> Predictions:
+        """Returns what the model of this content answered when it was evaluated last.
+
+        Raises StageError where no run holds it any more.
+        """
+        runs = [run for run in self._runs({names.CONTENT_TAG: content}) if run.info.status == FINISHED]
+        remedy = f"restore them, or take the alias {names.CHAMPION} from it to do without the comparison"
+        if not runs or not self._has_predictions(runs[0].info.run_id):
+            raise StageError(f"the predictions of the champion {version} are gone from MLflow; {remedy}")
+        with TemporaryDirectory() as folder:
+            file = Path(self.client.download_artifacts(runs[0].info.run_id, names.PREDICTIONS, folder))
+            return tuned_texts(Evaluation(file.parent))
+
+    def log(self, run: Run, record: RunRecord, tags: dict[str, str], model_id: str | None) -> None:
+        """Writes the record into the run. Doing it again changes nothing: same keys, same steps, same times."""
+        from mlflow.entities import Param, RunTag
+
+        run_id, time = run.info.run_id, run.info.start_time
+        parameters = [Param(key, value) for key, value in record.parameters.items()]
+        run_tags = [RunTag(key, value) for key, value in tags.items()]
+        self.client.log_batch(run_id, params=parameters, tags=run_tags)
+        metrics = _metrics(record.training, time) + _metrics(record.evaluation, time, model_id)
+        for start in range(0, len(metrics), BATCH):
+            self.client.log_batch(run_id, metrics=metrics[start : start + BATCH])
+        for folder, files in record.files.items():
+            for file in files:
+                self.client.log_artifact(run_id, str(file), folder or None)
+
+    def log_model(self, run: Run, model: FineTunedModel, name: str, parameters: dict[str, str]) -> str:
+        """Returns the id of the run's logged model, with the model's files; a half uploaded one is completed."""
+        from mlflow.entities import LoggedModelStatus
+
+        run_id = run.info.run_id
+        known = self.client.search_logged_models([self.id], filter_string=f"source_run_id = '{run_id}'")
+        for logged in known:
+            if logged.status == LoggedModelStatus.READY:
+                return str(logged.model_id)
+        # The name may hold no dot, which a second content of the same commit has in its version.
+        plain = name.replace(".", "-")
+        logged = (
+            known[0]
+            if known
+            else self.client.create_logged_model(self.id, plain, run_id, params=parameters, model_type=MODEL_TYPE)
+        )
+        self.client.log_model_artifacts(logged.model_id, str(model.path))
+        self.client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+        return str(logged.model_id)
+
+    def _has_predictions(self, run_id: str) -> bool:
+        folder = Path(names.PREDICTIONS).parent.as_posix()
+        return names.PREDICTIONS in [file.path for file in self.client.list_artifacts(run_id, folder)]
+
+    def _runs(self, tags: dict[str, str]) -> list[Run]:
+        """Returns the runs with these tags, newest first."""
+        condition = " and ".join(f"tags.{key} = '{value}'" for key, value in tags.items())
+        return list(self.client.search_runs([self.id], condition, order_by=["attributes.start_time DESC"]))
+
+
+def _metrics(points: list[Point], time: int, model_id: str | None = None) -> list[Metric]:
+    from mlflow.entities import Metric
+
+    return [Metric(point.key, point.value, time, point.step, model_id=model_id) for point in points]
