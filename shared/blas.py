@@ -12,25 +12,32 @@ from pathlib import Path
 
 # mallopt's numbers for M_ARENA_MAX, M_MMAP_MAX, M_TRIM_THRESHOLD and M_TOP_PAD (glibc's malloc.h).
 _KEEP_FREED_MEMORY = ((-8, 1), (-4, 0), (-1, -1), (-2, 64 << 20))
+_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # microseconds of all cores in a period, or `max` (cgroup v2)
 
 
 def prepare(threads: int | None = None) -> str:
     """Loads OpenBLAS and keeps freed memory for reuse; returns one line for the log on what is used.
 
-    threads: defaults to the cores that the process may use. OPENBLAS_NUM_THREADS wins where it is
-    set. Without an OpenBLAS the wheel's BLAS stays, and the line says so. Raises RuntimeError where
-    mlx has been imported already.
+    threads: defaults to the cores that the process may use, within a container's CPU limit.
+    OPENBLAS_NUM_THREADS wins where it is set. Without an OpenBLAS the wheel's BLAS stays, and the line
+    says so. Raises RuntimeError where mlx has been imported already.
     """
     if platform.system() != "Linux":
         return f"{platform.system()} {platform.machine()}"
     if "mlx.core" in sys.modules:
         raise RuntimeError("mlx is imported already: prepare the BLAS first")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads or len(os.sched_getaffinity(0))))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads or _usable_cores()))
     library = _load_openblas()
     _keep_freed_memory()
     if library is None:
         return "the BLAS of the mlx wheel, which is slow: install libopenblas0-pthread"
     return f"OpenBLAS, {os.environ['OPENBLAS_NUM_THREADS']} threads"
+
+
+def _usable_cores() -> int:
+    cores = len(os.sched_getaffinity(0))
+    quota, period = _CPU_LIMIT.read_text().split() if _CPU_LIMIT.exists() else ("max", "")
+    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
 
 
 def _load_openblas() -> ctypes.CDLL | None:
