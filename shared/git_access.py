@@ -1,7 +1,7 @@
 """How stages run git on a repository that they were given: what it may reach, and with which secret.
 
-Nothing of the user's or the machine's configuration is read, no hook runs, nothing asks for a
-password, and a token is handed over by a file that git's askpass prints, never in a URL.
+Nothing of the user's or the machine's git configuration is read, no hook runs, nothing asks for a
+password, and a token is handed over by a credential helper that prints a file, never in a URL.
 """
 
 import os
@@ -11,18 +11,25 @@ from pathlib import Path
 
 from shared.errors import StageError
 
-_REMOTE = re.compile(r"(https?|ssh|file)://\S+|[\w.-]+@[\w.-]+:\S+")
-_SECRET_IN_URL = re.compile(r"(?<=://)[^/@\s]+@")
+_REMOTE = re.compile(r"(https?|ssh|file)://\S+|\w[\w.-]*@\w[\w.-]*:\S+")
+_SECRET_IN_URL = re.compile(r"(?<=://)[^/\s]+@")
 
 
 def git_environment(folder: Path, token: str = "", ssh_key_file: str = "") -> dict[str, str]:
-    """Returns the environment for git; folder, a private directory, gets the askpass script."""
+    """Returns the environment for git; folder, a private directory, gets the token's file.
+
+    Raises StageError where there is no ssh_key_file.
+    """
     settings = {"core.hooksPath": os.devnull, "protocol.allow": "never", "core.symlinks": "true", "gc.auto": "0"}
     settings |= {f"protocol.{name}.allow": "always" for name in ("http", "https", "ssh", "file")}
     # A bare repository of another user, mounted into a container, is meant to be read.
     settings |= {"safe.directory": "*"}
+    if token:
+        settings |= {"credential.helper": _credential_helper(folder / "credentials", token)}
     environment = {
+        "GIT_ASKPASS": "",
         "GIT_TERMINAL_PROMPT": "0",
+        "GIT_SSH_COMMAND": _ssh_command(ssh_key_file),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_COUNT": str(len(settings)),
@@ -30,11 +37,6 @@ def git_environment(folder: Path, token: str = "", ssh_key_file: str = "") -> di
     }
     for number, (key, value) in enumerate(settings.items()):
         environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    if token:
-        environment["GIT_ASKPASS"] = str(_askpass(folder, token))
-    if ssh_key_file:
-        key = shlex.quote(ssh_key_file)
-        environment["GIT_SSH_COMMAND"] = f"ssh -i {key} -o IdentitiesOnly=yes -o BatchMode=yes"
     return environment
 
 
@@ -63,12 +65,16 @@ def without_secret(text: str) -> str:
     return _SECRET_IN_URL.sub("", text)
 
 
-def _askpass(folder: Path, token: str) -> Path:
-    secret, script = folder / "token", folder / "askpass"
-    secret.touch(mode=0o600)
-    secret.write_text(token)
+def _credential_helper(file: Path, token: str) -> str:
+    file.touch(mode=0o600)
     # GitHub and GitLab take any user name beside a token; x-access-token is GitHub's documented one.
-    answer = f'case "$1" in Username*) echo x-access-token;; *) cat {shlex.quote(str(secret))};; esac'
-    script.write_text(f"#!/bin/sh\n{answer}\n")
-    script.chmod(0o700)
-    return script
+    file.write_text(f"username=x-access-token\npassword={token}\n")
+    # Git runs this by the shell: no program of ours has to lie where programs may not run.
+    return f"!print_credentials() {{ cat {shlex.quote(str(file))}; }}; print_credentials"
+
+
+def _ssh_command(key_file: str) -> str:
+    if key_file and not Path(key_file).is_file():
+        raise StageError(f"GIT_SSH_KEY_FILE names {key_file}, which is not a file")
+    key = f" -i {shlex.quote(key_file)} -o IdentitiesOnly=yes" if key_file else ""
+    return f"ssh -o BatchMode=yes{key}"
