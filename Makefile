@@ -1,0 +1,115 @@
+# Runbook in, function-calling model out. `make help` lists what can be done.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+STAGES := dataset convert train evaluate register publish
+PYTHON ?= python3
+UV := .venv/bin/uv
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --no-header
+LOCKED := . tests tools/mlflow_server $(STAGES:%=stages/%)
+PYTEST := -m pytest
+
+# What was given on make's own command line, as NAME=value arguments of a program.
+SETTINGS = $(foreach v,$(.VARIABLES),$(if $(filter command,$(word 1,$(origin $v))),'$v=$(subst ','\'',$($v))'))
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z][a-zA-Z%-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+.PHONY: run
+run: environments ## runbook → published model on this machine; AGENT= MODEL= GITOPS= ITERS= … set the workflow's inputs
+	@.venv/bin/python -m workflows.run $(SETTINGS)
+
+.PHONY: ask
+ask: .venvs/evaluate/.made ## what would the model call? ALERT= an Alertmanager notification: a JSON file, or JSON; RUN= a folder in .runs
+	@.venvs/evaluate/bin/python -m stages.evaluate.ask \
+	  --model '.runs/$(or $(RUN),latest)/train/outputs/model' --alert '$(subst ','\'',$(or $(ALERT),.runs/latest/alert.json))'
+
+.PHONY: ui
+ui: .venvs/mlflow-server/.made ## open MLflow's page on what was run here; PORT= (5000)
+	@echo "MLflow's page: http://127.0.0.1:$(or $(PORT),5000) (Ctrl-C ends it)"
+	@.venvs/mlflow-server/bin/mlflow server --backend-store-uri 'sqlite:///$(CURDIR)/.runs/mlflow.db' \
+	  --default-artifact-root '$(CURDIR)/.runs/mlflow-artifacts' --host 127.0.0.1 --port $(or $(PORT),5000)
+
+.PHONY: clean
+clean: ## remove what `make run` made: .runs and the demo model
+	rm -rf .runs .cache
+
+.PHONY: distclean
+distclean: clean ## remove the environments too
+	rm -rf .venv .venvs
+
+# ── tests ────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: test
+test: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## everything that runs in minutes: style, types, stages, workflow, end to end
+	@$(MAKE) lint
+	@$(MAKE) test-shared $(STAGES:%=test-%) test-workflow test-e2e
+
+.PHONY: lint
+lint: environments ## style and types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy shared workflows tools tests/*.py
+	@$(foreach s,$(STAGES),echo mypy stages/$s; .venv/bin/mypy --python-executable .venvs/$s/bin/python stages/$s/*.py;)
+
+.PHONY: test-shared
+test-shared: environments ## the contract, the archive, the codec, the renderer
+	.venv/bin/python $(PYTEST) shared/tests
+
+.PHONY: $(STAGES:%=test-%)
+$(STAGES:%=test-%): test-%: .venvs/%/.made .venvs/pytest/.made ## one stage's tests in its own environment: test-train
+	PYTHONPATH=.venvs/pytest .venvs/$*/bin/python $(PYTEST) stages/$*/tests
+
+.PHONY: test-workflow
+test-workflow: environments ## the workflow's interfaces and the layout
+	.venv/bin/python $(PYTEST) tests --ignore tests/e2e
+
+.PHONY: test-e2e
+test-e2e: environments .venvs/mlflow-server/.made ## six stages in a row with a tiny random model
+	.venv/bin/python $(PYTEST) tests/e2e
+
+# ── environments: made when missing or older than their lock ─────────────────────────────────────
+
+.PHONY: environments
+environments: .venv/.made $(STAGES:%=.venvs/%/.made)
+
+.venv/.made: requirements.lock
+	@echo "making the environment of the workflow (.venv)"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed")'
+	@$(PYTHON) -m venv --clear .venv
+	@sed -n '/^uv==/,/^ *# via/p' requirements.lock > .venv/uv.lock.txt
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock.txt
+	@$(UV) pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+	@touch $@
+
+.venvs/%/.made: stages/%/requirements.lock | .venv/.made
+	@echo "making the environment of $*"
+	@$(UV) venv --quiet --clear --python .venv/bin/python .venvs/$*
+	@$(UV) pip sync --quiet --python .venvs/$*/bin/python --require-hashes $<
+	@.venv/bin/python tools/link_openblas.py .venvs/$*
+	@touch $@
+
+.venvs/pytest/.made: tests/requirements.lock | .venv/.made
+	@$(UV) pip install --quiet --target .venvs/pytest --require-hashes -r $<
+	@touch $@
+
+.venvs/mlflow-server/.made: tools/mlflow_server/requirements.lock | .venv/.made
+	@echo "making the environment of the MLflow server"
+	@$(UV) venv --quiet --clear --python .venv/bin/python .venvs/mlflow-server
+	@$(UV) pip sync --quiet --python .venvs/mlflow-server/bin/python --require-hashes $<
+	@touch $@
+
+.PHONY: lock
+lock: .venv/.made ## compile every requirements.lock again from its pyproject.toml
+	@for folder in $(LOCKED); do echo $$folder; $(LOCK) $$folder/pyproject.toml -o $$folder/requirements.lock; done
+
+.PHONY: tables
+tables: .venv/.made ## write the contract tables into the stages' READMEs
+	.venv/bin/python tools/contract_tables.py
+.PHONY: package
+package: environments ## serialise the workflow and the launch plans for Flyte, without a cluster
+	.venv/bin/pyflyte --pkgs workflows package --force --image unused:unused --output .runs/flyte-package.tgz

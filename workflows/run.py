@@ -1,0 +1,128 @@
+"""`make run`: the whole workflow on this machine, without a server, and what came of it.
+
+    python -m workflows.run AGENT=agent-sre ITERS=200
+
+Every workflow input may be given as NAME=value. Without GITOPS the example repository is used,
+without MODEL the demo model. Results lie in .runs/<time>-<agent>/, the newest in .runs/latest.
+"""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from shared.errors import StageError, one_line
+from stages.dataset.source import opened
+from workflows.process import ROOT, StageFailed
+
+RUNS = ROOT / ".runs"
+DEFAULT_AGENT = "agent-sre"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the workflow and returns the exit code: 0 when it ran to its end, even where the model was rejected."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    _quiet_flyte()
+    try:
+        execute(arguments)
+    except StageFailed as failure:
+        print(one_line(f"The run stopped: {failure}"), file=sys.stderr)
+        return 1
+    except StageError as error:
+        print(f"run: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("The run was stopped; the stage that ran has ended.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def execute(arguments: Sequence[str]) -> Path:
+    """Runs the workflow with the settings in arguments and returns the folder of the run.
+
+    Raises StageError for a setting that is wrong and StageFailed where a stage fails.
+    """
+    from workflows.settings import parse_settings
+    from workflows.summary import write_summary
+
+    settings = parse_settings(arguments)
+    inputs = workflow_inputs(settings)
+    folder = _run_folder(inputs["agent_name"])
+    os.environ |= local_services() | {"AGENT_TRAINING_RUN": str(folder), "FLYTE_INTERNAL_EXECUTION_ID": folder.name}
+    result = _workflow_result(inputs)
+    write_summary(folder, inputs, result, os.environ["MLFLOW_TRACKING_URI"])
+    return folder
+
+
+def workflow_inputs(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the inputs of a run: the agent's config.yaml, then the demo model's settings, then what was given."""
+    from workflows import demo
+    from workflows.settings import configured
+
+    agent = settings.get("agent_name", DEFAULT_AGENT)
+    RUNS.mkdir(exist_ok=True)
+    repository = settings.get("repository") or str(demo.demo_repository(RUNS / "gitops.git"))
+    with opened(repository) as repo:
+        known = configured(repo, repository, agent, settings.get("revision", ""))
+    if "model_name" not in settings:
+        known |= {**demo.DEMO_SETTINGS, "model_name": str(demo.demo_model())}
+        print(f"The demo model is trained with its own settings: {_shown(demo.DEMO_SETTINGS)}", file=sys.stderr)
+    return {**known, **settings, "agent_name": agent, "repository": repository}
+
+
+def local_services() -> dict[str, str]:
+    """Returns the addresses that stand for servers on a laptop, except those that the environment names."""
+    local = {"MLFLOW_TRACKING_URI": f"sqlite:///{RUNS}/mlflow.db", "STORE_URI": f"file://{RUNS}/store"}
+    return {name: os.environ.get(name) or value for name, value in local.items()}
+
+
+def _workflow_result(inputs: Mapping[str, Any]) -> Any:
+    from workflows.agent_training import agent_training_pipeline
+
+    try:
+        return agent_training_pipeline(**inputs)
+    except Exception as error:
+        # flytekit wraps what a task raises in exceptions of its own; only ours is for the user.
+        raise _own_cause(error) from None
+
+
+def _own_cause(error: BaseException) -> BaseException:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, StageFailed | StageError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return error
+
+
+def _run_folder(agent: str) -> Path:
+    folder = RUNS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{agent}"
+    folder.mkdir(parents=True)
+    latest, passing = RUNS / "latest", RUNS / ".latest"
+    passing.unlink(missing_ok=True)
+    passing.symlink_to(folder.name)
+    passing.replace(latest)
+    return folder
+
+
+def _quiet_flyte() -> None:
+    # Stages are never cached here: a person who runs again wants to see it run.
+    os.environ["FLYTE_LOCAL_CACHE_ENABLED"] = "false"
+    os.environ.setdefault("FLYTE_SDK_LOGGING_LEVEL", str(logging.CRITICAL))
+
+
+def _shown(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def _interrupt(_: int, __: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

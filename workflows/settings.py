@@ -1,0 +1,54 @@
+"""What a person may set for a run: the workflow's inputs, from config.yaml and from NAME=value arguments."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from git import Repo
+
+from shared import contract
+from shared.contract import Field
+from shared.errors import StageError
+from stages.dataset.agent_config import read_config
+from stages.dataset.source import read_source
+from workflows.agent_training import agent_training_pipeline
+
+SHORT_NAMES = {"agent": "agent_name", "model": "model_name", "gitops": "repository"}
+
+
+def workflow_fields() -> dict[str, Field]:
+    """Returns the declaration of each workflow input, as the stage that takes it declares it."""
+    declared = {field.name: field for stage in contract.STAGES for field in contract.load(stage).inputs}
+    return {name: declared[name] for name in agent_training_pipeline.python_interface.inputs}
+
+
+def parse_settings(arguments: Iterable[str]) -> dict[str, Any]:
+    """Returns workflow inputs from `ITERS=30`, `agent=agent-bruno` and the like.
+
+    Raises StageError for an unknown name (with the nearest known one) and for a value that the
+    stage would refuse.
+    """
+    fields = workflow_fields()
+    settings: dict[str, Any] = {}
+    for argument in arguments:
+        name, equals, text = argument.partition("=")
+        key = SHORT_NAMES.get(name.lower(), name.lower())
+        if not equals or key not in fields:
+            raise StageError(f"{name} is no setting of a run; {_nearest(name, [*fields, *SHORT_NAMES])}")
+        settings[key] = fields[key].parse(text)
+    return settings
+
+
+def configured(repo: Repo, repository: str, agent: str, revision: str = "") -> dict[str, Any]:
+    """Returns the workflow inputs that the agent's config.yaml sets at revision.
+
+    Raises StageError, as dataset does, where the agent or its files are missing or wrong.
+    """
+    source = read_source(repo, repository, revision, agent)
+    blocks = read_config(source.config, source.config_path).settings()
+    return {**blocks.get("training", {}), **blocks.get("gate", {})}
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name.lower(), known, n=1)
+    return f"did you mean {close[0].upper()}?" if close else "known: " + ", ".join(sorted(map(str.upper, known)))
