@@ -167,9 +167,7 @@ def test_names_that_some_system_cannot_hold_are_not_packed(name: str, tmp_path: 
 
 def test_a_name_that_the_format_cannot_hold_is_not_packed(tmp_path: Path) -> None:
     folder = write_tree(tmp_path / "tree", {"n" * 101: b""})
-    with pytest.raises(
-        StageError, match=r"^the file name 'n+' does not fit into an archive: name is too long"
-    ):
+    with pytest.raises(StageError, match=r"^the file name 'n+' does not fit into an archive: name is too long"):
         archive.pack(folder, tmp_path / "tar")
 
 
