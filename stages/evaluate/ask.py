@@ -1,0 +1,92 @@
+"""Asks a fine-tuned model about one alert: `make ask ALERT=alert.json` prints the call that it answers.
+
+The prompt is made as the agent makes it: from the notification by `shared.alert`, and by the
+prompt.json that travels with the model.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from shared import archive
+from shared.alert import render_notification
+from shared.artifacts import FineTunedModel
+from shared.contract import load
+from shared.errors import StageError, one_line
+from shared.function_call import Reading
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the call for one alert; returns 0, or 1 where the alert or the model cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m stages.evaluate.ask", description="Ask a model about one alert.")
+    parser.add_argument("--model", type=Path, required=True, help="train's output `model`, or a folder of the store")
+    parser.add_argument("--alert", required=True, help="an Alertmanager notification: a JSON file, or JSON")
+    options = parser.parse_args(arguments)
+    try:
+        content = render_notification(read_alert(options.alert))
+        with TemporaryDirectory() as folder:
+            reading, text = ask(open_model(options.model, Path(folder) / "model"), content)
+    except StageError as error:
+        print(f"ask: {error}", file=sys.stderr)
+        return 1
+    print(f"{content}\n\n→ {shown(reading, text)}")
+    return 0
+
+
+def read_alert(source: str) -> Any:
+    """Returns the JSON value in a file or, where source starts with a brace, in the text itself.
+
+    Raises StageError where there is none.
+    """
+    is_json = source.lstrip().startswith("{")
+    try:
+        return json.loads(source if is_json else Path(source).read_text("utf-8"))
+    except OSError as error:
+        raise StageError(f"the alert {source} cannot be read: {error.strerror}; give a JSON file, or JSON") from None
+    except (ValueError, RecursionError) as error:
+        raise StageError(f"the alert {'' if is_json else source} is not valid JSON: {error}") from None
+
+
+def open_model(source: Path, folder: Path) -> FineTunedModel:
+    """Returns the checked model at source, a directory or an archive that is unpacked to folder."""
+    if not source.exists():
+        raise StageError(f"there is no model at {source}; `make run` makes one")
+    if not source.is_dir():
+        archive.unpack(source, folder)
+    model = FineTunedModel(source if source.is_dir() else folder)
+    model.check()
+    return model
+
+
+def ask(model: FineTunedModel, content: str) -> tuple[Reading, str]:
+    """Returns the model's answer to the user turn `content`: as calls in the agent's names, and as text."""
+    from stages.evaluate.decoding import WarmModel
+    from stages.evaluate.tokens import PromptTokenizer
+
+    prompt = model.prompt()
+    max_tokens = next(field.default for field in load("evaluate").inputs if field.name == "max_tokens")
+    warm = WarmModel(model.path, PromptTokenizer(model.path, prompt.stop_tokens), prompt.prefix, max_tokens)
+    text = warm.answer(prompt.prompt(content)).text
+    return prompt.read(text), text
+
+
+def shown(reading: Reading, text: str) -> str:
+    """Returns the answer for a terminal: `pod-restart name=shop-0 namespace=web`, or what stood there instead."""
+    if reading.fault:
+        return one_line(f"no readable call ({reading.fault}): {text}")
+    calls = [f"{call.name} {_arguments(call.arguments)}".strip() for call in reading.calls]
+    return one_line("; ".join(calls) or f"no call: {text}")
+
+
+def _arguments(arguments: dict[str, Any]) -> str:
+    return " ".join(
+        f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in arguments.items()
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
