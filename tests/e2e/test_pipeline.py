@@ -1,0 +1,189 @@
+"""Six stages in a row on this machine: a tiny random model, a real MLflow server, a real Git remote."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from git import Repo
+
+from tests.mlflow_server import MlflowServer, running_server
+from workflows.demo import demo_repository
+from workflows.process import ROOT
+
+AGENT = "agent-bruno"
+SETTINGS = {"examples_per_alert": 4, "iters": 4, "batch_size": 4, "lora_layers": 2, "max_tokens": 24}
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    with running_server(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def base_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base") / "tiny"
+    code = f"from pathlib import Path; from tests.tiny_model import write_tiny_base; write_tiny_base(Path({str(folder)!r}))"
+    subprocess.run([ROOT / ".venvs/train/bin/python", "-c", code], cwd=ROOT, check=True)
+    return folder
+
+
+class World:
+    """A place to run in: a Git remote, a store and a folder for runs of its own."""
+
+    def __init__(self, folder: Path, server: MlflowServer, base_model: Path, **settings: Any) -> None:
+        self.folder, self.base_model = folder, base_model
+        self.settings = {**SETTINGS, **settings}
+        self.gitops = demo_repository(folder / "gitops.git")
+        self.services = {"MLFLOW_TRACKING_URI": server.uri, "STORE_URI": f"file://{folder}/store"}
+
+    def command(self, **settings: Any) -> list[str]:
+        given = {"AGENT": AGENT, "GITOPS": self.gitops, "MODEL": self.base_model, **self.settings, **settings}
+        return [sys.executable, "-m", "workflows.run", *(f"{name}={value}" for name, value in given.items())]
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, **self.services, "AGENT_TRAINING_RUNS": str(self.folder / "runs")}
+
+    def run(self, **settings: Any) -> subprocess.CompletedProcess[str]:
+        command = self.command(**settings)
+        return subprocess.run(command, cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=300)
+
+    @property
+    def latest(self) -> Path:
+        return (self.folder / "runs" / "latest").resolve()
+
+    def summary(self) -> dict[str, Any]:
+        return dict(json.loads((self.latest / "summary.json").read_text()))
+
+    def bumped(self) -> str:
+        with Repo(self.gitops) as repo:
+            return str(repo.git.show(f"main:flux/ai/{AGENT}/MODEL_VERSION"))
+
+    def state(self) -> tuple[str, list[str]]:
+        """What others can see: the remote's refs, and every file of the store."""
+        with Repo(self.gitops) as repo:
+            refs = str(repo.git.for_each_ref())
+        store = self.folder / "store"
+        return refs, sorted(str(path.relative_to(store)) for path in store.rglob("*")) if store.exists() else []
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, server: MlflowServer, base_model: Path) -> World:
+    return World(tmp_path_factory.mktemp("world"), server, base_model, minimum_accuracy=0)
+
+
+@pytest.fixture(scope="module")
+def published(world: World) -> dict[str, Any]:
+    finished = world.run()
+    assert finished.returncode == 0, finished.stderr
+    return {**world.summary(), "printed": finished.stdout, "log": finished.stderr, "folder": world.latest}
+
+
+def test_a_runbook_becomes_a_published_model(world: World, published: dict[str, Any]) -> None:
+    version = published["model_version"]
+    assert version.startswith("v20251224-")
+    assert published["outcome"].startswith(f"published {version}")
+    assert world.bumped() == version
+    manifest = json.loads((world.folder / "store" / AGENT / version / "manifest.json").read_text())
+    assert "model.safetensors" in json.dumps(manifest)
+
+
+def test_the_summary_tells_what_came_out(published: dict[str, Any]) -> None:
+    printed = published["printed"]
+    assert f"+{published['model_version']}" in printed  # the diff of the bump
+    for told in ("before", "after", "make ui", "make ask ALERT=", published["mlflow_run"], published["model_uri"]):
+        assert told in printed
+    assert list(published["seconds"]) == ["dataset", "convert", "train", "evaluate", "register", "publish"]
+    assert "Traceback" not in published["log"]
+
+
+def test_the_report_and_an_alert_to_try_lie_in_the_run(published: dict[str, Any]) -> None:
+    assert (published["folder"] / "evaluation" / "report.html").read_text().lstrip().startswith("<!doctype html>")
+    assert json.loads((published["folder"] / "alert.json").read_text())["labels"]["alertname"].startswith("Bruno")
+
+
+def test_the_model_answers_an_alert(published: dict[str, Any]) -> None:
+    model, alert = published["folder"] / "train/outputs/model", published["folder"] / "alert.json"
+    command = [ROOT / ".venvs/evaluate/bin/python", "-m", "stages.evaluate.ask", "--model", model, "--alert", alert]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.startswith("firing alert Bruno")
+    assert "\n→ " in answer.stdout
+
+
+def test_the_adapters_change_what_the_model_says(published: dict[str, Any], tmp_path: Path) -> None:
+    base, tuned = (published["folder"] / stage / "outputs/model" for stage in ("convert", "train"))
+    assert weights(base, tmp_path / "base") != weights(tuned, tmp_path / "tuned")
+
+
+def weights(model: Path, folder: Path) -> bytes:
+    shutil.unpack_archive(model, folder, "tar", filter="data")
+    return (folder / "model.safetensors").read_bytes()
+
+
+def test_running_again_gives_the_same_bytes_and_changes_nothing(world: World, published: dict[str, Any]) -> None:
+    before = world.state()
+    finished = world.run()
+    assert finished.returncode == 0, finished.stderr
+    again = world.summary()
+    assert again["model_version"] == published["model_version"]
+    assert again["outcome"] == f"already published: {published['model_version']}"
+    assert again["mlflow_run"] == published["mlflow_run"]
+    assert world.state() == before
+    for output in ("train/outputs/adapters", "train/outputs/model", "dataset/outputs/dataset"):
+        assert (world.latest / output).read_bytes() == (published["folder"] / output).read_bytes(), output
+
+
+def test_a_model_below_the_minimum_changes_nothing(
+    tmp_path: Path, server: MlflowServer, base_model: Path
+) -> None:
+    world = World(tmp_path, server, base_model, minimum_accuracy=0.8, seed=7)
+    before = world.state()
+    finished = world.run()
+    assert finished.returncode == 0, finished.stderr
+    summary = world.summary()
+    assert summary["outcome"].startswith("rejected: accuracy 0")
+    assert "is below 0.80" in summary["outcome"]
+    assert (summary["model_uri"], summary["bump_commit"]) == ("", "")
+    assert world.state() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "told"),
+    [
+        ({"AGENT": "agent-x"}, 2, "there is no agent agent-x in flux/ai of the repository"),
+        ({"LEARNING_RATE": 0}, 2, "learning_rate is 0.0; it must be above 0"),
+        ({"ITER": 3}, 2, "did you mean ITERS?"),
+        ({"LORA_LAYERS": 99}, 1, "lora_layers"),
+        ({"MODEL": "/nowhere/model"}, 1, "/nowhere/model"),
+        ({"BATCH_SIZE": 500}, 1, "500"),
+    ],
+)
+def test_an_error_is_told_once_in_plain_words(world: World, settings: dict[str, Any], code: int, told: str) -> None:
+    finished = world.run(**settings)
+    assert finished.returncode == code, finished.stderr
+    assert told in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_a_stopped_run_stops_its_stage(world: World) -> None:
+    environment = world.environment()
+    run = subprocess.Popen(world.command(ITERS=100000), cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    assert run.stderr
+    for line in run.stderr:
+        if line.startswith("── train"):
+            break
+    time.sleep(2)
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(30) == 130
+    assert not (world.latest / "train" / "outputs" / "model").exists()
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(world.latest) not in listed
