@@ -175,12 +175,17 @@ def load(stage: str) -> Contract:
     if stage not in STAGES:
         raise StageError(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
     module = importlib.import_module(f"stages.{stage}.contract")
-    folder = Path(str(module.__file__)).parent
+    project = Path(str(module.__file__)).with_name("pyproject.toml")
+    return of(stage, module, tomllib.loads(project.read_text("utf-8"))["project"]["version"])
+
+
+def of(stage: str, module: Any, version: str) -> Contract:
+    """Returns the contract that a module declares as a stage's contract.py does."""
     fields = fields_of(module.Inputs)
     return Contract(
         stage=stage,
         title=str(module.__doc__).strip().splitlines()[0],
-        version=tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]["version"],
+        version=version,
         inputs=tuple(field for field in fields if field.name not in module.RUNTIME),
         outputs=fields_of(module.Outputs),
         environment=tuple(module.ENVIRONMENT),

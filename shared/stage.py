@@ -128,7 +128,8 @@ class _Parser(argparse.ArgumentParser):
         _exit(self.stage, 2, f"{message} (--help lists the arguments)")
 
     def _add_fields(self, title: str, fields: Sequence[Field]) -> None:
-        group = self.add_argument_group(title)
+        paths = "an artefact is the path of a tar that a stage wrote, or of a folder"
+        group = self.add_argument_group(title, paths if any(field.artifact for field in fields) else None)
         for field in fields:
             group.add_argument(
                 field.flag,
@@ -158,7 +159,7 @@ def _path(text: str) -> Path:
 
 
 def _field_help(field: Field) -> str:
-    limits = "".join(f", {limit.text}" for limit in field.limits)
+    limits = "; " + ", ".join(limit.text for limit in field.limits) if field.limits else ""
     default = "" if field.is_required else f" (default: {contract.to_text(field.default) or 'empty'})"
     return f"{field.description}{limits}{default}".replace("%", "%%")
 

@@ -20,7 +20,7 @@ from shared.errors import StageError, one_line
 from stages.dataset.source import opened
 from workflows.process import ROOT, StageFailed
 
-RUNS = ROOT / ".runs"
+RUNS = Path(os.environ.get("AGENT_TRAINING_RUNS") or ROOT / ".runs")
 DEFAULT_AGENT = "agent-sre"
 
 

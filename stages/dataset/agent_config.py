@@ -1,9 +1,11 @@
 """training/config.yaml: how an agent's model is trained and when it may be published."""
 
+import dataclasses
 from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, field_validator
 
+from shared.contract import Field, to_text
 from shared.errors import StageError
 from shared.settings import GATE, TRAINING
 from stages.dataset import strict_yaml
@@ -33,18 +35,20 @@ class Deploy(BaseModel):
 
 def _block(name: str, settings: dict[str, Any]) -> type[BaseModel]:
     """Returns the model of a block whose keys are settings, each optional and checked by its limits."""
-    fields: dict[str, Any] = {key: (_checked(hint) | None, None) for key, hint in settings.items()}
+    fields: dict[str, Any] = {key: (_checked(key, hint) | None, None) for key, hint in settings.items()}
     return create_model(name, __config__=STRICT, **fields)
 
 
-def _checked(hint: Any) -> Any:
-    kind, _, *limits = get_args(hint)
+def _checked(key: str, hint: Any) -> Any:
+    """Returns the type of a setting with the checks that its value meets again as the input of a stage."""
+    kind, description, *limits = get_args(hint)
+    field = Field(key, kind, description, tuple(limits), dataclasses.MISSING)
 
     def check(value: Any) -> Any:
-        for limit in limits:
-            if not limit.holds(value):
-                raise ValueError(f"{value!r} must be {limit.text}")
-        return value
+        try:
+            return field.parse(to_text(value))
+        except StageError as error:
+            raise ValueError(str(error)) from None
 
     return Annotated[kind, AfterValidator(check)]
 
@@ -53,10 +57,10 @@ class AgentConfig(BaseModel):
     """The whole file; every block and every key may be left out."""
 
     model_config = STRICT
-    training: _block("Training", TRAINING) = None  # type: ignore[valid-type]
-    gate: _block("Gate", GATE) = None  # type: ignore[valid-type]
-    deploy: Deploy = Deploy()
-    schedule: Schedule = Schedule()
+    training: _block("Training", TRAINING) | None = None  # type: ignore[valid-type]
+    gate: _block("Gate", GATE) | None = None  # type: ignore[valid-type]
+    deploy: Deploy | None = Deploy()
+    schedule: Schedule | None = Schedule()
 
     def settings(self) -> dict[str, dict[str, Any]]:
         """Returns the keys that the file sets, by block."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.artifacts import SPLITS
+from shared.errors import printable
 from stages.dataset.examples import Row
 from stages.dataset.remedies import Skipped
 from stages.dataset.source import Source
@@ -89,4 +90,4 @@ def _table(title: str, lines: dict[str, dict[str, int]], columns: Sequence[str])
 
 def _plain(text: str) -> str:
     """Returns text that Markdown and HTML take literally."""
-    return "".join(f"\\{character}" if character in "\\`*_[]<>|#" else character for character in text)
+    return "".join(f"\\{character}" if character in "\\`*_[]<>|#" else character for character in printable(text))

@@ -12,8 +12,8 @@ from shared.alert import render_alert
 from shared.artifacts import SPLITS
 from shared.function_call import Call
 from shared.prompt import NameMap, PromptFile, render_completion
-from stages.dataset import commands, labels
-from stages.dataset.commands import Placeholder
+from stages.dataset import labels
+from stages.dataset.placeholders import Placeholder, fill, mark, placeholders
 from stages.dataset.remedies import Remedy
 from stages.dataset.tools import Tools
 
@@ -101,21 +101,19 @@ def _notification(
     """Returns one alert of a webhook payload, and its label values."""
     texts = _phrases(remedy)
     chosen = chance.sample(texts, min(len(texts), 2 if chance.random() < DESCRIBED else 1))
-    marked = [commands.mark(text) for text in chosen]
-    found = [placeholder for text in marked for placeholder in commands.placeholders(text)]
+    marked = [mark(text) for text in chosen]
+    found = [placeholder for text in marked for placeholder in placeholders(text)]
     label_of = remedy.label_of | {known: label for known in found if (label := labels.resolve(known, aliases))}
-    wanted = sorted({*label_of.values(), *NOISE_LABELS} - {"alertname", "severity"})
+    stated = {"alertname": remedy.alert.name, "severity": remedy.alert.severity}
+    wanted = sorted({*label_of.values(), *NOISE_LABELS} - stated.keys())
     values = {label: labels.draw(label, split, chance) for label in wanted}
-    severity = {"severity": remedy.alert.severity} if remedy.alert.severity else {}
+    values |= {label: value for label, value in stated.items() if value}
 
     def value_of(placeholder: Placeholder) -> str:
         return values.get(label_of.get(placeholder, ""), placeholder.name)
 
-    annotations = dict(
-        zip(("summary", "description"), (commands.fill(text, value_of) for text in marked), strict=False)
-    )
-    every_label = {"alertname": remedy.alert.name, **severity, **values}
-    return {"status": "firing", "labels": every_label, "annotations": annotations}, values
+    annotations = dict(zip(("summary", "description"), (fill(text, value_of) for text in marked), strict=False))
+    return {"status": "firing", "labels": values, "annotations": annotations}, values
 
 
 def _call(remedy: Remedy, values: dict[str, str]) -> Call:
@@ -123,8 +121,7 @@ def _call(remedy: Remedy, values: dict[str, str]) -> Call:
         return values[remedy.label_of[placeholder]]
 
     filled = {
-        name: commands.fill(value, value_of) if isinstance(value, str) else value
-        for name, value in remedy.arguments.items()
+        name: fill(value, value_of) if isinstance(value, str) else value for name, value in remedy.arguments.items()
     }
     return Call(remedy.function.name, filled)
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shared.errors import StageError
-from stages.dataset.commands import RESOURCE_NAMES, Placeholder
+from stages.dataset.placeholders import Placeholder
+from stages.dataset.words import RESOURCE_NAMES
 
 SHARES = {"test": 0.15, "valid": 0.15, "train": 0.70}
 _KEY = b"agent-training split 1"
@@ -42,9 +43,12 @@ def resolve(placeholder: Placeholder, aliases: dict[str, str]) -> str | None:
     return None
 
 
-def split_of(label: str, value: str) -> str:
-    """Returns the split that a label value belongs to, by keyed hash alone."""
-    digest = hashlib.blake2b(f"{label}\0{value}".encode(), key=_KEY, digest_size=8).digest()
+def split_of(value: str) -> str:
+    """Returns the split that a label value belongs to, by keyed hash alone.
+
+    The label has no part in it: a name seen as a deployment in training is no new name as a service.
+    """
+    digest = hashlib.blake2b(value.encode(), key=_KEY, digest_size=8).digest()
     share = int.from_bytes(digest, "big") / 2**64
     for split, width in SHARES.items():
         share -= width
@@ -58,7 +62,7 @@ def draw(label: str, split: str, chance: random.Random) -> str:
     generate = GENERATORS.get(label, _compound)
     for _ in range(_DRAWS):
         value = generate(chance)
-        if split_of(label, value) == split:
+        if split_of(value) == split:
             return value
     raise StageError(f"the label {label} has no value that belongs to the split {split}")
 

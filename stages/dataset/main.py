@@ -8,7 +8,7 @@ from typing import Any
 
 from shared import stage
 from shared.artifacts import SPLITS, ChatDataset
-from shared.errors import StageError
+from shared.errors import StageError, one_line
 from stages.dataset.agent_config import AgentConfig, read_config
 from stages.dataset.card import summarise, write_card
 from stages.dataset.contract import Inputs, Outputs
@@ -35,8 +35,8 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
 
 
 def log(line: str) -> None:
-    """Prints one line of the log."""
-    print(line, file=sys.stderr, flush=True)
+    """Prints one line of the log; what a repository holds cannot move the cursor or start a second line."""
+    print(one_line(line), file=sys.stderr, flush=True)
 
 
 def _remedies(source: Source, tools: Tools) -> tuple[list[Remedy], list[Skipped]]:

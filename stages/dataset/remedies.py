@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from stages.dataset import commands, labels
-from stages.dataset.commands import Arguments, Placeholder
+from stages.dataset.commands import Arguments
+from stages.dataset.placeholders import Placeholder, placeholders
 from stages.dataset.runbook import Alert, Command
 from stages.dataset.tools import Function, Tools
 
@@ -56,7 +57,7 @@ def find_remedy(alert: Alert, tools: Tools) -> Remedy | str:
             arguments = commands.match(command.text, function)
             if arguments is None:
                 continue
-            label_of = _bind(arguments, tools.placeholders)
+            label_of = _bind(arguments, tools.placeholders, alert)
             if isinstance(label_of, dict):
                 return Remedy(alert, function, arguments, command, label_of)
             unbound = unbound or f"line {command.line}: {label_of}"
@@ -73,14 +74,16 @@ def _ordered(found: Sequence[Command]) -> Iterator[Command]:
         yield from (command for command in found if command.section == section)
 
 
-def _bind(arguments: Arguments, aliases: dict[str, str]) -> dict[Placeholder, str] | str:
+def _bind(arguments: Arguments, aliases: dict[str, str], alert: Alert) -> dict[Placeholder, str] | str:
     """Returns the label of every placeholder, or the sentence that names one without."""
     label_of: dict[Placeholder, str] = {}
     for name, value in arguments.items():
-        for placeholder in commands.placeholders(value) if isinstance(value, str) else ():
+        for placeholder in placeholders(value) if isinstance(value, str) else ():
             label = labels.resolve(placeholder, aliases)
             if label is None:
                 known = "is no known alert label; name one under placeholders in tools.yaml"
                 return f"{placeholder.name} (for {name}) {known}"
+            if label == "severity" and not alert.severity:
+                return f"{placeholder.name} (for {name}) is the alert's severity, which the runbook does not state"
             label_of[placeholder] = label
     return label_of

@@ -38,14 +38,20 @@ KINDS = {
     "references": ("reference", "further reading", "additional information", "links", "see also"),
     "severity": ("severity",),
 }
+HTML_TAGS = frozenset(
+    "a abbr b big br center cite code del details div em font h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s "
+    "samp small span strike strong sub summary sup table tbody td th thead tr tt u ul var wbr".split()
+)
 SHELLS = {"", "bash", "sh", "shell", "zsh", "console", "shell-session", "shellsession", "terminal", "text", "txt"}
+MAX_TITLE = 300  # of a heading that names something, in characters; the patterns take quadratic time
 _STATED = re.compile(r"^\W*alert(?:\s*name)?\s*[:：]\s*(?P<name>.+)$", re.IGNORECASE)
 _CAMEL = re.compile(r"[A-Za-z][a-z0-9]*(?:[A-Z]+[a-z0-9]*)+|[A-Z][a-z0-9]+[A-Z]\w*")
 _NUMBER = re.compile(r"^[\d.)\s]+")
 _DECORATION = re.compile(r"\s*[(\[][^)\]]*[)\]]\s*$")
 _TITLE_WORDS = re.compile(r"(?:[A-Z][A-Za-z0-9]*)(?: [A-Z0-9][A-Za-z0-9]*)+")
-_BOLD_LABEL = re.compile(r"^\W*(?P<label>[A-Za-z][A-Za-z /-]{2,40}?)\s*:?\s*$")
-_INLINE_COMMAND = re.compile(r"\s*(?:\$ )?[a-z][\w.-]*\s+\S.*(?<![.:])\s*$", re.DOTALL)
+_BOLD_LABEL = re.compile(r"\W*(?P<label>[A-Za-z][A-Za-z /-]{2,40}?)\W*")
+_INLINE_COMMAND = re.compile(r"(?:\$ )?[a-z][\w.-]* +\S")
+_PLACEHOLDER = re.compile(r"<([A-Za-z][\w. -]*)>")
 _PROMPT = re.compile(r"^\s*\$\s+(?=\S)")
 
 
@@ -129,8 +135,9 @@ class _Reader:
         if text := " ".join(rest.split()):
             alert.texts.setdefault(self.section, []).append(text)
         for child in token.children or []:
-            if child.type == "code_inline" and _INLINE_COMMAND.match(child.content):
-                alert.commands.append(Command(" ".join(child.content.split()), self.section, _line(token)))
+            code = " ".join(child.content.split()) if child.type == "code_inline" else ""
+            if _INLINE_COMMAND.match(code) and not code.endswith((".", ":")):
+                alert.commands.append(Command(_PROMPT.sub("", code), self.section, _line(token)))
 
     def _block(self, token: Token, alert: Alert) -> None:
         language = (token.info.split() or [""])[0].strip("{}.").lower()
@@ -141,6 +148,8 @@ class _Reader:
 
 def section_kind(text: str) -> str:
     """Returns the kind of section that a heading or label names, '' where it names none."""
+    if len(text) > MAX_TITLE:
+        return ""
     plain = _NUMBER.sub("", re.sub(r"[^\w\s/-]", " ", text)).strip().lower()
     for kind, words in KINDS.items():
         if any(plain.startswith(word) for word in words) and len(plain.split()) <= 4:
@@ -171,6 +180,8 @@ def logical_lines(block: str, first: int) -> Iterator[tuple[str, int]]:
         if command := " ".join(filter(None, parts)):
             yield command, start
         parts = []
+    if command := " ".join(filter(None, parts)):
+        yield command, start
 
 
 def _file_alert(tokens: Sequence[Token], path: str) -> str:
@@ -187,6 +198,8 @@ def _file_alert(tokens: Sequence[Token], path: str) -> str:
 
 def _alert_name(heading: str, kind: str) -> str:
     """Returns the alert that a heading names: stated as `Alert: X`, or one CamelCase word."""
+    if len(heading) > MAX_TITLE:
+        return ""
     stated = _STATED.match(heading)
     text = stated["name"] if stated else "" if kind else heading
     text = _DECORATION.sub("", _NUMBER.sub("", text)).strip(" \t\"'`*_:“”‘’")
@@ -197,10 +210,15 @@ def _alert_name(heading: str, kind: str) -> str:
 
 
 def _visible(token: Token) -> str:
-    """Returns the text that a reader sees: code included, images and HTML not."""
-    kinds = {"text": None, "code_inline": None, "softbreak": " ", "hardbreak": " "}
-    parts = [kinds[child.type] or child.content for child in token.children or [] if child.type in kinds]
-    return "".join(parts).strip()
+    """Returns the text that a reader sees, code included, and `<pod>`, which Markdown takes for HTML; no images."""
+    kinds = {"text": None, "code_inline": None, "softbreak": " ", "hardbreak": " ", "html_inline": None}
+    shown = (child for child in token.children or [] if child.type in kinds and not _is_html(child))
+    return "".join(kinds[child.type] or child.content for child in shown).strip()
+
+
+def _is_html(token: Token) -> bool:
+    name = _PLACEHOLDER.fullmatch(token.content)
+    return token.type == "html_inline" and (name is None or name[1].lower() in HTML_TAGS)
 
 
 def _bold_label(token: Token) -> tuple[str, str]:
@@ -210,7 +228,7 @@ def _bold_label(token: Token) -> tuple[str, str]:
     if len(shown) < 2 or shown[0].type not in ("strong_open", "em_open"):
         return "", text
     bold = shown[1].content
-    label = _BOLD_LABEL.match(bold)
+    label = _BOLD_LABEL.fullmatch(bold) if len(bold) <= MAX_TITLE else None
     kind = section_kind(label["label"]) if label else ""
     return (kind, text[len(bold) :].lstrip(" :")) if kind else ("", text)
 

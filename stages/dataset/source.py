@@ -16,7 +16,7 @@ from shared import git_access, names
 from shared.errors import StageError
 from stages.dataset.contract import GIT_SSH_KEY_FILE, GIT_TOKEN
 
-MAX_BYTES = 16 << 20
+MAX_BYTES = 2 << 20  # of one file; the longest runbooks that people keep have a tenth
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ def opened(repository: str) -> Iterator[Repo]:
         environment = git_access.git_environment(Path(folder), GIT_TOKEN.read(), GIT_SSH_KEY_FILE.read())
         is_local = Path(address).is_dir()
         repo = _open(address) if is_local else _clone(address, Path(folder) / "clone", environment)
-        repo.git.update_environment(**environment)
+        # A path of the contract is a name, never a pattern.
+        repo.git.update_environment(**environment, GIT_LITERAL_PATHSPECS="1")
         with repo:
             yield repo
 
@@ -66,13 +67,16 @@ def read_source(repo: Repo, repository: str, revision: str, agent: str, runbook_
     runbook = runbook_path or names.runbook_path(agent)
     training = names.training_folder(agent)
     config, tools = f"{training}/config.yaml", f"{training}/tools.yaml"
-    last = _last_commit(repo, commit, [runbook, training])
+    texts = {
+        "runbook": _text(commit, runbook, "runbook"),
+        "config": _text(commit, config, "configuration"),
+        "tools": _text(commit, tools, "list of functions"),
+    }
+    last = _last_commit(repo, repository, commit, [runbook, training])
     return Source(
+        **texts,
         repository=_public_name(repository),
         runbook_path=runbook,
-        runbook=_text(commit, runbook, "runbook"),
-        config=_text(commit, config, "configuration"),
-        tools=_text(commit, tools, "list of functions"),
         commit=last.hexsha,
         committed=last.committed_datetime.astimezone(UTC),
         config_path=config,
@@ -81,8 +85,9 @@ def read_source(repo: Repo, repository: str, revision: str, agent: str, runbook_
 
 
 def _public_name(repository: str) -> str:
-    """Returns a URL without its secret, or a folder's name: where a clone lies must not change the dataset."""
-    return Path(repository).resolve().name if Path(repository).is_dir() else git_access.without_secret(repository)
+    """Returns a URL without its secret, or `local`: where a clone lies must not change the dataset."""
+    is_local = Path(repository).is_dir() or repository.startswith("file:")
+    return "local" if is_local else git_access.without_secret(repository)
 
 
 def _open(folder: str) -> Repo:
@@ -96,14 +101,14 @@ def _clone(address: str, target: Path, environment: dict[str, str]) -> Repo:
     try:
         return Repo.clone_from(address, target, bare=True, env=environment)
     except GitCommandError as error:
-        reason = _last_line(error.stderr)
+        reason = _reason(error.stderr)
         shown = git_access.without_secret(address)
         raise StageError(
             f"the repository {shown} cannot be cloned: {reason}; check the address, GIT_TOKEN and GIT_SSH_KEY_FILE"
         ) from None
 
 
-def _last_line(stderr: str) -> str:
+def _reason(stderr: str) -> str:
     lines = [line.strip().strip("'") for line in git_access.without_secret(stderr).splitlines()]
     told = [line for line in lines if line.startswith(("fatal:", "remote:", "error:"))] or [
         line for line in lines if line
@@ -161,8 +166,9 @@ def _text(commit: Commit, path: str, what: str) -> str:
     return str(text).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _last_commit(repo: Repo, commit: Commit, paths: list[str]) -> Commit:
+def _last_commit(repo: Repo, repository: str, commit: Commit, paths: list[str]) -> Commit:
     if repo.git.rev_parse("--is-shallow-repository") == "true":
-        raise StageError(f"{repo.common_dir} is a shallow clone, whose history hides the last change; fetch all of it")
+        shown = git_access.without_secret(repository)
+        raise StageError(f"{shown} is a shallow clone, whose history hides the last change: `git fetch --unshallow`")
     found = next(repo.iter_commits(commit.hexsha, paths=paths, max_count=1), None)
     return found or commit

@@ -15,7 +15,7 @@ from ruamel.yaml.events import AliasEvent
 
 from shared.errors import StageError
 
-MAX_CHARACTERS = 1 << 20
+MAX_CHARACTERS = 1 << 18
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -108,7 +108,7 @@ def _known_keys(schema: Any, place: tuple[int | str, ...]) -> list[str]:
 
 def _nearest(key: str, known: list[str]) -> str:
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known) or 'nothing'}"
 
 
 def _kind(document: Any) -> str:

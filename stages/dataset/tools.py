@@ -2,17 +2,33 @@
 
 import re
 from collections import Counter
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from shared.function_call import RESERVED_PARAMETERS, refuse_control_tokens
+from shared.contract import MAX_INTEGER
+from shared.function_call import CONTROL_TOKENS, RESERVED_PARAMETERS
 from shared.prompt import FunctionNames, NameMap
 from stages.dataset import strict_yaml
+from stages.dataset.words import split
 
-STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 JsonType = Literal["string", "integer", "number", "boolean"]
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
+
+
+def _plain(text: str) -> str:
+    """Returns a text that the model may read. Raises ValueError for what it would take for structure."""
+    for token in CONTROL_TOKENS:
+        if token in text:
+            raise ValueError(f"the text holds the control token {token}, which the model takes for structure")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("the text holds half a character")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_plain)]
+Integer = Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
 
 
 class Property(BaseModel):
@@ -20,13 +36,8 @@ class Property(BaseModel):
 
     model_config = STRICT
     type: JsonType
-    description: str = ""
-    enum: list[str] | None = None
-
-    @field_validator("description")
-    @classmethod
-    def _plain(cls, text: str) -> str:
-        return refuse_control_tokens(text)
+    description: Text = ""
+    enum: list[Text] | None = None
 
     @model_validator(mode="after")
     def _enum_of_strings(self) -> "Property":
@@ -55,8 +66,18 @@ class Template(BaseModel):
     """A command form that stands for a call: `{x}` binds the parameter x, `arguments` are constants."""
 
     model_config = STRICT
-    command: str
-    arguments: dict[str, str | int | float | bool] = {}
+    command: Text
+    arguments: dict[str, Text | Integer | float | bool] = {}
+
+    @field_validator("command")
+    @classmethod
+    def _simple(cls, command: str) -> str:
+        words = split(command)
+        if words is None or not words.positions or _PLACEHOLDER.search(words.positions[0]):
+            raise ValueError(
+                f"{command!r:.80} is no simple command: a program, words and flags; no pipeline or variable"
+            )
+        return command
 
     @property
     def bound(self) -> set[str]:
@@ -69,7 +90,7 @@ class Function(BaseModel):
 
     model_config = STRICT
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
-    description: str
+    description: Text
     parameters: Parameters = Parameters()
     model_name: str | None = Field(default=None, pattern=r"^\w+$")
     model_parameters: dict[str, str] = {}
@@ -81,11 +102,6 @@ class Function(BaseModel):
         if not isinstance(commands, list):
             return commands
         return [{"command": entry} if isinstance(entry, str) else entry for entry in commands]
-
-    @field_validator("description")
-    @classmethod
-    def _plain(cls, text: str) -> str:
-        return refuse_control_tokens(text)
 
     @model_validator(mode="after")
     def _check(self) -> "Function":
@@ -120,6 +136,9 @@ class Function(BaseModel):
                 )
             if not re.fullmatch(r"\w+", inside):
                 raise ValueError(f"the parameter {name} needs a name of letters, digits and _: use model_parameters")
+        inside, count = Counter(self.names.parameters.values()).most_common(1)[0] if properties else ("", 0)
+        if count > 1:
+            raise ValueError(f"two parameters of {self.name} have the name {inside} inside the model")
 
     def _check_template(self, template: Template) -> None:
         properties = self.parameters.properties
@@ -138,7 +157,7 @@ class Tools(BaseModel):
 
     model_config = STRICT
     functions: list[Function] = Field(min_length=1)
-    placeholders: dict[str, str] = {}
+    placeholders: dict[str, Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]] = {}
 
     @model_validator(mode="after")
     def _unique(self) -> "Tools":

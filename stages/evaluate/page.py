@@ -1,7 +1,178 @@
-"""report.html."""
+"""report.html: the evaluation as one file that opens from disk, without scripts or requests."""
 
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-def render_page(report: dict[str, Any], base: Any, tuned: Any) -> str:
-    return "<!doctype html><title>report</title>"
+from shared.function_call import Call
+from stages.evaluate.scoring import NO_CALL, RIGHT, UNREADABLE, Judged, label
+
+TEMPLATE = "report.html.jinja"
+NARROW_SPACE = "\u202f"  # does not break between number and unit
+
+
+def render_page(report: Mapping[str, Any], base: Sequence[Judged], tuned: Sequence[Judged]) -> str:
+    """Returns the page for a report and both models' judged answers. All text in it is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "visible": visible, "milliseconds": milliseconds}
+    return environment.get_template(TEMPLATE).render(
+        report=report,
+        bars=bars(report),
+        functions=grouped(report, "per_function"),
+        alerts=grouped(report, "per_alert"),
+        confusion=confusion(report["tuned"]["confusion"]),
+        failures=failures(base, tuned),
+    )
+
+
+def percent(share: float | None) -> str:
+    """Returns a share as `93 %`; only a whole is 100 %, and only nothing is 0 %."""
+    if share is None:
+        return "–"
+    rounded = round(100 * share)
+    if rounded == 100 and share < 1:
+        return f">{NARROW_SPACE}99{NARROW_SPACE}%"
+    if rounded == 0 and share > 0:
+        return f"<{NARROW_SPACE}1{NARROW_SPACE}%"
+    return f"{rounded}{NARROW_SPACE}%"
+
+
+def milliseconds(value: float) -> str:
+    """Returns a time as `84 ms` or `1.2 s`."""
+    if value >= 1000:
+        return f"{value / 1000:.1f}{NARROW_SPACE}s"
+    return f"{value:.0f}{NARROW_SPACE}ms"
+
+
+def visible(text: str) -> str:
+    """Returns text with every control character and direction mark spelled out: none may reorder what is read."""
+    return "".join(mark if mark.isprintable() or mark == "\n" else f"\\u{ord(mark):04x}" for mark in text)
+
+
+def bars(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns the four bars of the picture: name, note, kind, and what was measured."""
+    simple = report["baselines"]
+    return [
+        {"name": "After", "note": "the fine-tuned model", "kind": "after", **report["tuned"]},
+        {"name": "Before", "note": "the base model", "kind": "before", **report["base"]},
+        {"name": "Lookup", "note": "by the alert's name, no model", "kind": "simple", **simple["lookup"]},
+        {"name": "Majority", "note": "the most frequent call, no model", "kind": "simple", **simple["majority"]},
+    ]
+
+
+def grouped(report: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """Returns per function or alert the rows and how many each side has right; the weakest after training first."""
+    after, before, lookup = report["tuned"][key], report["base"][key], report["baselines"]["lookup"][key]
+    groups = [
+        {
+            "name": name,
+            "rows": counts["rows"],
+            "after": counts["right"],
+            "after_names": counts["right_names"],
+            "before": before[name]["right"],
+            "lookup": lookup[name]["right"],
+        }
+        for name, counts in after.items()
+    ]
+    return sorted(groups, key=lambda group: (group["after"] / group["rows"], group["name"]))
+
+
+def confusion(counts: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    """Returns the matrix of expected by answered labels: columns, and per row its name, total and cells."""
+    found = {name for row in counts.values() for name in row} | set(counts)
+    columns = sorted(found, key=lambda name: (name == UNREADABLE, name == NO_CALL, name))
+    rows = [
+        {
+            "name": name,
+            "total": sum(counts[name].values()),
+            "cells": [{"count": counts[name].get(column, 0), "same": column == name} for column in columns],
+        }
+        for name in columns
+        if name in counts
+    ]
+    return {"columns": columns, "rows": rows}
+
+
+def failures(base: Sequence[Judged], tuned: Sequence[Judged]) -> list[dict[str, Any]]:
+    """Returns every row that the fine-tuned model has wrong; those that the base model had right come first."""
+    pairs = [(before, after) for before, after in zip(base, tuned, strict=True) if after.verdict != RIGHT]
+    pairs.sort(key=lambda pair: (pair[0].verdict != RIGHT, pair[1].question.alert, pair[1].question.id))
+    return [_failure(before, after) for before, after in pairs]
+
+
+def _failure(before: Judged, after: Judged) -> dict[str, Any]:
+    question, answer = after.question, after.reading
+    return {
+        "id": question.id,
+        "alert": question.alert,
+        "content": question.content,
+        "verdict": after.verdict,
+        "was_right": before.verdict == RIGHT,
+        "before": before.verdict,
+        "expected": compared(question.expected, answer.calls),
+        "got": compared(answer.calls, question.expected, name_missing=True),
+        "fault": answer.fault,
+        "text": after.text,
+        "expected_label": label(question.expected),
+    }
+
+
+def compared(calls: Sequence[Call], others: Sequence[Call], name_missing: bool = False) -> list[dict[str, Any]]:
+    """Returns calls with, for each part, what differs from the call in the same place among others, if there are any.
+
+    name_missing: list the arguments too that only the other call has.
+    """
+    views = []
+    for place, call in enumerate(calls):
+        other = others[place] if place < len(others) else Call("", {}) if others else call
+        keys = sorted(call.arguments.keys() | (other.arguments.keys() if name_missing else set()))
+        views.append(
+            {
+                "name": call.name,
+                "name_differs": call.name != other.name,
+                "arguments": [_argument(key, call.arguments, other.arguments) for key in keys],
+            }
+        )
+    return views
+
+
+def _argument(key: str, own: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    if key not in own:
+        return {"key": key, "state": "missing", "parts": ("", "", "")}
+    text = _json(own[key])
+    if key not in other:
+        return {"key": key, "state": "extra", "parts": ("", text, "")}
+    parts = split_difference(text, _json(other[key]))
+    return {"key": key, "state": "differs" if text != _json(other[key]) else "same", "parts": parts}
+
+
+def split_difference(text: str, other: str) -> tuple[str, str, str]:
+    """Returns text in three parts: what other begins with too, what differs, what other ends with too.
+
+    Texts that share less than half differ as a whole, as does one that only lacks something.
+    """
+    if text == other:
+        return text, "", ""
+    start = _shared_length(text, other)
+    end = _shared_length(text[start:][::-1], other[start:][::-1])
+    if start + end == len(text) or 2 * (start + end) < max(len(text), len(other)):
+        return "", text, ""
+    return text[:start], text[start : len(text) - end], text[len(text) - end :]
+
+
+def _shared_length(text: str, other: str) -> int:
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((place for place, (one, two) in pairs if one != two), min(len(text), len(other)))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -15,6 +15,7 @@ LATENCY = (
     "one request after another on a warm model that holds the keys and values of the prompt's prefix: "
     "tokenise the prompt, read the alert, write the answer up to its stop token, decode the text"
 )
+BASELINE_NAMES = {"lookup": "a lookup by the alert's name", "majority": "the most frequent call"}
 THROUGHPUT = "tokens written to all rows, decoded in batches, by the seconds that took, prefix included"
 
 
@@ -51,6 +52,11 @@ def build_report(
     test = [answer.question for answer in examined["tuned"].judged]
     sides = {side: measure(examined[side].judged, prompt_file) | examined[side].speed() for side in SIDES}
     simple = judged_baselines(training, test)
+    measured = {
+        name: measure(judged, prompt_file)
+        | {"description": DESCRIPTIONS[name], "change": changes(judged, examined["tuned"].judged)}
+        for name, judged in simple.items()
+    }
     agent = dataset.agent()
     return {
         "agent": agent["agent"],
@@ -59,13 +65,32 @@ def build_report(
         "rows_also_in_training": len({row.prompt for row in test} & {row.prompt for row in training}),
         **sides,
         "change": changes(examined["base"].judged, examined["tuned"].judged),
-        "baselines": {
-            name: measure(judged, prompt_file)
-            | {"description": DESCRIPTIONS[name], "change": changes(judged, examined["tuned"].judged)}
-            for name, judged in simple.items()
-        },
+        "baselines": measured,
         "most_frequent_function": _function_alone(training, test),
+        "comparison": compare(sides["tuned"], measured),
     }
+
+
+def compare(tuned: Mapping[str, Any], simple: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns how the tuned model stands to the best baseline: its name, `is_above`, and a sentence with the numbers.
+
+    `is_above` counts rows; the sentence says whether the interval leaves room for chance.
+    """
+    name, best = max(simple.items(), key=lambda item: item[1]["right"])
+    change = best["change"]
+    is_above = tuned["right"] > best["right"]
+    if is_above and tuned["accuracy_interval"][0] > best["accuracy"]:
+        standing = "It is clearly above"
+    elif is_above:
+        standing = "It is above, but not by more than chance allows on so few rows,"
+    else:
+        standing = "It is level with" if tuned["right"] == best["right"] else "It is below"
+    percent = f"{100 * best['accuracy']:.0f}\u202f%"
+    rows = (
+        f"right on {_rows(change['gained'])} that the baseline has wrong, wrong on {change['lost']} that it has right"
+    )
+    sentence = f"{standing} the best answer without a model, {BASELINE_NAMES[name]} ({percent}): {rows}."
+    return {"best_baseline": name, "is_above": is_above, "sentence": sentence}
 
 
 def judged_baselines(training: Sequence[Question], test: Sequence[Question]) -> dict[str, list[Judged]]:
@@ -86,6 +111,10 @@ def _function_alone(training: Sequence[Question], test: Sequence[Question]) -> d
     """Returns the function that most training rows expect, and the share of test rows that expect it too."""
     function = most_frequent_function(training)
     return {"function": function, "name_accuracy": sum(label(row.expected) == function for row in test) / len(test)}
+
+
+def _rows(count: int) -> str:
+    return f"{count} row" if count == 1 else f"{count} rows"
 
 
 def describe_model(base: MlxModel, tuned: FineTunedModel, parameters: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-import mlx.nn as nn
+from mlx.nn.layers.base import Module
 from mlx.utils import tree_flatten, tree_unflatten
 from mlx_lm.tuner.utils import linear_to_lora_layers
 from mlx_lm.utils import load_model, save_model
@@ -31,7 +31,7 @@ class Lora:
         return {"rank": self.rank, "scale": self.scale, "dropout": 0.0}
 
 
-def load_base(base: MlxModel) -> nn.Module:
+def load_base(base: MlxModel) -> Module:
     """Returns the base model with lazy weights. Raises StageError where they do not fit its config.json."""
     try:
         model, _ = load_model(base.path, lazy=True)
@@ -41,25 +41,25 @@ def load_base(base: MlxModel) -> nn.Module:
     return model
 
 
-def add_adapters(model: nn.Module, lora: Lora, seed: int) -> int:
+def add_adapters(model: Module, lora: Lora, seed: int) -> int:
     """Freezes the model, adds adapters to every linear layer of its last layers; returns their number of weights."""
     mx.random.seed(seed)
     model.freeze()
     linear_to_lora_layers(model, lora.layers, lora.parameters)
     mx.eval(model.parameters())
-    return sum(weight.size for _, weight in tree_flatten(model.trainable_parameters()))
+    return sum(weight.size for weight in _trained_weights(model).values())
 
 
-def write_adapters(model: nn.Module, lora: Lora, folder: Path) -> Adapters:
+def write_adapters(model: Module, lora: Lora, folder: Path) -> Adapters:
     """Writes the adapters as `mlx_lm.load(…, adapter_path=folder)` reads them."""
     folder.mkdir()
-    mx.save_safetensors(str(folder / "adapters.safetensors"), dict(tree_flatten(model.trainable_parameters())))
+    mx.save_safetensors(str(folder / "adapters.safetensors"), _trained_weights(model))
     config = {"fine_tune_type": "lora", "num_layers": lora.layers, "lora_parameters": lora.parameters}
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")
     return Adapters(folder)
 
 
-def write_fused(model: nn.Module, base: MlxModel, prompt: PromptFile, folder: Path) -> FineTunedModel:
+def write_fused(model: Module, base: MlxModel, prompt: PromptFile, folder: Path) -> FineTunedModel:
     """Fuses the adapters into the model and writes it, with the base's other files and the prompt."""
     fused = [(name, module.fuse()) for name, module in model.named_modules() if hasattr(module, "fuse")]
     model.update_modules(tree_unflatten(fused))
@@ -78,5 +78,9 @@ def _copy_other_files(base: Path, folder: Path) -> None:
 
 def weights_dtype(model: Any) -> str:
     """Returns the type of the model's weights, for example float32."""
-    _, first = tree_flatten(model.parameters())[0]
-    return str(first.dtype).removeprefix("mlx.core.")
+    weights: Any = tree_flatten(model.parameters())
+    return str(weights[0][1].dtype).removeprefix("mlx.core.")
+
+
+def _trained_weights(model: Any) -> dict[str, mx.array]:
+    return dict(tree_flatten(model.trainable_parameters()))

@@ -6,7 +6,6 @@ What imports mlx is imported inside functions: the BLAS is chosen before, and `-
 import dataclasses
 import functools
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from shared import blas, stage
@@ -37,7 +36,9 @@ def _checked_rows(inputs: Inputs) -> dict[str, list[Row]]:
 def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: Path) -> Outputs:
     from stages.train.adapters import Lora, add_adapters, load_base, weights_dtype, write_adapters, write_fused
     from stages.train.device import prepare_device
+    from stages.train.engine import Engine
     from stages.train.metrics import write_metrics
+    from stages.train.prefix import shared_prefix
     from stages.train.progress import Progress
     from stages.train.training import Schedule, train
 
@@ -46,14 +47,17 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
     print(f"{blas_line}; device {device}, weights {dtype}", file=sys.stderr, flush=True)
     lora = Lora(inputs.lora_layers, inputs.lora_rank, inputs.lora_scale)
     trainable = add_adapters(model, lora, inputs.seed)
+    prefix = shared_prefix([*rows["train"], *rows["valid"]], model.model_type)
+    print(f"{trainable:,} trained weights; the rows share {len(prefix)} tokens", file=sys.stderr, flush=True)
     schedule = Schedule(inputs.learning_rate, inputs.batch_size, inputs.iters, inputs.seed)
     with Progress(inputs.iters) as progress:
-        history = train(model, rows, schedule, progress)
-    circumstances = {
+        history = train(Engine(model, prefix, inputs.learning_rate), rows, len(prefix), schedule, progress)
+    circumstances: dict[str, int | str] = {
         "device": device,
         "dtype": dtype,
         "blas": blas_line,
         "trainable_parameters": trainable,
+        "shared_prefix_tokens": len(prefix),
         **{f"{split}_rows": len(found) for split, found in rows.items()},
     }
     return Outputs(

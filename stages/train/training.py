@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import mlx.core as mx
-import mlx.nn as nn
 
 from shared.errors import StageError
 from stages.train.batches import training_batches, validation_batches
-from stages.train.engine import make_step, mean_loss
+from stages.train.engine import Engine
 from stages.train.progress import Progress
 from stages.train.rows import Row
 
@@ -44,36 +43,36 @@ class History:
     peak_memory_bytes: int = 0
 
 
-def train(model: nn.Module, rows: Mapping[str, Sequence[Row]], schedule: Schedule, progress: Progress) -> History:
-    """Trains the model's unfrozen weights on rows["train"] and returns the history.
+def train(
+    engine: Engine, rows: Mapping[str, Sequence[Row]], prefix_length: int, schedule: Schedule, progress: Progress
+) -> History:
+    """Trains on rows["train"] and returns the history; the engine knows the rows' first prefix_length tokens.
 
     Raises StageError at the first loss that is no finite number.
     """
     history, began = History(), time.perf_counter()
+    size = schedule.batch_size
     mx.reset_peak_memory()
-    step = make_step(model, schedule.learning_rate)
-    _validate(model, rows["valid"], schedule, 0, history, progress)
-    batches = training_batches(rows["train"], schedule.batch_size, schedule.seed)
+
+    def validate(iteration: int) -> None:
+        loss = engine.mean_loss(validation_batches(rows["valid"], size, prefix_length))
+        history.validation_loss.append((iteration, _finite(loss, iteration, "validation", schedule)))
+        progress.validated(iteration, loss)
+
+    validate(0)
+    batches = training_batches(rows["train"], size, schedule.seed, prefix_length)
     for iteration, batch in zip(range(1, schedule.iters + 1), batches, strict=False):
         start = time.perf_counter()
-        loss = _finite(step(batch), iteration, "training", schedule)
+        loss = _finite(engine.step(batch), iteration, "training", schedule)
         history.step_seconds += time.perf_counter() - start
         history.tokens += batch.token_count
         history.training_loss.append((iteration, loss))
         progress.trained(iteration, loss, history.tokens / history.step_seconds)
         if iteration in schedule.validated:
-            _validate(model, rows["valid"], schedule, iteration, history, progress)
+            validate(iteration)
     history.seconds = time.perf_counter() - began
     history.peak_memory_bytes = mx.get_peak_memory()
     return history
-
-
-def _validate(
-    model: nn.Module, rows: Sequence[Row], schedule: Schedule, iteration: int, history: History, progress: Progress
-) -> None:
-    loss = mean_loss(model, validation_batches(rows, schedule.batch_size))
-    history.validation_loss.append((iteration, _finite(loss, iteration, "validation", schedule)))
-    progress.validated(iteration, loss)
 
 
 def _finite(loss: float, iteration: int, kind: str, schedule: Schedule) -> float:
