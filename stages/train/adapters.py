@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-from mlx.nn.layers.base import Module
 from mlx.utils import tree_flatten, tree_unflatten
 from mlx_lm.tuner.utils import linear_to_lora_layers
 from mlx_lm.utils import load_model, save_model
@@ -31,7 +30,7 @@ class Lora:
         return {"rank": self.rank, "scale": self.scale, "dropout": 0.0}
 
 
-def load_base(base: MlxModel) -> Module:
+def load_base(base: MlxModel) -> Any:
     """Returns the base model with lazy weights. Raises StageError where they do not fit its config.json."""
     try:
         model, _ = load_model(base.path, lazy=True)
@@ -41,7 +40,7 @@ def load_base(base: MlxModel) -> Module:
     return model
 
 
-def add_adapters(model: Module, lora: Lora, seed: int) -> int:
+def add_adapters(model: Any, lora: Lora, seed: int) -> int:
     """Freezes the model, adds adapters to every linear layer of its last layers; returns their number of weights."""
     mx.random.seed(seed)
     model.freeze()
@@ -50,7 +49,7 @@ def add_adapters(model: Module, lora: Lora, seed: int) -> int:
     return sum(weight.size for weight in _trained_weights(model).values())
 
 
-def write_adapters(model: Module, lora: Lora, folder: Path) -> Adapters:
+def write_adapters(model: Any, lora: Lora, folder: Path) -> Adapters:
     """Writes the adapters as `mlx_lm.load(…, adapter_path=folder)` reads them."""
     folder.mkdir()
     mx.save_safetensors(str(folder / "adapters.safetensors"), _trained_weights(model))
@@ -59,7 +58,7 @@ def write_adapters(model: Module, lora: Lora, folder: Path) -> Adapters:
     return Adapters(folder)
 
 
-def write_fused(model: Module, base: MlxModel, prompt: PromptFile, folder: Path) -> FineTunedModel:
+def write_fused(model: Any, base: MlxModel, prompt: PromptFile, folder: Path) -> FineTunedModel:
     """Fuses the adapters into the model and writes it, with the base's other files and the prompt."""
     fused = [(name, module.fuse()) for name, module in model.named_modules() if hasattr(module, "fuse")]
     model.update_modules(tree_unflatten(fused))

@@ -29,9 +29,10 @@ class Batch:
 
 
 def training_batches(rows: Sequence[Row], size: int, seed: int, prefix_length: int) -> Iterator[Batch]:
-    """Yields batches without end, without the first prefix_length tokens: every epoch holds each row once, in an order of its own.
+    """Yields batches without end, their rows without the first prefix_length tokens.
 
-    A batch may reach into the next epoch, so that no row is left out.
+    Every epoch holds each row once, in an order of its own; a batch may reach into the next epoch, so that no row
+    is left out.
     """
     order = _endless_order(rows, random.Random(seed))
     while True:

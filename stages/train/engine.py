@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import mlx.core as mx
-from mlx.nn.layers.base import Module
 from mlx.nn.losses import cross_entropy
 from mlx.nn.utils import value_and_grad
 from mlx.optimizers import AdamW
@@ -21,8 +20,8 @@ Loss = Callable[..., mx.array]
 class Engine:
     """Trains the unfrozen weights of a model on batches whose rows all go on after the same prefix."""
 
-    def __init__(self, model: Module, prefix: Sequence[int], learning_rate: float) -> None:
-        self.model: Any = model
+    def __init__(self, model: Any, prefix: Sequence[int], learning_rate: float) -> None:
+        self.model = model
         self.loss = rest_loss(model, prefix) if prefix else whole_loss
         self.optimizer = AdamW(learning_rate=learning_rate)
         self.optimizer.init(self.model.trainable_parameters())
