@@ -1,0 +1,72 @@
+"""publish: an approved model goes to the store, into Git, and becomes the champion."""
+
+import sys
+from pathlib import Path
+
+from shared import archive, git_access, names, stage
+from shared.contract import MAX_TEXT_BYTES
+from shared.origin import Origin, check_made_from
+from stages.publish import gitops
+from stages.publish.bundle import Bundle, files_of
+from stages.publish.connection import connected
+from stages.publish.contract import STORE_URI, Inputs, Outputs
+from stages.publish.message import commit_message
+from stages.publish.registered_version import RegisteredVersion
+from stages.publish.store import open_store
+from stages.publish.verdict import check_verdict
+
+
+def run(inputs: Inputs, outputs: Path) -> Outputs:
+    """Publishes the model, each step only where it was not done before. A rejected model changes nothing."""
+    if not inputs.approved:
+        return Outputs(_fitting(f"rejected: {inputs.decision}"), "", "")
+    accuracy = check_verdict(inputs)
+    for name, source in (("dataset", inputs.dataset), ("model", inputs.model)):
+        check_made_from(inputs.evaluation, name, source)
+    origin, content = Origin.of(inputs.dataset), inputs.model.content_digest()
+    store = open_store(STORE_URI.read())
+    bundle = Bundle(f"{origin.agent}/{inputs.model_version}", files_of(inputs), _about(inputs, origin, content))
+    with connected() as client, gitops.cloned(inputs.repository) as repository:
+        branch = repository.branch(inputs.branch)
+        version = RegisteredVersion.of(client, origin.agent, inputs.model_version, content)
+        version.check_champion(inputs.champion)
+        is_stored = bundle.save(store)
+        _say(f"{'stored' if is_stored else 'found'} {store.location(bundle.prefix)}")
+        # Storing takes a while, and what Flux sees next must not replace a champion that was not compared.
+        version.check_champion(inputs.champion)
+        bump = repository.bump(origin.agent, inputs.model_version, branch, commit_message(inputs, origin, content))
+        _say(f"{'pushed' if bump.is_new else 'found'} commit {bump.commit} on {branch}")
+        is_promoted = version.promote()
+    model_uri = store.location(bundle.prefix)
+    outcome = f"already published: {inputs.model_version}"
+    if is_stored or bump.is_new or is_promoted:
+        where = f"in {git_access.without_secret(inputs.repository)} on {branch}"
+        told = f"accuracy {accuracy:.2f}, stored at {model_uri}, MODEL_VERSION bumped {where}"
+        outcome = f"published {inputs.model_version}: {told}"
+    return Outputs(_fitting(outcome), model_uri, bump.commit)
+
+
+def _about(inputs: Inputs, origin: Origin, content: str) -> dict[str, str]:
+    """Returns what the manifest says about the version."""
+    return {
+        "agent": origin.agent,
+        "version": inputs.model_version,
+        "name": names.model_name(origin.agent, inputs.model_version),
+        names.CONTENT_TAG: content,
+        names.DATASET_TAG: archive.digest(inputs.dataset.path),
+        "source_commit": origin.commit,
+        "mlflow_run": inputs.run_id,
+    }
+
+
+def _fitting(text: str) -> str:
+    """Returns as much of text as an output may hold."""
+    return text.encode()[:MAX_TEXT_BYTES].decode(errors="ignore")
+
+
+def _say(line: str) -> None:
+    print(f"publish: {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    stage.main("publish", run)
