@@ -38,10 +38,30 @@ KINDS = {
     "references": ("reference", "further reading", "additional information", "links", "see also"),
     "severity": ("severity",),
 }
-HTML_TAGS = frozenset(
-    "a abbr b big br center cite code del details div em font h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s "
-    "samp small span strike strong sub summary sup table tbody td th thead tr tt u ul var wbr".split()
-)
+HTML_TAGS = {
+    "a",
+    "b",
+    "br",
+    "code",
+    "del",
+    "div",
+    "em",
+    "font",
+    "hr",
+    "i",
+    "img",
+    "ins",
+    "kbd",
+    "p",
+    "s",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "summary",
+    "sup",
+    "u",
+}
 SHELLS = {"", "bash", "sh", "shell", "zsh", "console", "shell-session", "shellsession", "terminal", "text", "txt"}
 MAX_TITLE = 300  # of a heading that names something, in characters; the patterns take quadratic time
 _STATED = re.compile(r"^\W*alert(?:\s*name)?\s*[:：]\s*(?P<name>.+)$", re.IGNORECASE)

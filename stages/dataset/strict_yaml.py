@@ -78,6 +78,8 @@ def _describe(problem: ErrorDetails, document: CommentedMap, name: str, schema: 
         return f"{where}: {key} is missing"
     if problem["type"] == "value_error":
         return f"{where}: {key + ': ' if key else ''}{problem['ctx']['error']}"
+    if problem["type"] == "model_type":
+        return f"{where}: {key} must hold keys and values"
     found = "" if isinstance(problem["input"], dict | list) else f" is {problem['input']!r:.80}"
     return f"{where}: {key}{found}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
 

@@ -28,7 +28,17 @@ def _plain(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_plain)]
-Integer = Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
+
+
+def _constant(value: Any) -> Any:
+    """Returns an argument's value. Raises ValueError for what a call cannot hold."""
+    if isinstance(value, str):
+        return _plain(value)
+    if not isinstance(value, bool | int | float):
+        raise ValueError("an argument is a text, a number, true or false")
+    if not -MAX_INTEGER <= value <= MAX_INTEGER:  # NaN is not, either
+        raise ValueError(f"{value!r:.40} is no number that a call can hold")
+    return value
 
 
 class Property(BaseModel):
@@ -67,16 +77,14 @@ class Template(BaseModel):
 
     model_config = STRICT
     command: Text
-    arguments: dict[str, Text | Integer | float | bool] = {}
+    arguments: dict[str, Annotated[Any, AfterValidator(_constant)]] = {}
 
     @field_validator("command")
     @classmethod
     def _simple(cls, command: str) -> str:
         words = split(command)
         if words is None or not words.positions or _PLACEHOLDER.search(words.positions[0]):
-            raise ValueError(
-                f"{command!r:.80} is no simple command: a program, words and flags; no pipeline or variable"
-            )
+            raise ValueError(f"{command!r:.80} is no simple command: it needs a program, and no pipeline or variable")
         return command
 
     @property
