@@ -1,0 +1,165 @@
+"""report.html says what happened and trusts no text."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from shared.function_call import Call
+from shared.prompt import render_completion
+from stages.evaluate.contract import Inputs
+from stages.evaluate.page import compared, confusion, failures, percent, render_page, split_difference, visible
+from stages.evaluate.report import Examined, build_report
+from stages.evaluate.scoring import Judged, Question, judge, read_questions
+from tests.samples import NAMES, prompt_file
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202eexe\x1b[31m\"'&"
+PROMPT = prompt_file()
+
+
+class Reader(HTMLParser):
+    """Collects tags, and the texts between them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def texts(question: Question, call: Call) -> str:
+    return render_completion([NAMES.to_model(call)])
+
+
+def sides(inputs: Inputs) -> tuple[list[Judged], list[Judged]]:
+    """Returns four rows: right, wrong value, unreadable, and prose, in hostile words; before, the last one is right."""
+    rows = read_questions(inputs.dataset, "test")
+    rows[1] = replace(rows[1], alert=HOSTILE, content=f"firing alert {HOSTILE}")
+    right = [texts(row, row.expected[0]) for row in rows]
+    wrong = [right[0], right[1].replace("shop-13", "shop-31" + visible(HOSTILE)), right[2][:50], HOSTILE]
+    before = ["", "", "", right[3]]
+    return judged(rows, before), judged(rows, wrong)
+
+
+def judged(rows: list[Question], answers: list[str]) -> list[Judged]:
+    return [judge(row, PROMPT.read(text), text) for row, text in zip(rows, answers, strict=True)]
+
+
+def rendered(inputs: Inputs, base: list[Judged], tuned: list[Judged]) -> str:
+    examined = {"base": Examined(base, [80.0], 40, 2.0), "tuned": Examined(tuned, [1234.0], 40, 2.0)}
+    training = read_questions(inputs.dataset, "train")
+    model: dict[str, Any] = {"base_name": HOSTILE, "base_revision": "r1", "parameters": 5000, "content_sha256": "ab"}
+    settings = {"batch": 16, "decoding": "greedy", "max_tokens": 12, "latency": "", "throughput": "", "host": "cpu"}
+    report = build_report(inputs.dataset, training, examined, PROMPT)
+    report |= {"model": model | {"base_bytes": 1 << 20, "tuned_bytes": 1 << 20}, "settings": settings}
+    return render_page(report, base, tuned)
+
+
+def test_the_verdict_comes_first(inputs: Inputs) -> None:
+    text = Reader(rendered(inputs, *sides(inputs))).text
+    verdict = "Accuracy 25\u202f% after, 25\u202f% before, on 4 held-out rows"
+    assert 0 < text.index(verdict) < text.index("It is below the best answer without a model") < text.index("Lookup")
+    assert "Training made 1 row right that the base model has wrong, and 1 wrong that it has right." in text
+    assert "1.2\u202fs" in text
+
+
+def test_every_wrong_answer_is_shown_and_no_right_one(inputs: Inputs) -> None:
+    base, tuned = sides(inputs)
+    page = rendered(inputs, base, tuned)
+    shown = re.findall(r'id="row-(\w+)"', page)
+    assert shown == [tuned[3].question.id, tuned[1].question.id, tuned[2].question.id]
+    text = Reader(page).text
+    assert "Every wrong answer (3)" in text
+    assert "right before training" in text
+    assert f"Not readable: {tuned[2].reading.fault}" in text
+    assert tuned[2].text in text
+    assert visible(tuned[3].text) in text
+    assert tuned[3].question.content in text
+
+
+def test_hostile_text_stays_text(inputs: Inputs) -> None:
+    page = rendered(inputs, *sides(inputs))
+    reader = Reader(page)
+    assert not {"script", "img", "iframe", "link", "a"} & {tag for tag, _ in reader.tags}
+    assert not [name for _, attributes in reader.tags for name in attributes if name.startswith("on")]
+    assert visible(HOSTILE) in reader.text
+    assert "\u202e" not in page and "\x1b" not in page
+
+
+def test_the_page_asks_for_nothing(inputs: Inputs) -> None:
+    page = rendered(inputs, *sides(inputs))
+    assert not re.search(r"https?:|url\(|@import|src=", page.replace("src=x", ""))
+    policy = dict(Reader(page).tags)["meta"]
+    assert "default-src 'none'" in page and policy is not None
+
+
+def test_a_page_without_failures_says_so(inputs: Inputs) -> None:
+    rows = read_questions(inputs.dataset, "test")
+    perfect = judged(rows, [texts(row, row.expected[0]) for row in rows])
+    text = Reader(rendered(inputs, judged(rows, [""] * 4), perfect)).text
+    assert "Accuracy 100\u202f% after, 0\u202f% before" in text
+    assert "No wrong answer" in text
+
+
+def test_what_differs_between_two_calls_is_marked() -> None:
+    expected = Call("scale", {"name": "shop-cart", "replicas": 3, "namespace": "web"})
+    got = Call("scale", {"name": "shop-card", "replicas": "3", "force": True})
+    assert compared([got], [expected], name_missing=True) == [
+        {
+            "name": "scale",
+            "name_differs": False,
+            "arguments": [
+                {"key": "force", "state": "extra", "parts": ("", "true", "")},
+                {"key": "name", "state": "differs", "parts": ('"shop-car', "d", '"')},
+                {"key": "namespace", "state": "missing", "parts": ("", "", "")},
+                {"key": "replicas", "state": "differs", "parts": ("", '"3"', "")},
+            ],
+        }
+    ]
+    assert [argument["state"] for argument in compared([expected], [])[0]["arguments"]] == ["same"] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "parts"),
+    [
+        ("same", "same", ("same", "", "")),
+        ("shop-1-x", "shop-2-x", ("shop-", "1", "-x")),
+        ("web", "media", ("", "web", "")),
+        ("aaa", "aaaa", ("", "aaa", "")),
+        ("aaaa", "aaa", ("aaa", "a", "")),
+    ],
+)
+def test_a_difference_has_a_beginning_and_an_end(text: str, other: str, parts: tuple[str, str, str]) -> None:
+    assert split_difference(text, other) == parts
+
+
+def test_only_a_whole_is_a_hundred_percent() -> None:
+    shares = (None, 0.0, 0.001, 0.126, 0.999, 1.0)
+    assert [percent(share).replace("\u202f", " ") for share in shares] == [
+        "–",
+        "0 %",
+        "< 1 %",
+        "13 %",
+        "> 99 %",
+        "100 %",
+    ]
+
+
+def test_the_matrix_ends_with_what_is_no_function() -> None:
+    matrix = confusion({"no call": {"no call": 2}, "b": {"not readable": 1, "a": 3}})
+    assert matrix["columns"] == ["a", "b", "no call", "not readable"]
+    assert [(row["name"], row["total"]) for row in matrix["rows"]] == [("b", 4), ("no call", 2)]
+    assert [cell["count"] for cell in matrix["rows"][0]["cells"]] == [3, 0, 0, 1]
+
+
+def test_failures_that_training_caused_come_first(inputs: Inputs) -> None:
+    assert [failure["was_right"] for failure in failures(*sides(inputs))] == [True, False, False]
