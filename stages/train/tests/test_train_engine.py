@@ -1,0 +1,148 @@
+"""Training behind a shared prefix gives the loss and the gradients of whole rows."""
+
+import importlib
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from mlx.nn.utils import value_and_grad
+from mlx.utils import tree_flatten, tree_map
+from mlx_lm.tuner.utils import linear_to_lora_layers
+
+from stages.train import prefix as prefix_module
+from stages.train.batches import assemble
+from stages.train.engine import Loss, rest_loss, whole_loss
+from stages.train.prefix import EXACT, shared_prefix
+from stages.train.rows import Row
+
+VOCABULARY = 96
+SHAPE = {
+    "hidden_size": 32,
+    "num_hidden_layers": 4,
+    "intermediate_size": 48,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "vocab_size": VOCABULARY,
+    "rms_norm_eps": 1e-6,
+    "rope_theta": 1e4,
+    "tie_word_embeddings": True,
+    "max_position_embeddings": 512,
+    "query_pre_attn_scalar": 8,
+    "sliding_window": 12,
+    "sliding_window_pattern": 3,
+}
+PREFIXES = {"below the window": 5, "at the window": 12, "above the window": 40, "of one token": 1}
+Gradients = dict[str, mx.array]
+
+
+def tiny_model(kind: str) -> Any:
+    """Returns a random model with adapters on its last three layers, none of them zero."""
+    module = importlib.import_module(f"mlx_lm.models.{kind}")
+    settings = SHAPE if kind == "gemma3_text" else {k: v for k, v in SHAPE.items() if not k.startswith("sliding")}
+    mx.random.seed(7)
+    model = module.Model(module.ModelArgs.from_dict({"model_type": kind, **settings}))
+    if kind == "gemma3_text":
+        model.sanitize({})  # ties the embeddings
+    model.update(tree_map(lambda weight: mx.random.normal(weight.shape) * 0.2, model.parameters()))
+    model.freeze()
+    linear_to_lora_layers(model, 3, {"rank": 4, "scale": 2.0, "dropout": 0.0})
+    model.update(tree_map(lambda weight: mx.random.normal(weight.shape) * 0.1, model.trainable_parameters()))
+    return model
+
+
+def make_rows(prefix_length: int, parts: list[tuple[int, int]]) -> list[Row]:
+    """Returns a row for each (rest of the prompt, completion); they share exactly prefix_length tokens."""
+    draw = np.random.default_rng(3)
+    prefix = draw.integers(5, VOCABULARY, prefix_length).tolist()
+    rows = []
+    for number, (rest, completion) in enumerate(parts):
+        own = [number, *draw.integers(5, VOCABULARY, rest + completion - 1).tolist()]
+        rows.append(Row(str(number), (*prefix, *own), prefix_length + rest))
+    return rows
+
+
+def loss_and_gradients(model: Any, loss: Loss, rows: list[Row], prefix_length: int) -> tuple[float, Gradients]:
+    batch = assemble(rows, prefix_length)
+    value, gradients = value_and_grad(model, loss)(model, batch.tokens, batch.positions, batch.targets, batch.weights)
+    return value.item(), dict(tree_flatten(gradients))
+
+
+def difference(ours: Gradients, theirs: Gradients) -> float:
+    """Returns the L2 norm of all differences by that of all gradients."""
+    wrong = {name: ours[name] - theirs[name] for name in theirs}
+    return (_square(wrong) / _square(theirs)) ** 0.5
+
+
+def _square(gradients: Gradients) -> float:
+    values: list[Any] = [mx.square(slope).sum().item() for slope in gradients.values()]
+    return float(sum(values))
+
+
+def compare(model: Any, rows: list[Row]) -> tuple[float, float]:
+    """Returns the relative differences of the loss and of the gradients, behind the prefix and of whole rows."""
+    prefix = shared_prefix(rows, model.model_type)
+    ours, found = loss_and_gradients(model, rest_loss(model, prefix), rows, len(prefix))
+    theirs, expected = loss_and_gradients(model, whole_loss, rows, 0)
+    return abs(ours - theirs) / theirs, difference(found, expected)
+
+
+RAGGED = [(9, 5), (4, 11), (20, 3), (7, 17)]
+
+
+@pytest.mark.parametrize("length", PREFIXES.values(), ids=PREFIXES.keys())
+@pytest.mark.parametrize("kind", EXACT)
+def test_loss_and_gradients_are_those_of_whole_rows(kind: str, length: int) -> None:
+    rows = make_rows(length, RAGGED)
+    assert len(shared_prefix(rows, kind)) == length
+    loss, gradients = compare(tiny_model(kind), rows)
+    assert loss < 1e-5
+    assert gradients < 1e-5
+
+
+def test_more_scored_tokens_than_a_chunk_of_the_head() -> None:
+    loss, gradients = compare(tiny_model("gemma3_text"), make_rows(20, [(3, 50), (5, 70)]))
+    assert loss < 1e-5
+    assert gradients < 1e-5
+
+
+def test_a_prefix_that_is_the_whole_prompt_ends_before_its_last_token() -> None:
+    rows = [Row("a", (2, 3, 4, 5, 6), 3), Row("b", (2, 3, 4, 7), 3)]
+    assert shared_prefix(rows, "gemma3_text") == (2, 3)
+
+
+def test_rows_that_share_nothing_and_unknown_models_have_no_prefix() -> None:
+    rows = [Row("a", (2, 3, 4), 2), Row("b", (3, 3, 4), 2)]
+    assert shared_prefix(rows, "gemma3_text") == ()
+    assert shared_prefix(make_rows(9, RAGGED), "gemma2") == ()
+
+
+class _NoGradient(prefix_module._Capture):
+    def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
+        return super().update_and_fetch(mx.stop_gradient(keys), mx.stop_gradient(values))
+
+
+class _ShiftedPositions(prefix_module._Replay):
+    def __init__(self, captured: prefix_module._Capture, window: int | None) -> None:
+        super().__init__(captured, window)
+        self.offset += 1
+        self.start += 1
+
+
+class _NoWindow(prefix_module._Replay):
+    def __init__(self, captured: prefix_module._Capture, window: int | None) -> None:
+        super().__init__(captured, None)
+
+    def make_mask(self, length: int, return_array: bool = False, window_size: int | None = None) -> mx.array:
+        return super().make_mask(length, return_array, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"), [("_Capture", _NoGradient), ("_Replay", _ShiftedPositions), ("_Replay", _NoWindow)]
+)
+def test_the_comparison_finds_a_broken_prefix(monkeypatch: pytest.MonkeyPatch, name: str, broken: type) -> None:
+    model, rows = tiny_model("gemma3_text"), make_rows(40, RAGGED)
+    monkeypatch.setattr(prefix_module, name, broken)
+    _, gradients = compare(model, rows)
+    assert gradients > 0.01
