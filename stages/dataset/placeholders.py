@@ -42,5 +42,6 @@ def fill(text: str, value_of: Callable[[Placeholder], str]) -> str:
 
 
 def _marked(found: re.Match[str]) -> str:
-    name = next(filter(None, found.groups()))
-    return f"{OPEN}{'=' if found['label'] else '?'}{name.strip()}{CLOSE}"
+    # Without spaces: a command is split into words while the mark is in it.
+    name = "_".join(next(filter(None, found.groups())).split())
+    return f"{OPEN}{'=' if found['label'] else '?'}{name}{CLOSE}"

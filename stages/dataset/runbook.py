@@ -38,34 +38,11 @@ KINDS = {
     "references": ("reference", "further reading", "additional information", "links", "see also"),
     "severity": ("severity",),
 }
-HTML_TAGS = {
-    "a",
-    "b",
-    "br",
-    "code",
-    "del",
-    "div",
-    "em",
-    "font",
-    "hr",
-    "i",
-    "img",
-    "ins",
-    "kbd",
-    "p",
-    "s",
-    "small",
-    "span",
-    "strong",
-    "sub",
-    "summary",
-    "sup",
-    "u",
-}
+HTML_TAGS = {"a", "b", "br", "code", "del", "div", "em", "hr", "i", "img", "kbd", "p", "span", "strong", "sub", "sup"}
 SHELLS = {"", "bash", "sh", "shell", "zsh", "console", "shell-session", "shellsession", "terminal", "text", "txt"}
 MAX_TITLE = 300  # of a heading that names something, in characters; the patterns take quadratic time
 _STATED = re.compile(r"^\W*alert(?:\s*name)?\s*[:：]\s*(?P<name>.+)$", re.IGNORECASE)
-_CAMEL = re.compile(r"[A-Za-z][a-z0-9]*(?:[A-Z]+[a-z0-9]*)+|[A-Z][a-z0-9]+[A-Z]\w*")
+_CAMEL = re.compile(r"(?=.*[a-z])(?:[A-Za-z][a-z0-9]*(?:[A-Z]+[a-z0-9]*)+|[A-Z][a-z0-9]+[A-Z]\w*)")
 _NUMBER = re.compile(r"^[\d.)\s]+")
 _DECORATION = re.compile(r"\s*[(\[][^)\]]*[)\]]\s*$")
 _TITLE_WORDS = re.compile(r"(?:[A-Z][A-Za-z0-9]*)(?: [A-Z0-9][A-Za-z0-9]*)+")

@@ -4,6 +4,7 @@ YAML 1.2 by ruamel.yaml: `1e-4` is a number, `on` is a text, and a key given twi
 """
 
 import difflib
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,11 +12,12 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
 
 from shared.errors import StageError
 
 MAX_CHARACTERS = 1 << 18
+MAX_DEPTH = 20  # the parser takes quadratic time beyond
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -39,9 +41,7 @@ def _parse(text: str, name: str) -> Any:
     if len(text) > MAX_CHARACTERS:
         raise StageError(f"{name} has more than {MAX_CHARACTERS} characters; it is meant to be written by hand")
     try:
-        for event in YAML(typ="rt").parse(text):
-            if isinstance(event, AliasEvent):
-                raise StageError(f"{name}, line {event.start_mark.line + 1} uses a YAML alias; write the value out")
+        _check_events(YAML(typ="rt").parse(text), name)
         return YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
@@ -49,6 +49,16 @@ def _parse(text: str, name: str) -> Any:
     except (YAMLError, ValueError, RecursionError, AttributeError, TypeError, LookupError):
         # ruamel.yaml lets these through for odd tags, dates and depths.
         raise StageError(f"{name} is not valid YAML") from None
+
+
+def _check_events(events: Iterable[Event], name: str) -> None:
+    depth = 0
+    for event in events:
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if isinstance(event, AliasEvent):
+            raise StageError(f"{name}, line {event.start_mark.line + 1} uses a YAML alias; write the value out")
+        if depth > MAX_DEPTH:
+            raise StageError(f"{name}, line {event.start_mark.line + 1} nests deeper than {MAX_DEPTH}")
 
 
 def _without_values(error: MarkedYAMLError) -> str:

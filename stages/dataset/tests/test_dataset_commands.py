@@ -1,0 +1,170 @@
+"""A command stands for a call when its parsed words are those of a template, neither more nor fewer."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.dataset.commands import Arguments, match
+from stages.dataset.placeholders import Placeholder, fill, mark, placeholders
+from stages.dataset.tests.repositories import HOMELAB
+from stages.dataset.tools import Tools, read_tools
+from stages.dataset.words import MAX_COMMAND
+
+
+def tools_of(agent: str) -> Tools:
+    path = HOMELAB / "flux" / "ai" / agent / "training" / "tools.yaml"
+    return read_tools(path.read_text(), path.name)
+
+
+FUNCTIONS = {f.name: f for agent in ("agent-sre", "agent-bruno") for f in tools_of(agent).functions}
+
+
+def matched(command: str) -> dict[str, Arguments]:
+    """Returns the arguments by the name of each function that the command stands for."""
+    found = {name: match(command, function) for name, function in FUNCTIONS.items()}
+    return {name: arguments for name, arguments in found.items() if arguments is not None}
+
+
+def shown(command: str, function: str) -> dict[str, object]:
+    """Returns the arguments with each placeholder as its name in brackets."""
+    arguments = match(command, FUNCTIONS[function]) or {}
+    return {
+        name: fill(value, lambda placeholder: f"[{placeholder.name}]") if isinstance(value, str) else value
+        for name, value in arguments.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "kubectl scale deployment/web --replicas=3 -n shop",
+        "kubectl -n shop scale deploy/web --replicas 3",
+        "kubectl scale deployment web --namespace=shop --replicas=3",
+        "kubectl scale --replicas=3 deployments.apps/web --namespace shop",
+        "kubectl   scale deploy web -n 'shop' --replicas=\"3\"",
+        "kubectl scale deploy web -n shop --replicas=3  # don't forget the budget",
+    ],
+)
+def test_spelling_and_order_do_not_matter(command: str) -> None:
+    assert matched(command) == {"scale-deployment": {"name": "web", "namespace": "shop", "replicas": 3}}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "kubectl scale deployment/web --replicas=3 -n shop --dry-run=client",
+        "kubectl scale deployment/web --replicas=3 -n shop --force",
+        "kubectl scale deployment/web --replicas=3",
+        "kubectl scale deployment/web other --replicas=3 -n shop",
+        "kubectl scale statefulset/web --replicas=3 -n shop",
+        "kubectl scale deployment/web --replicas=three -n shop",
+        "kubectl scale deployment/web --replicas=3.5 -n shop",
+        "kubectl scale deployment/web --replicas= -n shop",
+        "kubectl scale deployment/web --replicas=$REPLICAS -n shop",
+        "kubectl scale deployment/web --replicas={{ $labels.replicas }} -n shop",
+        "kubectl scale deployment/web --replicas=3 -n shop | tee log",
+        "kubectl scale deployment/web --replicas=3 -n shop && date",
+        "kubectl scale deployment/web --replicas=3 -n shop; date",
+        "kubectl scale deployment/web --replicas=3 -n shop > log",
+        "kubectl scale deployment/web --replicas=3 -n $(cat namespace)",
+        "kubectl scale deployment/web --replicas=3 -n `cat namespace`",
+        "kubectl scale deployment/web --replicas=3 -n 'shop",
+        'kubectl scale deployment/web --replicas=3 -n "shop',
+        "kubectl scale deployment/web --replicas=3 -n shop\\",
+        "kubectl scale deployment/${NAME#x} --replicas=3 -n shop",
+        "kubectl scale deployment/{{.Values.name}} --replicas=3 -n shop",
+        "kubectl scale deployment/web-<offset+1> --replicas=3 -n shop",
+        "# kubectl scale deployment/web --replicas=3 -n shop",
+        "sudo kubectl scale deployment/web --replicas=3 -n shop",
+        "kubectl scale deployment/" + "w" * MAX_COMMAND + " --replicas=3 -n shop",
+        "",
+        "-",
+    ],
+)
+def test_anything_more_less_or_other_does_not_match(command: str) -> None:
+    assert matched(command) == {}
+
+
+@pytest.mark.parametrize(
+    ("command", "full"),
+    [
+        ("brunoctl knowledge reindex faq -n bruno", False),
+        ("brunoctl knowledge reindex faq --full -n bruno", True),
+        ("brunoctl --full knowledge reindex faq -n bruno", True),
+        ("brunoctl knowledge reindex faq -n bruno --full", True),
+    ],
+)
+def test_a_switch_chooses_the_template_that_has_it(command: str, full: bool) -> None:
+    expected = {"collection": "faq", "namespace": "bruno", "full": full}
+    assert matched(command) == {"reindex-knowledge-base": expected}
+
+
+def test_a_switch_that_is_turned_off_is_not_there() -> None:
+    assert matched("brunoctl knowledge reindex faq --full=false -n bruno") == {}
+
+
+def test_a_parameter_before_a_slash_binds_the_kind() -> None:
+    expected = {"name": "web", "namespace": "shop", "type": "statefulset"}
+    assert matched("kubectl rollout restart sts/web -n shop") == {"pod-restart": expected}
+    assert matched("kubectl rollout restart statefulset web -n shop") == {"pod-restart": expected}
+    assert matched("kubectl rollout restart job/web -n shop") == {}
+
+
+def test_a_constant_of_the_template_is_an_argument() -> None:
+    expected = {"name": "web-0", "namespace": "shop", "type": "pod"}
+    assert matched("kubectl delete pod web-0 -n shop") == {"pod-restart": expected}
+
+
+def test_an_enum_takes_its_choices_alone() -> None:
+    assert matched("brunoctl cache clear answers -n bruno") == {
+        "clear-cache": {"cache": "answers", "namespace": "bruno"}
+    }
+    assert matched("brunoctl cache clear sessions -n bruno") == {}
+    assert matched("brunoctl cache clear $CACHE -n bruno") == {}
+
+
+@pytest.mark.parametrize(
+    ("style", "name"),
+    [
+        ("{{ $labels.pod }}", "pod"),
+        ("{{$labels.pod}}", "pod"),
+        ("{{ pod }}", "pod"),
+        ("{{ .pod }}", "pod"),
+        ("<pod>", "pod"),
+        ("<pod name>", "pod_name"),
+        ("<my-pod>", "my-pod"),
+        ("$POD", "POD"),
+        ("${POD}", "POD"),
+        ('"$POD"', "POD"),
+        ("pre-$POD", None),
+    ],
+)
+def test_a_placeholder_may_be_written_in_any_style(style: str, name: str | None) -> None:
+    found = shown(f"kubectl delete pod {style} -n <namespace>", "pod-restart")
+    assert found == {"name": f"[{name}]" if name else "pre-[POD]", "namespace": "[namespace]", "type": "pod"}
+
+
+def test_a_name_behind_a_resource_is_the_resource_s_name() -> None:
+    assert shown("kubectl scale deploy $NAME --replicas=2 -n x", "scale-deployment")["name"] == "[deployment]"
+    assert shown("kubectl delete pod <name> -n x", "pod-restart")["name"] == "[pod]"
+
+
+def test_the_same_parameter_twice_must_have_one_value() -> None:
+    parameters = "parameters: {properties: {a: {type: string}}}"
+    tools = read_tools(f"functions: [{{name: f, description: d, {parameters}, commands: ['x {{a}} {{a}}']}}]", "t.yaml")
+    assert match("x 1 1", tools.functions[0]) == {"a": "1"}
+    assert match("x 1 2", tools.functions[0]) is None
+
+
+def test_marks_of_a_runbook_s_own_are_not_placeholders() -> None:
+    assert list(placeholders(mark("\ue000=evil\ue001 <pod>"))) == [Placeholder("pod", False)]
+
+
+WORDS = ["kubectl", "delete", "pod", "-n", "--namespace=", "'", '"', "\\", "#", "$", "${", "{{", "}}", "<", ">", "/"]
+COMMANDS = st.lists(st.sampled_from(WORDS) | st.text(max_size=5)).map(" ".join)
+
+
+@given(COMMANDS | st.text())
+def test_matching_never_raises(command: str) -> None:
+    for function in FUNCTIONS.values():
+        match(command, function)

@@ -1,0 +1,109 @@
+"""config.yaml is read strictly: each mistake is one line with the file, the line and the remedy."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import StageError
+from stages.dataset.agent_config import read_config
+from stages.dataset.tests.repositories import HOMELAB
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("training: {learning_rate: 1e-4}", {"training": {"learning_rate": 0.0001}}),
+        ("training: {learning_rate: 1}", {"training": {"learning_rate": 1.0}}),
+        ("training: {model_name: on}", {"training": {"model_name": "on"}}),
+        ("training:\n  # all defaults\ngate: {}", {"gate": {}}),
+        ("training: {iters: 0x10}", {"training": {"iters": 16}}),
+        ("gate: {minimum_accuracy: 0}", {"gate": {"minimum_accuracy": 0.0}}),
+    ],
+)
+def test_what_the_file_sets_is_known_by_block(text: str, settings: dict[str, object]) -> None:
+    assert settings.items() <= read_config(text, "config.yaml").settings().items()
+
+
+def test_the_example_s_files_are_valid() -> None:
+    for path in HOMELAB.glob("flux/ai/*/training/config.yaml"):
+        settings = read_config(path.read_text(), path.name).settings()
+        assert settings["training"]["learning_rate"] == 0.0002
+        assert settings["gate"]["minimum_accuracy"] >= 0.8
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", " is empty; write at least `training: {}`"),
+        ("# nothing yet", " must hold keys and values, not nothing"),
+        ("- a", " must hold keys and values, not a list"),
+        ("training", " must hold keys and values, not a single value"),
+        ("training: {iters: 3", ", line 1 is not valid YAML: expected ',' or '}', but got '<stream end>'"),
+        ("training:\n\titers: 3", ", line 2 is not valid YAML: found character '\\t' that cannot start any token"),
+        ("a: 1\n---\nb: 2", ", line 2 is not valid YAML: but found another document"),
+        ("training:\n  itters: 3", ", line 2: training.itters is not known; did you mean iters?"),
+        ("trainin: {}", ", line 1: trainin is not known; did you mean training?"),
+        ("gate:\n  x: 1", ", line 2: gate.x is not known; known here: minimum_accuracy"),
+        ("training: {iters: '3'}", ", line 1: training.iters is '3'; input should be a valid integer"),
+        ("training: {iters: 3.0}", ", line 1: training.iters is 3.0; input should be a valid integer"),
+        ("training: {iters: true}", ", line 1: training.iters is True; input should be a valid integer"),
+        ("training: [1]", ", line 1: training must hold keys and values"),
+        ("1: 2", ", line 1: 1 is 1; keys should be strings"),
+        ("training:\n  iters: 0", ", line 2: training.iters: iters is 0; it must be at least 1"),
+        ("training: {learning_rate: 0}", ", line 1: training.learning_rate: learning_rate is 0.0; it must be above 0"),
+        (
+            "training: {learning_rate: .nan}",
+            ", line 1: training.learning_rate is nan; input should be a finite number",
+        ),
+        (
+            "gate:\n\n  minimum_accuracy: .inf",
+            ", line 3: gate.minimum_accuracy is inf; input should be a finite number",
+        ),
+        (
+            "gate: {minimum_accuracy: 80}",
+            ", line 1: gate.minimum_accuracy: minimum_accuracy is 80.0; it must be at most 1",
+        ),
+        (
+            "training: {dtype: float8}",
+            ", line 1: training.dtype: dtype is 'float8'; it must be one of float32, bfloat16, float16",
+        ),
+        ("training: {iters: 1, iters: 2}", ', line 1 is not valid YAML: found duplicate key "iters"'),
+        ("training: &a {}\ngate: *a", ", line 2 uses a YAML alias; write the value out"),
+        (
+            "schedule: {cron: hourly}",
+            ", line 1: schedule.cron: 'hourly' is no cron schedule of five fields, such as '0 2 * * 0'",
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(text: str, reason: str) -> None:
+    with pytest.raises(StageError) as raised:
+        read_config(text, "config.yaml")
+    assert str(raised.value) == f"config.yaml{reason}"
+
+
+def test_a_number_beyond_what_a_stage_takes_is_refused() -> None:
+    with pytest.raises(StageError, match="iters is '100000000000000000000'; it must lie between"):
+        read_config("training: {iters: 100000000000000000000}", "config.yaml")
+
+
+def test_a_duplicate_key_does_not_repeat_its_values() -> None:
+    with pytest.raises(StageError) as raised:
+        read_config("training: {model_name: hunter2, model_name: hunter3}", "config.yaml")
+    assert "hunter" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 5000, "a: " + "{a: " * 3000, "a: !!timestamp x", "a: !!python/object/apply:os.system [x]", "? {a: 1}\n: 2"],
+)
+def test_odd_yaml_is_refused_not_raised(text: str) -> None:
+    with pytest.raises(StageError, match=r"^config.yaml"):
+        read_config(text, "config.yaml")
+
+
+@given(st.text(alphabet="ab:-?![]{}&*<'\"# \n\t|>%@1.e") | st.text())
+def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
+    try:
+        read_config(text, "config.yaml")
+    except StageError as error:
+        assert "\n" not in str(error)
