@@ -47,7 +47,7 @@ def check_repository(repository: str) -> str:
     """
     if _REMOTE.fullmatch(repository):
         return repository
-    if not repository.startswith("-") and Path(repository).is_dir():
+    if repository and not repository.startswith("-") and Path(repository).is_dir():
         return str(Path(repository).resolve())
     shown = without_secret(repository)
     raise StageError(f"the repository {shown} is neither a folder that exists nor an http, https, ssh or file URL")
