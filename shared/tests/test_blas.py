@@ -1,0 +1,61 @@
+"""The BLAS is chosen before mlx is imported, with as many threads as there are cores to use."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared import blas
+
+ROOT = Path(__file__).parents[2]
+CORES = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 0
+pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="only Linux needs another BLAS")
+
+
+@pytest.mark.parametrize(
+    ("limit", "cores"),
+    [
+        ("max 100000\n", CORES),
+        ("100000 100000\n", 1),
+        ("50000 100000\n", 1),
+        ("99900000 100000\n", CORES),
+        (None, CORES),
+    ],
+)
+def test_a_container_s_limit_counts(
+    limit: str | None, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if limit:
+        (tmp_path / "cpu.max").write_text(limit)
+    monkeypatch.setattr(blas, "_CPU_LIMIT", tmp_path / "cpu.max")
+    assert blas._usable_cores() == cores
+
+
+def test_mlx_must_not_be_there_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlx.core", blas)
+    with pytest.raises(RuntimeError, match=r"^mlx is imported already: prepare the BLAS first$"):
+        blas.prepare()
+
+
+PRODUCT = """
+from shared import blas
+print(blas.prepare(threads=1))
+import mlx.core as mx
+mx.eval(mx.ones((64, 64)) @ mx.ones((64, 64)))
+"""
+
+
+def test_mlx_multiplies_by_the_library_that_was_loaded_first() -> None:
+    environment = ROOT / ".venvs/train"
+    if not (environment / "lib/libopenblas.so.0").exists():
+        pytest.skip("the environment of train is not made")
+    variables = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "LD_DEBUG": "bindings"}
+    command = [str(environment / "bin/python"), "-c", PRODUCT]
+    shown = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+    assert shown.stdout == "OpenBLAS, 1 threads\n"
+    bindings = [line for line in shown.stderr.splitlines() if "`cblas_sgemm'" in line and "libmlx.so" in line]
+    assert bindings
+    assert all(f" to {environment}/lib/libopenblas.so.0 " in line for line in bindings)

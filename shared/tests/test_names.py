@@ -1,0 +1,32 @@
+"""Names that stages, the store, MLflow and Git spell alike."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+from shared import names
+
+COMMIT = "abc12345def67890abc12345def67890abc12345"
+NOON = datetime(2025, 12, 24, 12, tzinfo=UTC)
+
+
+def test_a_version_is_the_day_and_the_commit() -> None:
+    assert names.model_version(NOON, COMMIT) == "v20251224-abc12345"
+    assert names.model_version(NOON, COMMIT, repeat=2) == "v20251224-abc12345.2"
+
+
+def test_the_day_is_that_of_utc() -> None:
+    late_in_vancouver = datetime(2025, 12, 23, 20, tzinfo=timezone(timedelta(hours=-8)))
+    assert names.model_version(late_in_vancouver, COMMIT) == "v20251224-abc12345"
+
+
+def test_a_model_is_named_for_its_agent_and_version() -> None:
+    assert names.model_name("agent-sre", "v20251224-abc12345") == "agent-sre-functiongemma-20251224-abc12345"
+    assert names.registered_model("agent-sre") == "agent-sre-functiongemma"
+    assert names.experiment("agent-sre") == "agent-sre-training"
+
+
+def test_everything_of_an_agent_lies_in_its_folder() -> None:
+    assert [place("agent-sre") for place in (names.runbook_path, names.training_folder, names.model_version_path)] == [
+        "flux/ai/agent-sre/docs/RUNBOOK.md",
+        "flux/ai/agent-sre/training",
+        "flux/ai/agent-sre/MODEL_VERSION",
+    ]
