@@ -1,0 +1,123 @@
+"""The shape of the project: what every stage has, and who may import whom."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared import contract
+from tools import contract_tables
+
+ROOT = Path(__file__).parents[1]
+FILES = ("contract.py", "main.py", "pyproject.toml", "requirements.lock", "README.md", "CHANGELOG.md")
+ORCHESTRATORS = {"flytekit", "flytekitplugins", "docker", "workflows", "tests", "tools"}
+KINDS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
+OURS = ("shared", "stages", "workflows", "tools", "tests")
+LOCKS = [*ROOT.glob("stages/*/requirements.lock"), ROOT / "requirements.lock", ROOT / "tests/requirements.lock"]
+
+
+def is_test(path: Path) -> bool:
+    return "tests" in path.relative_to(ROOT).parts
+
+
+def modules(folder: str, with_tests: bool = False) -> list[Path]:
+    return sorted(path for path in (ROOT / folder).rglob("*.py") if with_tests or not is_test(path))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yields the dotted names that a module imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}, line {node.lineno}: imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def foreign(path: Path, allowed: tuple[str, ...]) -> list[str]:
+    """Returns the imports that are neither of the standard library nor below one of the allowed packages."""
+    return [
+        name
+        for name in imported(path)
+        if name.split(".")[0] not in sys.stdlib_module_names and not f"{name}.".startswith(allowed)
+    ]
+
+
+@pytest.mark.parametrize("stage", contract.STAGES)
+def test_every_stage_has_the_same_files(stage: str) -> None:
+    folder = ROOT / "stages" / stage
+    assert [name for name in FILES if not (folder / name).is_file()] == []
+    assert list((folder / "tests").glob(f"test_{stage}*.py")) != []
+
+
+def test_there_is_no_stage_beside_the_contract_s_list() -> None:
+    assert {path.parent.name for path in ROOT.glob("stages/*/contract.py")} == set(contract.STAGES)
+
+
+@pytest.mark.parametrize("stage", contract.STAGES)
+def test_the_changelog_names_the_version(stage: str) -> None:
+    folder = ROOT / "stages" / stage
+    version = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    assert f"\n## {version}\n" in (folder / "CHANGELOG.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("stage", contract.STAGES)
+def test_a_contract_needs_the_standard_library_and_shared_alone(stage: str) -> None:
+    assert foreign(ROOT / "stages" / stage / "contract.py", ("shared.",)) == []
+
+
+@pytest.mark.parametrize("stage", contract.STAGES)
+def test_the_engine_s_inputs_are_inputs(stage: str) -> None:
+    declared = contract.load(stage)
+    known = {field.name for field in declared.runtime}
+    assert known == set(sys.modules[declared.input_class.__module__].RUNTIME)
+    assert all(not field.is_required for field in declared.runtime)
+
+
+def test_shared_needs_the_standard_library_alone() -> None:
+    assert {path.name: foreign(path, ("shared.",)) for path in modules("shared") if foreign(path, ("shared.",))} == {}
+
+
+@pytest.mark.parametrize("stage", contract.STAGES)
+def test_a_stage_knows_neither_another_stage_nor_an_orchestrator(stage: str) -> None:
+    for path in modules(f"stages/{stage}"):
+        for name in imported(path):
+            assert name.split(".")[0] not in ORCHESTRATORS, path
+            assert not name.startswith("stages.") or f"{name}.".startswith(f"stages.{stage}."), path
+
+
+def test_no_module_is_named_for_its_kind() -> None:
+    assert [path for folder in OURS for path in modules(folder, with_tests=True) if path.stem in KINDS] == []
+
+
+def test_packages_have_no_init_module() -> None:
+    assert [path for folder in OURS for path in modules(folder, with_tests=True) if path.stem == "__init__"] == []
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.parent.name)
+def test_a_lock_holds_a_hash_of_everything_and_no_address(lock: Path) -> None:
+    text = lock.read_text("utf-8")
+    requirements = re.findall(r"^\S.*(?:\n .*)*", re.sub(r"^ *#.*\n?", "", text, flags=re.M), flags=re.M)
+    assert requirements
+    assert [entry for entry in requirements if "==" not in entry or "--hash=sha256:" not in entry] == []
+    assert not re.search(r"https?://|^--?[a-z]", text, flags=re.M)
+
+
+def test_the_contract_tables_are_current() -> None:
+    assert contract_tables.stale() == []
+
+
+def test_a_table_shows_every_field_once_and_breaks_no_markdown() -> None:
+    text = f"# x\n\n{contract_tables.BEGIN}\nearlier table\n{contract_tables.END}\n\nrest\n"
+    for stage in contract.STAGES:
+        declared = contract.load(stage)
+        written = contract_tables.with_table(text, declared)
+        rows = [line for line in written.splitlines() if line.startswith("| `")]
+        assert len(rows) == len([*declared.inputs, *declared.runtime, *declared.outputs, *declared.environment])
+        assert written.startswith("# x\n\n") and written.endswith("\n\nrest\n") and "earlier table" not in written
+        assert "<" not in "".join(rows)
+        assert contract_tables.with_table(written, declared) == written
