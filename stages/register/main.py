@@ -67,7 +67,7 @@ def _record(
             model_id, run_id, _version_tags(record, version), f"{name}, from the runbook at its commit"
         )
     if mlflow_run.info.status != FINISHED:
-        experiment.log(mlflow_run, record, tags, registered.model_id)
+        experiment.log(mlflow_run, record, tags, model.logged_model(registered))
     model.record(registered, verdict.approved, verdict.decision)
     if mlflow_run.info.status != FINISHED:
         experiment.client.set_terminated(run_id)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 
+LOGGED = "models:/"
+
+
 @dataclass(frozen=True)
 class Champion:
     """The model version in use."""
@@ -63,10 +66,15 @@ class RegisteredModel:
 
     def add(self, model_id: str, run_id: str, tags: dict[str, str], description: str) -> ModelVersion:
         """Returns a new version of the registered model, made of a run's logged model."""
-        source = f"models:/{model_id}"
+        source = f"{LOGGED}{model_id}"
         return self.client.create_model_version(
             self.name, source, run_id, tags=tags, description=description, model_id=model_id
         )
+
+    def logged_model(self, version: ModelVersion) -> str | None:
+        """Returns the id of the logged model that a version was made of, or None; MLflow keeps it in the source."""
+        source = str(version.source)
+        return source.removeprefix(LOGGED) if source.startswith(f"{LOGGED}m-") else None
 
     def record(self, version: ModelVersion, approved: bool, decision: str) -> None:
         """Tags a version with the decision, and moves the alias `candidate` to it where it is approved.

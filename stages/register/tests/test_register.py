@@ -1,0 +1,307 @@
+"""What register writes down: the run, the model version, the decision."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from shared import archive, contract, names
+from shared.artifacts import TrainingMetrics
+from shared.errors import StageError
+from stages.register.contract import Inputs, Outputs
+from stages.register.main import run
+from stages.register.tests.conftest import (
+    AGENT,
+    crown,
+    nothing_changes,
+    with_accuracy,
+    with_answers,
+    with_remedy,
+    with_weights,
+    write_lines,
+)
+from tests import samples
+
+VERSION = "v20251224-01234567"
+FULL_NAME = "agent-test-functiongemma-20251224-01234567"
+MODEL = names.registered_model(AGENT)
+WRONG = "no idea<end_of_turn>\n"
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def register(inputs: Inputs) -> Outputs:
+    return run(inputs, inputs.dataset.path.parent)
+
+
+def test_a_good_model_is_approved_and_named_by_its_commit(inputs: Inputs) -> None:
+    outputs = register(inputs)
+    decision = "accuracy 0.90 on 4 rows is at least 0.80; there is no champion to compare with"
+    assert outputs == Outputs(True, decision, VERSION, "", outputs.run_id)
+
+
+def test_the_run_tells_parameters_and_where_they_came_from(inputs: Inputs, client: MlflowClient) -> None:
+    run = client.get_run(register(inputs).run_id)
+    assert (run.info.run_name, run.info.status) == (FULL_NAME, "FINISHED")
+    assert client.get_experiment(run.info.experiment_id).name == "agent-test-training"
+    assert run.data.params == {
+        "learning_rate": "0.001",
+        "batch_size": "4",
+        "iters": "20",
+        "seed": "0",
+        "model_name": "tiny",
+        "dtype": "float32",
+    }
+    sources = {key: value for key, value in run.data.tags.items() if key.startswith("source.")}
+    assert sources.pop("source.iters") == "config.yaml"
+    assert set(sources.values()) == {"default or launch"}
+
+
+def test_a_parameter_that_differs_from_config_was_given_at_launch(inputs: Inputs, client: MlflowClient) -> None:
+    agent = samples.AGENT | {"config": {"training": {"iters": 300}}}
+    (inputs.dataset.path / "agent.json").write_text(json.dumps(agent))
+    assert client.get_run(register(inputs).run_id).data.tags["source.iters"] == "launch"
+
+
+def test_the_run_tells_losses_by_step_and_the_evaluation(inputs: Inputs, client: MlflowClient) -> None:
+    report = json.loads((inputs.evaluation.path / "report.json").read_text())
+    report["tuned"] |= {
+        "right": 3,
+        "latency_ms": {"p50": 12.5, "n": 4},
+        "accuracy_interval": [0.5, 1.0],
+        "verdicts": {"wrong function": 1},
+        "per_alert": {"Down": {"rows": 2}},
+    }
+    (inputs.evaluation.path / "report.json").write_text(json.dumps(report))
+    run_id = register(inputs).run_id
+    assert client.get_run(run_id).data.metrics == {
+        "training_loss": 1.0,
+        "validation_loss": 1.0,
+        "training/seconds": 12.5,
+        "training/tokens_per_second": 1000.0,
+        "training/peak_memory_bytes": 1048576.0,
+        "accuracy": 0.9,
+        "accuracy_before": 0.4,
+        "tuned/accuracy": 0.9,
+        "tuned/right": 3.0,
+        "tuned/latency_ms/p50": 12.5,
+        "tuned/latency_ms/n": 4.0,
+        "tuned/verdicts/wrong_function": 1.0,
+        "base/accuracy": 0.4,
+    }
+    history = [(point.step, point.value) for point in client.get_metric_history(run_id, "training_loss")]
+    assert history == [(1, 2.0), (2, 1.0)]
+
+
+def test_the_run_tells_what_the_model_was_made_from(
+    inputs: Inputs, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYTE_INTERNAL_EXECUTION_ID", "a1b2c3")
+    made = {"dataset": {"stage": "dataset", "version": "1.2.0"}, "model": {"stage": "convert", "version": "1.0.1"}}
+    lineage = {"type": "FineTunedModel", "stage": "train", "version": "2.0.0", "inputs": made}
+    (inputs.model.path / "artifact.json").write_text(json.dumps(lineage))
+    tags = client.get_run(register(inputs).run_id).data.tags
+    lineage_tags = {key: tags[key] for key in tags if not key.startswith(("source.", "mlflow."))}
+    assert lineage_tags == {
+        "agent": "agent-test",
+        "repository": "https://git.example/homelab.git",
+        "runbook_commit": samples.COMMIT,
+        "runbook_sha256": "ab" * 32,
+        "dataset_sha256": archive.digest(inputs.dataset.path),
+        "content_sha256": inputs.model.content_digest(),
+        "adapters_sha256": archive.digest(inputs.adapters.path),
+        "base_model": "tiny",
+        "base_revision": "r1",
+        "execution": "a1b2c3",
+        "model_version": VERSION,
+        "stage.dataset": "1.2.0",
+        "stage.convert": "1.0.1",
+        "stage.train": "2.0.0",
+        "stage.register": contract.load("register").version,
+    }
+
+
+def test_the_artefacts_lie_beside_the_database(inputs: Inputs, client: MlflowClient, database: Path) -> None:
+    (inputs.dataset.path / "README.md").write_text("# card")
+    run_id = register(inputs).run_id
+    run_files, model_files = (database.parent / "mlflow-artifacts" / part for part in (f"{run_id}/artifacts", "models"))
+    assert sorted(str(file.relative_to(run_files)) for file in run_files.rglob("*") if file.is_file()) == [
+        "adapters/adapter_config.json",
+        "adapters/adapters.safetensors",
+        "dataset/README.md",
+        "dataset/agent.json",
+        "evaluation/predictions.jsonl",
+        "evaluation/report.html",
+        "evaluation/report.json",
+        "prompt.json",
+        "training/metrics.json",
+    ]
+    assert sorted(file.name for file in model_files.rglob("*") if file.is_file()) == inputs.model.content_files()
+
+
+def test_the_registered_version_is_the_candidate(inputs: Inputs, client: MlflowClient) -> None:
+    outputs = register(inputs)
+    version = client.get_model_version_by_alias(MODEL, "candidate")
+    assert (version.run_id, version.status) == (outputs.run_id, "READY")
+    assert version.tags == {
+        "agent": "agent-test",
+        "runbook_commit": samples.COMMIT,
+        "runbook_sha256": "ab" * 32,
+        "dataset_sha256": archive.digest(inputs.dataset.path),
+        "content_sha256": inputs.model.content_digest(),
+        "base_model": "tiny",
+        "model_version": VERSION,
+        "accuracy": "0.9000",
+        "status": "registered",
+        "decision": outputs.decision,
+    }
+    logged = client.get_logged_model(version.source.removeprefix("models:/"))
+    assert (logged.status, logged.name, logged.params["iters"]) == ("READY", FULL_NAME, "20")
+    assert {metric.key: metric.value for metric in logged.metrics}["accuracy"] == 0.9
+
+
+def test_running_twice_adds_nothing(inputs: Inputs, database: Path) -> None:
+    first = register(inputs)
+    with nothing_changes(database):
+        assert register(inputs) == first
+
+
+def test_a_rejected_model_is_registered_with_the_reason_and_without_an_alias(
+    inputs: Inputs, client: MlflowClient
+) -> None:
+    outputs = register(with_accuracy(inputs, 0.71))
+    assert (outputs.approved, outputs.decision) == (False, "accuracy 0.71 on 4 rows is below 0.80")
+    (version,) = client.search_model_versions(f"name = '{MODEL}'")
+    assert (version.tags["status"], version.tags["decision"]) == ("rejected", outputs.decision)
+    assert client.get_registered_model(MODEL).aliases == {}
+
+
+def test_other_content_of_the_same_commit_gets_the_next_name(inputs: Inputs) -> None:
+    first, second, third = (with_weights(inputs, weights) for weights in (b"a", b"b", b"c"))
+    versions = [register(content).model_version for content in (first, second, third, second)]
+    assert versions == [VERSION, f"{VERSION}.2", f"{VERSION}.3", f"{VERSION}.2"]
+
+
+def test_the_same_content_from_another_dataset_is_the_same_version_with_a_second_run(
+    inputs: Inputs, client: MlflowClient, tmp_path: Path
+) -> None:
+    first = register(inputs)
+    again = register(dataclasses.replace(inputs, dataset=samples.write_dataset(tmp_path / "larger", train=9)))
+    assert (again.model_version, again.run_id == first.run_id) == (VERSION, False)
+    assert len(client.search_model_versions(f"name = '{MODEL}'")) == 1
+
+
+def test_a_published_version_keeps_its_status(inputs: Inputs, client: MlflowClient) -> None:
+    register(inputs)
+    client.set_model_version_tag(MODEL, "1", "status", "published")
+    outputs = register(dataclasses.replace(inputs, minimum_accuracy=0.95))
+    assert outputs.decision == "accuracy 0.90 on 4 rows is below 0.95"
+    assert client.get_model_version(MODEL, "1").tags["status"] == "published"
+
+
+def test_a_model_that_is_no_worse_than_the_champion_is_approved(inputs: Inputs, client: MlflowClient) -> None:
+    register(inputs)
+    crown(client, VERSION)
+    outputs = register(with_weights(inputs, b"new"))
+    numbers = "4 of 4 common rows right against 4"
+    assert outputs.decision == f"accuracy 0.90 on 4 rows is at least 0.80; not worse than {VERSION}: {numbers}"
+    assert (outputs.approved, outputs.champion, outputs.model_version) == (True, VERSION, f"{VERSION}.2")
+
+
+def test_a_model_that_is_worse_than_the_champion_is_rejected(inputs: Inputs, client: MlflowClient) -> None:
+    register(inputs)
+    crown(client, VERSION)
+    outputs = register(with_answers(with_weights(inputs, b"new"), {12: WRONG}))
+    numbers = "3 of 4 common rows right against 4"
+    assert outputs.decision == f"accuracy 0.90 on 4 rows is at least 0.80, but worse than {VERSION}: {numbers}"
+    assert outputs.approved is False
+    assert client.get_model_version_by_alias(MODEL, "candidate").tags["model_version"] == VERSION
+
+
+def test_the_champion_is_measured_by_todays_answers(inputs: Inputs, client: MlflowClient) -> None:
+    register(inputs)
+    crown(client, VERSION)
+    changed = with_remedy(
+        with_weights(inputs, b"new"), 12, {"name": "pod-restart", "arguments": {"name": "shop-12", "namespace": "shop"}}
+    )
+    answer = samples.row(12)["completion"].replace("<escape>web<escape>", "<escape>shop<escape>")
+    outputs = register(with_answers(changed, {12: answer}))
+    assert outputs.decision.endswith(f"not worse than {VERSION}: 4 of 4 common rows right against 3")
+
+
+def test_rows_that_the_champion_never_saw_are_told_apart(inputs: Inputs, client: MlflowClient) -> None:
+    predictions = inputs.evaluation.predictions()
+    old = with_accuracy(inputs, 0.85)
+    write_lines(old.evaluation.path / "predictions.jsonl", predictions[:3])
+    register(old)
+    crown(client, VERSION)
+    outputs = register(with_weights(inputs, b"new"))
+    assert outputs.decision.endswith("3 of 3 common rows right against 3; 1 new to it")
+
+
+def test_without_common_rows_the_minimum_decides(inputs: Inputs, client: MlflowClient) -> None:
+    old = with_accuracy(inputs, 0.85)
+    write_lines(old.evaluation.path / "predictions.jsonl", [inputs.evaluation.predictions()[0] | {"id": "other"}])
+    register(old)
+    crown(client, VERSION)
+    outputs = register(with_weights(inputs, b"new"))
+    expected = f"accuracy 0.90 on 4 rows is at least 0.80; the champion {VERSION} answered none of these rows"
+    assert (outputs.approved, outputs.decision, outputs.champion) == (True, expected, VERSION)
+
+
+def test_the_champion_itself_is_approved(inputs: Inputs, client: MlflowClient) -> None:
+    register(inputs)
+    crown(client, VERSION)
+    outputs = register(inputs)
+    assert outputs.decision == "accuracy 0.90 on 4 rows is at least 0.80; it is the champion already"
+    assert (outputs.approved, outputs.champion) == (True, VERSION)
+
+
+def test_a_champion_that_was_not_registered_here_is_refused(inputs: Inputs, client: MlflowClient) -> None:
+    client.create_registered_model(MODEL)
+    client.create_model_version(MODEL, "file:///somewhere")
+    client.set_registered_model_alias(MODEL, "champion", "1")
+    expected = (
+        f"the alias champion is on version 1 of {MODEL}, which lacks the tags model_version and content_sha256; "
+        "move it to a version that register made"
+    )
+    with pytest.raises(StageError) as refusal:
+        register(inputs)
+    assert str(refusal.value) == expected
+
+
+def test_a_champion_whose_predictions_are_gone_is_refused(inputs: Inputs, client: MlflowClient, database: Path) -> None:
+    run_id = register(inputs).run_id
+    crown(client, VERSION)
+    (database.parent / "mlflow-artifacts" / run_id / "artifacts" / names.PREDICTIONS).unlink()
+    with pytest.raises(StageError, match=f"the predictions of the champion {VERSION} are gone from MLflow; restore"):
+        register(with_weights(inputs, b"new"))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_that_is_not_finite_is_refused_before_anything_is_written(
+    inputs: Inputs, database: Path, value: float
+) -> None:
+    metrics = inputs.metrics.read() | {"training_loss": [{"iteration": 7, "loss": value}]}
+    inputs.metrics.path.write_text(json.dumps(metrics))
+    with nothing_changes(database), pytest.raises(StageError) as refusal:
+        register(dataclasses.replace(inputs, metrics=TrainingMetrics(inputs.metrics.path)))
+    expected = f"the metric training_loss is {value} at step 7; train again, with a lower learning_rate"
+    assert str(refusal.value) == expected
+
+
+def test_an_evaluation_of_another_model_is_refused(inputs: Inputs) -> None:
+    lineage = {"inputs": {"model": {"sha256": "00" * 32}}}
+    (inputs.evaluation.path / "artifact.json").write_text(json.dumps(lineage))
+    with pytest.raises(StageError) as refusal:
+        register(inputs)
+    reason = "the Evaluation was not made from this FineTunedModel; pass the artefacts of one and the same run"
+    assert str(refusal.value) == reason
+
+
+def test_a_deleted_experiment_is_named(inputs: Inputs, client: MlflowClient) -> None:
+    client.delete_experiment(client.create_experiment("agent-test-training"))
+    with pytest.raises(StageError, match="the MLflow experiment agent-test-training was deleted; restore it: mlflow"):
+        register(inputs)

@@ -1,0 +1,63 @@
+"""One real MLflow server for a test session. A stage's conftest.py imports the fixture `mlflow_server`."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(".venvs/mlflow-server/bin/mlflow").absolute()
+START_SECONDS = 120
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server on SQLite that proxies artefacts; `localhost` is not among its allowed hosts."""
+    if not PROGRAM.exists():
+        reason = f"there is no {PROGRAM}; make it from tools/mlflow_server/requirements.lock"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    folder, port = tmp_path_factory.mktemp("mlflow-server"), free_port()
+    address = f"http://127.0.0.1:{port}"
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(_command(folder, port), cwd=folder, stdout=log, stderr=log, start_new_session=True)
+        try:
+            _wait(address, server, folder / "log")
+            yield address
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+
+
+def free_port() -> int:
+    """Returns a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _command(folder: Path, port: int) -> list[str]:
+    options = {
+        "backend-store-uri": f"sqlite:///{folder}/mlflow.db",
+        "artifacts-destination": str(folder / "artifacts"),
+        "host": "127.0.0.1",
+        "port": str(port),
+        "workers": "1",
+        "allowed-hosts": f"127.0.0.1:{port}",
+    }
+    return [str(PROGRAM), "server", *(part for name, value in options.items() for part in (f"--{name}", value))]
+
+
+def _wait(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"the MLflow server did not start:\n{log.read_text()[-2000:]}")
