@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from shared.errors import StageError, one_line
+from shared.errors import StageError
 from stages.dataset.source import opened
 from workflows.process import ROOT, StageFailed
 
@@ -26,12 +26,14 @@ DEFAULT_AGENT = "agent-sre"
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the workflow and returns the exit code: 0 when it ran to its end, even where the model was rejected."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave a stage behind either
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, _interrupt)
     _quiet_flyte()
     try:
         execute(arguments)
     except StageFailed as failure:
-        print(one_line(f"The run stopped: {failure}"), file=sys.stderr)
+        print(f"The run stopped at {failure.stage} with exit code {failure.code}.", file=sys.stderr)
         return 1
     except StageError as error:
         print(f"run: {error}", file=sys.stderr)
@@ -68,7 +70,7 @@ def workflow_inputs(settings: Mapping[str, Any]) -> dict[str, Any]:
     RUNS.mkdir(exist_ok=True)
     repository = settings.get("repository") or str(demo.demo_repository(RUNS / "gitops.git"))
     with opened(repository) as repo:
-        known = configured(repo, repository, agent, settings.get("revision", ""))
+        known = configured(repo, repository, agent, settings.get("revision", ""), settings.get("runbook_path", ""))
     if "model_name" not in settings:
         known |= {**demo.DEMO_SETTINGS, "model_name": str(demo.demo_model())}
         print(f"The demo model is trained with its own settings: {_shown(demo.DEMO_SETTINGS)}", file=sys.stderr)
@@ -77,7 +79,9 @@ def workflow_inputs(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def local_services() -> dict[str, str]:
     """Returns the addresses that stand for servers on a laptop, except those that the environment names."""
-    local = {"MLFLOW_TRACKING_URI": f"sqlite:///{RUNS}/mlflow.db", "STORE_URI": f"file://{RUNS}/store"}
+    store = RUNS / "store"
+    store.mkdir(parents=True, exist_ok=True)
+    local = {"MLFLOW_TRACKING_URI": f"sqlite:///{RUNS}/mlflow.db", "STORE_URI": f"file://{store}"}
     return {name: os.environ.get(name) or value for name, value in local.items()}
 
 
