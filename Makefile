@@ -66,11 +66,15 @@ $(STAGES:%=test-%): test-%: .venvs/%/.made .venvs/pytest/.made ## one stage's te
 
 .PHONY: test-workflow
 test-workflow: environments ## the workflow's interfaces and the layout
-	.venv/bin/python $(PYTEST) tests --ignore tests/e2e
+	.venv/bin/python $(PYTEST) tests --ignore tests/e2e --ignore tests/demo
 
 .PHONY: test-e2e
 test-e2e: environments .venvs/mlflow-server/.made ## six stages in a row with a tiny random model
 	.venv/bin/python $(PYTEST) tests/e2e
+
+.PHONY: test-demo
+test-demo: environments ## what `make run` promises, measured on all three agents: several minutes
+	.venv/bin/python $(PYTEST) tests/demo
 
 # ── environments: made when missing or older than their lock ─────────────────────────────────────
 

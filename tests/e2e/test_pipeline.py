@@ -142,9 +142,7 @@ def test_running_again_gives_the_same_bytes_and_changes_nothing(world: World, pu
         assert (world.latest / output).read_bytes() == (published["folder"] / output).read_bytes(), output
 
 
-def test_a_model_below_the_minimum_changes_nothing(
-    tmp_path: Path, server: MlflowServer, base_model: Path
-) -> None:
+def test_a_model_below_the_minimum_changes_nothing(tmp_path: Path, server: MlflowServer, base_model: Path) -> None:
     world = World(tmp_path, server, base_model, minimum_accuracy=0.8, seed=7)
     before = world.state()
     finished = world.run()
