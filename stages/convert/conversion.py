@@ -25,6 +25,7 @@ def convert(base: Base, dtype: str, folder: Path) -> MlxModel:
     """
     model, config = _load(base)
     _cast(model, dtype)
+    _check_it_runs(base.name, model)
     save_model(folder, model, donate_model=True)
     save_config(_with_dtype(config, dtype), folder / CONFIG)
     for name in kept_files(list(base.files)):
@@ -58,6 +59,15 @@ def _cast(model: Module, dtype: str) -> None:
 
     weights: Any = model.parameters()  # type: ignore[no-untyped-call]
     model.update(tree_map_with_path(cast, weights))
+
+
+def _check_it_runs(name: str, model: Any) -> None:
+    """Raises StageError where the model cannot read one token: some settings do no harm before."""
+    try:
+        mx.eval(model(mx.array([[0]])))
+    except (ValueError, IndexError) as error:
+        reason = f"{name} cannot be run by mlx-lm: {error}; its config.json does not fit the architecture"
+        raise StageError(f"{reason}; choose another model") from None
 
 
 def _with_dtype(config: dict[str, Any], dtype: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """One tiny base model, one tiny dataset and one training run for all tests of train."""
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from stages.train.main import prepare_blas, run
 from tests import samples
 from tests.tiny_model import write_tiny_base
 
+# More BLAS threads than free cores spin and wait for each other, and test machines are busy.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 prepare_blas()  # before a test module imports mlx
 
 

@@ -1,6 +1,7 @@
 """Training behind a shared prefix gives the loss and the gradients of whole rows."""
 
 import importlib
+import math
 from typing import Any
 
 import mlx.core as mx
@@ -72,12 +73,12 @@ def loss_and_gradients(model: Any, loss: Loss, rows: list[Row], prefix_length: i
 def difference(ours: Gradients, theirs: Gradients) -> float:
     """Returns the L2 norm of all differences by that of all gradients."""
     wrong = {name: ours[name] - theirs[name] for name in theirs}
-    return (_square(wrong) / _square(theirs)) ** 0.5
+    return math.sqrt(_square(wrong) / _square(theirs))
 
 
 def _square(gradients: Gradients) -> float:
-    values: list[Any] = [mx.square(slope).sum().item() for slope in gradients.values()]
-    return float(sum(values))
+    values: Any = [mx.square(slope).sum().item() for slope in gradients.values()]
+    return math.fsum(values)
 
 
 def compare(model: Any, rows: list[Row]) -> tuple[float, float]:
