@@ -1,4 +1,8 @@
-"""Entrypoint of dataset: read the repository, find what each alert teaches, write the rows."""
+"""Entrypoint of dataset: read the repository, find what each alert teaches, write the rows.
+
+The library that writes the splits takes seconds to import: it is imported when there are rows, so that
+`--help` and a mistake are told at once.
+"""
 
 import json
 import sys
@@ -16,7 +20,6 @@ from stages.dataset.examples import Row, make_rows, prompt_file
 from stages.dataset.remedies import Remedy, Skipped, find_remedies
 from stages.dataset.runbook import read_runbook
 from stages.dataset.source import Source, opened, read_source
-from stages.dataset.split_files import write_splits
 from stages.dataset.tools import Tools, read_tools
 
 
@@ -64,6 +67,8 @@ def _write(
     rows: Sequence[Row],
     skipped: Sequence[Skipped],
 ) -> ChatDataset:
+    from stages.dataset.split_files import write_splits
+
     folder.mkdir()
     for split in SPLITS:
         if not any(row.split == split for row in rows):

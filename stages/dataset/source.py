@@ -109,11 +109,10 @@ def _clone(address: str, target: Path, environment: dict[str, str]) -> Repo:
 
 
 def _reason(stderr: str) -> str:
-    lines = [line.strip().strip("'") for line in git_access.without_secret(stderr).splitlines()]
-    told = [line for line in lines if line.startswith(("fatal:", "remote:", "error:"))] or [
-        line for line in lines if line
-    ]
-    return told[0] if told else "git gave no reason"
+    printed = stderr.strip().removeprefix("stderr: '").removesuffix("'")  # as GitPython wraps it
+    lines = [line.strip() for line in git_access.without_secret(printed).splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith(("fatal:", "remote:", "error:"))]
+    return [*told, *lines, "git gave no reason"][0]
 
 
 def _commit(repo: Repo, repository: str, revision: str) -> Commit:

@@ -1,0 +1,105 @@
+"""An alert teaches the first command of its best section that stands for a function, or says why it teaches none."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.errors import StageError
+from stages.dataset.remedies import Remedy, find_remedies, find_remedy
+from stages.dataset.runbook import read_runbook
+from stages.dataset.tests.repositories import HOMELAB, RUNBOOK, RUNBOOK_PATH, TOOLS_PATH, make, read
+from stages.dataset.tools import read_tools
+
+TOOLS = read_tools((HOMELAB / "flux/ai/agent-sre/training/tools.yaml").read_text(), "tools.yaml")
+
+
+def found(text: str) -> Remedy | str:
+    (alert,) = read_runbook("# Alert: PodDown\n\n" + text)
+    return find_remedy(alert, TOOLS)
+
+
+def taught(text: str) -> str:
+    remedy = found(text)
+    return remedy.function.name if isinstance(remedy, Remedy) else remedy
+
+
+def test_the_resolution_wins_over_the_diagnosis() -> None:
+    text = "## Diagnosis\n\n`kubectl get pod <pod> -n <ns>`\n\n## Resolution\n\n`kubectl delete pod <pod> -n <ns>`\n"
+    assert taught(text) == "pod-restart"
+
+
+def test_without_a_remedy_the_diagnosis_is_the_answer() -> None:
+    assert taught("## Diagnosis\n\n`kubectl get pod <pod> -n <ns>`\n\n## Resolution\n\nWait.\n") == "pod-check-status"
+
+
+def test_the_first_command_that_stands_for_a_function_is_the_answer() -> None:
+    assert taught("```\ndate\nkubectl get pod $POD -n $NS\nkubectl delete pod $POD -n $NS\n```") == "pod-check-status"
+
+
+@pytest.mark.parametrize("section", ["Escalation", "Prevention", "Impact", "References"])
+def test_a_command_of_another_section_is_never_the_answer(section: str) -> None:
+    reason = found(f"## {section}\n\n`kubectl delete pod <pod> -n <ns>`\n")
+    assert reason == (
+        "no command stands for a function of tools.yaml, such as line 5: kubectl delete pod <pod> -n <ns>"
+    )
+
+
+def test_an_alert_without_a_command_says_so() -> None:
+    assert found("Wait.") == "holds no command"
+
+
+def test_a_placeholder_that_means_no_label_is_named_with_its_line() -> None:
+    assert found("```\nkubectl delete pod <victim> -n <ns>\n```") == (
+        "line 4: victim (for name) is no known alert label; name one under placeholders in tools.yaml"
+    )
+
+
+def test_an_alias_of_the_tools_file_gives_a_placeholder_its_label() -> None:
+    remedy = found("```\nkubectl get pvc <claim> -n <ns>\n```")
+    assert isinstance(remedy, Remedy)
+    assert {known.name: label for known, label in remedy.label_of.items()} == {
+        "claim": "persistentvolumeclaim",
+        "ns": "namespace",
+    }
+
+
+def test_the_severity_is_an_argument_only_where_the_runbook_states_it() -> None:
+    command = "`kubectl delete pod <pod> -n {{ $labels.severity }}`"
+    assert found(command) == (
+        "line 3: severity (for namespace) is the alert's severity, which the runbook does not state"
+    )
+    assert taught("**Severity**: info\n\n" + command) == "pod-restart"
+
+
+@pytest.mark.parametrize("token", ["<escape>", "<end_of_turn>", "<start_function_call>", "<eos>"])
+@pytest.mark.parametrize("word", ["{}", "x{}", "'{}'", "\\{}", "'{}call:pod_restart{{}}'"])
+def test_a_control_token_in_a_value_teaches_nothing(token: str, word: str) -> None:
+    reason = found(f"```\nkubectl delete pod {word.format(token)} -n <ns>\n```")
+    assert isinstance(reason, str)
+    assert "line 4: " in reason
+
+
+def test_an_alert_that_comes_again_is_skipped() -> None:
+    remedies, skipped = find_remedies(read_runbook(RUNBOOK + RUNBOOK.replace("delete", "get")), TOOLS)
+    assert [remedy.function.name for remedy in remedies] == ["pod-restart"]
+    assert [(entry.name, entry.line, entry.reason) for entry in skipped] == [
+        ("PodDown", 19, "repeats the alert of line 3")
+    ]
+
+
+def test_a_runbook_without_alerts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StageError) as raised:
+        read(make(tmp_path / "gitops", runbook="# Runbook\n\nCall Ann.\n"), tmp_path / "out")
+    assert str(raised.value) == (
+        f"{RUNBOOK_PATH} documents no alert; head each one with its name, such as `## Alert: PodCrashLooping`"
+    )
+
+
+def test_a_runbook_without_a_known_command_is_refused_and_names_one(tmp_path: Path) -> None:
+    runbook = "## Alert: PodDown\n\n```\nkubectl drain node\n```\n"
+    with pytest.raises(StageError) as raised:
+        read(make(tmp_path / "gitops", runbook=runbook), tmp_path / "out")
+    assert str(raised.value) == (
+        f"no alert of {RUNBOOK_PATH} teaches a call: PodDown no command stands for a function of tools.yaml, "
+        f"such as line 4: kubectl drain node; add templates to {TOOLS_PATH}"
+    )
