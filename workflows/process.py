@@ -4,8 +4,10 @@ At least as strict as a cluster: the exit code counts, every output must be ther
 time limit holds, and the environment holds what the contract names and nothing else.
 """
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +23,7 @@ from workflows.placement import Image, Placement
 
 ROOT = Path(__file__).resolve().parent.parent
 GRACE_SECONDS = 10
+TIMED_OUT = 124  # the exit code of timeout(1)
 # What a program needs of any machine; a container has the same from its image and its node.
 _PASSED_ON = (
     "PATH",
@@ -49,11 +52,18 @@ _PASSED_ON = (
 
 
 class StageFailed(Exception):
-    """A stage ended with another exit code than 0. It has said why on stderr; `reason` repeats it."""
+    """A stage failed: another exit code than 0, or outputs that are not as declared.
+
+    It has said why on stderr; `reason` repeats it.
+    """
 
     def __init__(self, stage: str, code: int, reason: str) -> None:
-        super().__init__(f"{stage} failed with exit code {code}: {reason}")
+        super().__init__(stage, code, reason)
         self.stage, self.code, self.reason = stage, code, reason
+
+    def __str__(self) -> str:
+        # From the attributes: flytekit puts words of its own into an exception's arguments.
+        return f"{self.stage} failed with exit code {self.code}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -87,11 +97,11 @@ def run_stage(execution: Execution, inputs: Mapping[str, Any]) -> dict[str, Any]
     started = time.monotonic()
     code = _wait(_start(execution, inputs), execution)
     seconds = time.monotonic() - started
-    reason = execution.reason_file.read_text("utf-8")
+    reason = execution.reason_file.read_text("utf-8", "replace")
     record = {"stage": declared.stage, "version": declared.version, "seconds": round(seconds, 2), "exit_code": code}
     (execution.folder / "stage.json").write_text(json.dumps(record | {"reason": reason}) + "\n")
     if code:
-        raise StageFailed(declared.stage, code, reason or "it gave no reason")
+        raise StageFailed(declared.stage, code, reason or _unsaid_reason(code))
     outputs = _read_outputs(execution)
     _say(f"{declared.stage}: done in {seconds:.1f} s")
     return outputs
@@ -122,25 +132,40 @@ def _environment(execution: Execution) -> dict[str, str]:
 
 
 def _wait(process: subprocess.Popen[bytes], execution: Execution) -> int:
-    """Returns the exit code; a stage that runs past its limit, or whose parent is stopped, is stopped."""
+    """Returns the exit code, as a container has it; a stage that runs past its limit is stopped.
+
+    So is one whose parent is stopped, and whatever a stage has started ends with it.
+    """
     try:
-        return process.wait(execution.placement.timeout.total_seconds())
+        code = process.wait(execution.placement.timeout.total_seconds())
     except subprocess.TimeoutExpired:
         _stop(process)
         limit = f"{execution.placement.timeout.total_seconds() / 60:g} minutes"
-        raise StageFailed(execution.contract.stage, 124, f"it ran longer than {limit} (placement.toml)") from None
+        execution.reason_file.write_text(f"it ran longer than {limit} (placement.toml)")
+        return TIMED_OUT
     finally:
         _stop(process)
+    return code if code >= 0 else 128 - code
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
+    try:
+        if process.poll() is None:
+            process.terminate()
             process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    except subprocess.TimeoutExpired:
+        pass  # it is killed below, as it is where a second Ctrl-C ends the wait
+    finally:
+        # The stage leads a process group. macOS refuses to signal a group whose members have all ended.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _unsaid_reason(code: int) -> str:
+    if code == 128 + signal.SIGKILL:
+        return "it was killed; did the machine run out of memory?"
+    return "it gave no reason"
 
 
 def _read_outputs(execution: Execution) -> dict[str, Any]:
@@ -151,9 +176,12 @@ def _read_outputs(execution: Execution) -> dict[str, Any]:
         if not file.is_file():
             raise StageFailed(stage, 0, f"it left no output {field.name}")
         try:
-            found[field.name] = file if field.artifact else field.parse(file.read_text("utf-8"))
+            # Bytes, because reading as text would change line ends, which Flyte does not.
+            found[field.name] = file if field.artifact else field.parse(file.read_bytes().decode())
         except StageError as error:
             raise StageFailed(stage, 0, f"its output {error}") from None
+        except UnicodeDecodeError:
+            raise StageFailed(stage, 0, f"its output {field.name} is not UTF-8 text") from None
     return found
 
 
