@@ -1,0 +1,125 @@
+"""placement.toml and images.toml: what is in them is used, and what is wrong in them is told."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.contract import STAGES
+from shared.errors import StageError
+from workflows.placement import FOLDER, Image, Placement, read_image, read_placement
+
+TRAIN = '[train]\ncpu = "4"\nmemory = "16Gi"\ntimeout_minutes = 720\nretries = 1\n'
+DIGEST = "sha256:" + "0a" * 32
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[[str], Path]:
+    def write(text: str) -> Path:
+        file = tmp_path / "some.toml"
+        file.write_text(text)
+        return file
+
+    return write
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_has_a_placement_and_an_image(stage: str) -> None:
+    assert read_placement(stage).timeout >= timedelta(minutes=1)
+    assert read_image(stage).reference.rpartition("/")[2].startswith(f"{stage}:")
+
+
+def test_train_goes_to_the_apple_silicon_runner() -> None:
+    placement = read_placement("train")
+    assert placement.node_selector == {"agent-training/accelerator": "apple-silicon"}
+    assert [toleration["key"] for toleration in placement.tolerations] == ["agent-training/accelerator"]
+
+
+def test_a_placement_without_a_profile_selects_no_node(written: Callable[[str], Path]) -> None:
+    assert read_placement("train", written(TRAIN)) == Placement("4", "16Gi", timedelta(hours=12), 1)
+
+
+def test_a_profile_adds_selector_and_tolerations(written: Callable[[str], Path]) -> None:
+    file = written(f'{TRAIN}profile = "gpu"\n[profiles.gpu]\nnode_selector = {{ a = "b" }}\ntolerations = []\n')
+    assert read_placement("train", file).node_selector == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", r"\[train\] has no cpu; write cpu = a Kubernetes quantity in quotes"),
+        (TRAIN.replace("retries = 1\n", ""), r"\[train\] has no retries; write retries = a whole number"),
+        (TRAIN.replace('"4"', "4"), r"\[train\] has cpu = 4; write cpu = a Kubernetes quantity in quotes"),
+        (
+            TRAIN.replace("720", '"12h"'),
+            r"\[train\] has timeout_minutes = '12h'; write timeout_minutes = a whole number",
+        ),
+        (f'{TRAIN}profile = "gpu"\n[profiles.cpu]\n', r"\[train\] names the profile gpu; known are cpu"),
+        (
+            f'{TRAIN}profile = "gpu"\n[profiles.gpu]\nnodes = 1\n',
+            "the profile gpu has nodes; known are node_selector, tolerations",
+        ),
+        (f"{TRAIN}[tran]\n", "tran is no stage; the stages are dataset, convert, train"),
+        ('train = "fast"\n', r"train is 'fast'; write a table \[train\] with a key a line"),
+        ("[train\n", r"cannot be read as TOML: .*line 1.*; mend it"),
+    ],
+)
+def test_a_wrong_placement_names_file_and_remedy(written: Callable[[str], Path], text: str, reason: str) -> None:
+    file = written(text)
+    with pytest.raises(StageError, match=f"^{file}:? {reason}"):
+        read_placement("train", file)
+
+
+@pytest.mark.parametrize(
+    ("reference", "image"),
+    [
+        ("train:1.2.3", Image("train:1.2.3", "1.2.3", "")),
+        ("localhost:5000/agents/train:1.2.3", Image("localhost:5000/agents/train:1.2.3", "1.2.3", "")),
+        (f"ghcr.io/a/train:1.2.3@{DIGEST}", Image(f"ghcr.io/a/train:1.2.3@{DIGEST}", "1.2.3", DIGEST)),
+    ],
+)
+def test_an_image_has_a_version_and_once_pushed_a_digest(
+    written: Callable[[str], Path], reference: str, image: Image
+) -> None:
+    assert read_image("train", written(f'train = "{reference}"')) == image
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "train is ''; write registry/name:version, with @sha256:… once pushed"),
+        ('train = "ghcr.io/train"', "train is 'ghcr.io/train'; write registry/name:version"),
+        ('train = "localhost:5000/train"', "train is 'localhost:5000/train'; write registry/name:version"),
+        ('train = "ghcr.io/train:1.0@sha256:12"', "train is 'ghcr.io/train:1.0@sha256:12'; write"),
+        ('train = "ghcr.io/train:1.0 "', "train is 'ghcr.io/train:1.0 '; write"),
+        ("train = 1.0", "train is 1.0; write"),
+        ('trian = "ghcr.io/train:1.0"', "trian is no stage; the stages are dataset, convert, train"),
+        (
+            'train = "ghcr.io/train:1.0',
+            r"cannot be read as TOML: Unterminated string.*; mend it, or take it from Git again",
+        ),
+    ],
+)
+def test_a_wrong_image_names_file_and_remedy(written: Callable[[str], Path], text: str, reason: str) -> None:
+    file = written(text)
+    with pytest.raises(StageError, match=f"^{file}:? {reason}"):
+        read_image("train", file)
+
+
+@pytest.mark.parametrize("read", [read_placement, read_image])
+def test_a_missing_file_and_an_unknown_stage_are_told(tmp_path: Path, read: Callable[..., Placement | Image]) -> None:
+    with pytest.raises(StageError, match="gone.toml cannot be read as TOML: .*No such file"):
+        read("train", tmp_path / "gone.toml")
+    with pytest.raises(StageError, match="there is no stage 'tran'; the stages are dataset"):
+        read("tran")
+
+
+def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
+    (tmp_path / "images.toml").write_bytes(b'train = "\xff"')
+    with pytest.raises(StageError, match="cannot be read as TOML"):
+        read_image("train", tmp_path / "images.toml")
+
+
+def test_both_files_lie_beside_the_workflow() -> None:
+    assert {"images.toml", "placement.toml"} <= {path.name for path in FOLDER.iterdir()}
