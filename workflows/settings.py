@@ -33,18 +33,20 @@ def parse_settings(arguments: Iterable[str]) -> dict[str, Any]:
     for argument in arguments:
         name, equals, text = argument.partition("=")
         key = SHORT_NAMES.get(name.lower(), name.lower())
-        if not equals or key not in fields:
+        if key not in fields:
             raise StageError(f"{name} is no setting of a run; {_nearest(name, [*fields, *SHORT_NAMES])}")
+        if not equals:
+            raise StageError(f"{name} has no value; write {name}=value")
         settings[key] = fields[key].parse(text)
     return settings
 
 
-def configured(repo: Repo, repository: str, agent: str, revision: str = "") -> dict[str, Any]:
+def configured(repo: Repo, repository: str, agent: str, revision: str = "", runbook_path: str = "") -> dict[str, Any]:
     """Returns the workflow inputs that the agent's config.yaml sets at revision.
 
     Raises StageError, as dataset does, where the agent or its files are missing or wrong.
     """
-    source = read_source(repo, repository, revision, agent)
+    source = read_source(repo, repository, revision, agent, runbook_path)
     blocks = read_config(source.config, source.config_path).settings()
     return {**blocks.get("training", {}), **blocks.get("gate", {})}
 
