@@ -7,6 +7,7 @@ what a command does.
 
 import re
 from collections.abc import Callable
+from itertools import product
 
 from stages.dataset.placeholders import mark, placeholders
 from stages.dataset.tools import Function, Property, Template, is_valid
@@ -24,15 +25,15 @@ def match(command: str, function: Function) -> Arguments | None:
     A string argument may hold placeholders; `placeholders` finds them, `fill` puts values in their place.
     """
     marked = mark(command)
-    for template in function.commands:
-        arguments = _match_template(marked, template)
+    for template, is_resource in product(function.commands, (True, False)):
+        arguments = _match_template(marked, template, is_resource)
         if arguments is not None and (typed := _typed(arguments, function, template)) is not None:
             return typed
     return None
 
 
-def _match_template(marked: str, template: Template) -> dict[str, str] | None:
-    wanted = split(template.command)
+def _match_template(marked: str, template: Template, is_resource: bool) -> dict[str, str] | None:
+    wanted = split(template.command, is_resource=is_resource)
     if wanted is None:
         return None
     switches = frozenset(flag for flag, value in wanted.flags.items() if not value)

@@ -16,7 +16,7 @@ from shared import git_access, names
 from shared.errors import StageError
 from stages.dataset.contract import GIT_SSH_KEY_FILE, GIT_TOKEN
 
-MAX_BYTES = 2 << 20  # of one file; the longest runbooks that people keep have a tenth
+MAX_BYTES = 1 << 20  # of one file; the longest runbooks that people keep have a tenth
 
 
 @dataclass(frozen=True)

@@ -40,10 +40,11 @@ class Words:
 
 
 @lru_cache(maxsize=4096)
-def split(command: str, switches: frozenset[str] | None = None) -> Words | None:
+def split(command: str, switches: frozenset[str] | None = None, is_resource: bool = True) -> Words | None:
     """Returns the words of a simple command; None for a pipeline, an open quote or more than MAX_COMMAND characters.
 
     switches: flags without a value; None takes a flag before another flag, or last, for one.
+    is_resource: whether a template's `{a}/{b}` stands for a Kubernetes resource, and not for any two words.
     """
     command = _without_comment(command)
     if len(command) > MAX_COMMAND or _SHELL_SYNTAX.search(command):
@@ -57,7 +58,7 @@ def split(command: str, switches: frozenset[str] | None = None) -> Words | None:
     while words:
         word = words.pop(0)
         if not word.startswith("-") or word == "-":
-            positions += _resource(word, positions)
+            positions += _resource(word, positions, is_resource)
             continue
         name, has_value, value = word.partition("=")
         name = _SHORT_FLAGS.get(name, name)
@@ -72,11 +73,11 @@ def _without_comment(command: str) -> str:
     return command[:end] if command.startswith("#", end) else command
 
 
-def _resource(word: str, before: list[str]) -> list[str]:
+def _resource(word: str, before: list[str], is_resource: bool) -> list[str]:
     """Returns `deploy/x` as `deployment`, `x`, and a resource's short name in full."""
     kind, slash, name = word.partition("/")
     kind = kind.split(".")[0]
-    if slash and (kind in RESOURCE_NAMES or _PARAMETER.fullmatch(kind)):
+    if slash and (kind in RESOURCE_NAMES or (is_resource and _PARAMETER.fullmatch(kind))):
         resource = RESOURCE_NAMES.get(kind, kind)
         return [resource, _named(name, resource)]
     return [_named(RESOURCE_NAMES.get(word, word), before[-1])] if before else [word]

@@ -149,6 +149,14 @@ def test_a_name_behind_a_resource_is_the_resource_s_name() -> None:
     assert shown("kubectl delete pod <name> -n x", "pod-restart")["name"] == "[pod]"
 
 
+@pytest.mark.parametrize("pair", ["shop/web-0", "<namespace>/<pod>", "pod/web-0"])
+def test_two_parameters_around_a_slash_need_not_be_a_resource(pair: str) -> None:
+    parameters = "parameters: {properties: {a: {type: string}, b: {type: string}}}"
+    text = f"functions: [{{name: f, description: d, {parameters}, commands: ['x {{a}}/{{b}}']}}]"
+    arguments = match(f"x {pair}", read_tools(text, "t.yaml").functions[0])
+    assert arguments == dict(zip("ab", mark(pair).split("/"), strict=True))
+
+
 def test_the_same_parameter_twice_must_have_one_value() -> None:
     parameters = "parameters: {properties: {a: {type: string}}}"
     tools = read_tools(f"functions: [{{name: f, description: d, {parameters}, commands: ['x {{a}} {{a}}']}}]", "t.yaml")
