@@ -395,11 +395,10 @@ def test_a_stop_at_any_time_leaves_all_or_nothing(delay: float, toy: Toy) -> Non
     time.sleep(delay)
     process.terminate()
     process.communicate(timeout=20)
-    if process.returncode in (0, 143):
-        assert toy.left() in (NO_OUTPUT, OUTPUTS)
-    else:
-        assert process.returncode == -signal.SIGTERM  # before the engine ran
-        assert not toy.outputs.exists()
+    left = sorted(path.name for path in toy.outputs.iterdir()) if toy.outputs.exists() else []
+    assert left in (NO_OUTPUT, OUTPUTS)
+    # Python itself is stopped by the signal alone before the engine is there and after it is gone.
+    assert process.returncode in (0, 143, -signal.SIGTERM)
 
 
 TEXTS = [
