@@ -43,16 +43,24 @@ class WarmModel:
         answers: dict[int, Answer] = {}
         for start in range(0, len(prompts), BATCH):
             batch = by_length[start : start + BATCH]
-            ids = self.decode([suffixes[number] for number in batch], advance)
+            ids = self.decode([suffixes[number] for number in batch], self.max_tokens, advance)
             answers |= {number: self._answer(written) for number, written in zip(batch, ids, strict=True)}
         return [answers[number] for number in range(len(prompts))]
 
     def answer(self, prompt: str) -> Answer:
         """Returns the answer to one prompt."""
-        return self._answer(self.decode([self._suffix(prompt)])[0])
+        return self._answer(self.decode([self._suffix(prompt)], self.max_tokens)[0])
 
-    def decode(self, suffixes: Sequence[list[int]], advance: Advance = lambda rows: None) -> list[list[int]]:
-        """Returns the ids that follow prefix + suffix for each suffix, each up to its stop token or max_tokens."""
+    def warm_up(self, prompts: Sequence[str]) -> None:
+        """Decodes a few tokens: MLX compiles each kernel when it first meets it, which no timing is to hold."""
+        suffixes = [self._suffix(prompt) for prompt in prompts[:2]]
+        self.decode(suffixes, most_tokens=2)
+        self.decode(suffixes[:1], most_tokens=2)
+
+    def decode(
+        self, suffixes: Sequence[list[int]], most_tokens: int, advance: Advance = lambda rows: None
+    ) -> list[list[int]]:
+        """Returns the ids that follow prefix + suffix for each suffix, each up to its stop token or most_tokens."""
         width = max(map(len, suffixes))
         padding = [width - len(suffix) for suffix in suffixes]
         padded = mx.array([[0] * count + suffix for count, suffix in zip(padding, suffixes, strict=True)])
@@ -65,7 +73,7 @@ class WarmModel:
             chosen: Any = last.tolist()
             for row, (token,) in zip(rows, chosen, strict=True):
                 written[row].append(token)
-            going = [place for place, row in enumerate(rows) if not self._is_complete(written[row])]
+            going = [place for place, row in enumerate(rows) if not self._is_complete(written[row], most_tokens)]
             if len(going) < len(rows):
                 advance(len(rows) - len(going))
                 rows, last = [rows[place] for place in going], last[mx.array(going)] if going else last
@@ -73,8 +81,8 @@ class WarmModel:
                     layer.keep(going)
         return written
 
-    def _is_complete(self, ids: list[int]) -> bool:
-        return ids[-1] in self.tokenizer.stops or len(ids) == self.max_tokens
+    def _is_complete(self, ids: list[int], most_tokens: int) -> bool:
+        return ids[-1] in self.tokenizer.stops or len(ids) == most_tokens
 
     def _read(self, ids: mx.array, caches: list[PrefixCache]) -> None:
         """Fills the caches; the logits stay unevaluated, and so are never computed."""

@@ -1,7 +1,7 @@
 """The stage evaluate: both models answer every test row, and the answers are judged."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +57,12 @@ def same_prompt(inputs: Inputs) -> PromptFile:
 
 def examine(side: str, warm: WarmModel, test: Sequence[Question], prompt_file: PromptFile) -> Examined:
     """Returns one model's judged answers, and its timings."""
+    prompts = [row.prompt for row in test]
+    warm.warm_up(prompts)
     with progress(f"{side}: rows answered", len(test)) as advance:
-        answers, seconds = timed(lambda: warm.answer_all([row.prompt for row in test], advance))
+        answers, seconds = timed(lambda: warm.answer_all(prompts, advance))
     judged = [judge(row, prompt_file.read(answer.text), answer.text) for row, answer in zip(test, answers, strict=True)]
-    sample = [test[number].prompt for number in spread(len(test), LATENCY_ROWS)]
+    sample = [prompts[number] for number in spread(len(test), LATENCY_ROWS)]
     with progress(f"{side}: single requests timed", len(sample)) as advance:
         latencies = [1000 * _seconds_of_one(warm, prompt, advance) for prompt in sample]
     return Examined(judged, latencies, tokens(answers), seconds)
@@ -98,7 +100,7 @@ def write(folder: Path, report: dict[str, Any], examined: dict[str, Examined]) -
     (folder / "report.html").write_text(render_page(report, base, tuned), "utf-8")
 
 
-def _seconds_of_one(warm: WarmModel, prompt: str, advance: Any) -> float:
+def _seconds_of_one(warm: WarmModel, prompt: str, advance: Callable[[int], None]) -> float:
     _, seconds = timed(lambda: warm.answer(prompt))
     advance(1)
     return seconds

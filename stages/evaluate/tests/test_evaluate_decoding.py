@@ -61,8 +61,8 @@ def test_ragged_batches_equal_whole_prompts_below_and_above_the_window(base: Pat
 
     assert len({len(ids) for ids in expected}) > 2, "the rows are to end at different steps"
     assert len({tuple(ids) for ids in whole}) == len(SUFFIXES), "each prompt is to have an answer of its own"
-    assert warm.decode(suffixes) == expected
-    assert [warm.decode([suffix])[0] for suffix in suffixes] == expected
+    assert warm.decode(suffixes, MAX_TOKENS) == expected
+    assert [warm.decode([suffix], MAX_TOKENS)[0] for suffix in suffixes] == expected
 
 
 def test_answers_keep_the_order_of_the_prompts_over_several_batches(
@@ -108,9 +108,9 @@ def test_a_wrong_cache_is_noticed(
 ) -> None:
     warm = warm_model(lively_base, LONG_PREFIX)
     suffixes = [warm.tokenizer.encode(suffix) for suffix in SUFFIXES]
-    right = warm.decode(suffixes)
+    right = warm.decode(suffixes, MAX_TOKENS)
     monkeypatch.setattr(PrefixCache, attribute, broken)
-    assert warm.decode(suffixes) != right
+    assert warm.decode(suffixes, MAX_TOKENS) != right
 
 
 def test_an_answer_ends_with_its_stop_token_or_at_max_tokens(lively_base: Path) -> None:

@@ -9,7 +9,7 @@ from shared.artifacts import ChatDataset
 from shared.errors import StageError
 from shared.function_call import Call, Reading
 from shared.prompt import render_completion
-from stages.evaluate.report import changes, compare, percentile
+from stages.evaluate.report import chance_of, changes, compare, percentile
 from stages.evaluate.schema import satisfies
 from stages.evaluate.scoring import Judged, Question, judge, measure, read_questions, wilson_interval
 from tests.samples import NAMES, prompt_file
@@ -149,29 +149,31 @@ def test_rows_that_training_gained_and_lost_are_counted_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "low", "is_above", "words"),
+    ("gained", "lost", "is_above", "words"),
     [
-        (
-            9,
-            0.82,
-            True,
-            "It is clearly above the best answer without a model, a lookup by the alert's name (80\u202f%)",
-        ),
-        (9, 0.60, True, "It is above, but not by more than chance allows on so few rows, the best answer"),
-        (8, 0.50, False, "It is level with the best answer"),
-        (7, 0.40, False, "It is below the best answer"),
+        (9, 1, True, "It is above the best answer without a model, a lookup by the alert's name (50\u202f%): right"),
+        (7, 2, True, "It is above, though not by more than chance allows, the best answer"),
+        (1, 1, False, "It is level with the best answer"),
+        (2, 7, False, "It is below, though not by more than chance allows, the best answer"),
+        (1, 9, False, "It is below the best answer"),
     ],
 )
-def test_the_verdict_is_against_the_best_baseline(right: int, low: float, is_above: bool, words: str) -> None:
-    change = {"gained": 1, "lost": 2}
+def test_the_verdict_is_against_the_best_baseline(gained: int, lost: int, is_above: bool, words: str) -> None:
     simple = {
-        "majority": {"right": 2, "accuracy": 0.2, "change": change},
-        "lookup": {"right": 8, "accuracy": 0.8, "change": change},
+        "majority": {"right": 4, "accuracy": 0.2, "change": {"gained": 9, "lost": 0}},
+        "lookup": {"right": 10, "accuracy": 0.5, "change": {"gained": gained, "lost": lost}},
     }
-    comparison = compare({"right": right, "accuracy_interval": [low, 1.0]}, simple)
+    comparison = compare({"right": 10 + gained - lost}, simple)
     assert (comparison["best_baseline"], comparison["is_above"]) == ("lookup", is_above)
     assert comparison["sentence"].startswith(words)
-    assert comparison["sentence"].endswith("right on 1 row that the baseline has wrong, wrong on 2 that it has right.")
+    assert comparison["sentence"].endswith(f"that the baseline has wrong, wrong on {lost} that it has right.")
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "chance"), [(0, 0, 1.0), (3, 3, 1.0), (5, 0, 0.0625), (0, 6, 0.03125), (7, 2, 92 / 512)]
+)
+def test_the_chance_is_that_of_the_exact_sign_test(gained: int, lost: int, chance: float) -> None:
+    assert chance_of(gained, lost) == chance
 
 
 @pytest.mark.parametrize(
