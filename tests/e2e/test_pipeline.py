@@ -7,14 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from git import Repo
 
-from tests.mlflow_server import MlflowServer, running_server
 from workflows.demo import demo_repository
 from workflows.process import ROOT
 
@@ -23,27 +21,21 @@ SETTINGS = {"examples_per_alert": 4, "iters": 4, "batch_size": 4, "lora_layers":
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    with running_server(tmp_path_factory.mktemp("mlflow")) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
 def base_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("base") / "tiny"
-    code = f"from pathlib import Path; from tests.tiny_model import write_tiny_base; write_tiny_base(Path({str(folder)!r}))"
-    subprocess.run([ROOT / ".venvs/train/bin/python", "-c", code], cwd=ROOT, check=True)
+    code = "import sys, pathlib, tests.tiny_model as tiny; tiny.write_tiny_base(pathlib.Path(sys.argv[1]))"
+    subprocess.run([ROOT / ".venvs/train/bin/python", "-c", code, str(folder)], cwd=ROOT, check=True)
     return folder
 
 
 class World:
     """A place to run in: a Git remote, a store and a folder for runs of its own."""
 
-    def __init__(self, folder: Path, server: MlflowServer, base_model: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, tracking_uri: str, base_model: Path, **settings: Any) -> None:
         self.folder, self.base_model = folder, base_model
         self.settings = {**SETTINGS, **settings}
         self.gitops = demo_repository(folder / "gitops.git")
-        self.services = {"MLFLOW_TRACKING_URI": server.uri, "STORE_URI": f"file://{folder}/store"}
+        self.services = {"MLFLOW_TRACKING_URI": tracking_uri, "STORE_URI": f"file://{folder}/store"}
 
     def command(self, **settings: Any) -> list[str]:
         given = {"AGENT": AGENT, "GITOPS": self.gitops, "MODEL": self.base_model, **self.settings, **settings}
@@ -76,8 +68,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, server: MlflowServer, base_model: Path) -> World:
-    return World(tmp_path_factory.mktemp("world"), server, base_model, minimum_accuracy=0)
+def world(tmp_path_factory: pytest.TempPathFactory, mlflow_server: str, base_model: Path) -> World:
+    return World(tmp_path_factory.mktemp("world"), mlflow_server, base_model, minimum_accuracy=0)
 
 
 @pytest.fixture(scope="module")
@@ -142,8 +134,8 @@ def test_running_again_gives_the_same_bytes_and_changes_nothing(world: World, pu
         assert (world.latest / output).read_bytes() == (published["folder"] / output).read_bytes(), output
 
 
-def test_a_model_below_the_minimum_changes_nothing(tmp_path: Path, server: MlflowServer, base_model: Path) -> None:
-    world = World(tmp_path, server, base_model, minimum_accuracy=0.8, seed=7)
+def test_a_model_below_the_minimum_changes_nothing(tmp_path: Path, mlflow_server: str, base_model: Path) -> None:
+    world = World(tmp_path, mlflow_server, base_model, minimum_accuracy=0.8, seed=7)
     before = world.state()
     finished = world.run()
     assert finished.returncode == 0, finished.stderr
