@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared import archive, contract
+from shared import archive, contract, git_access
 from shared.artifacts import ChatDataset
 from shared.names import experiment, model_name
 from workflows.process import ROOT
@@ -56,7 +56,7 @@ def _print(
         "Outcome": summary["outcome"],
         "Accuracy": f"{before:.1%} before, {after:.1%} after, on alerts that training never saw",
         "Report": _relative(folder / "evaluation" / "report.html"),
-        "MLflow": f"run {summary['mlflow_run']} in {experiment(summary['agent'])}; `make ui` opens its page",
+        "MLflow": f"run {summary['mlflow_run']} in {experiment(summary['agent'])}; {_page(tracking_uri)}",
         "Model": summary["model_uri"] or "not stored",
         "Try it": f"make ask ALERT={_relative(folder.parent / 'latest' / 'alert.json')}",
     }
@@ -94,6 +94,12 @@ def _came_out(stage: str, summary: Mapping[str, Any], folder: Path) -> str:
             return "published" if text("model_uri") else "nothing changed"
 
 
+def _page(tracking_uri: str) -> str:
+    """Returns where MLflow's page of the run is: `make ui` knows the database of .runs alone."""
+    is_ours = tracking_uri == f"sqlite:///{ROOT}/.runs/mlflow.db"
+    return "`make ui` opens its page" if is_ours else f"at {git_access.without_secret(tracking_uri)}"
+
+
 def _bump(repository: str, commit: str) -> str:
     """Returns the Git diff of the bump; '' where nothing was bumped, a hint where the repository is elsewhere."""
     if not commit:
@@ -102,7 +108,7 @@ def _bump(repository: str, commit: str) -> str:
         with Repo(repository) as repo:
             return "\n" + str(repo.git.show("--no-color", "--format=commit %h%n%n%B", commit))
     except (InvalidGitRepositoryError, NoSuchPathError, GitCommandError):
-        return f"\nMODEL_VERSION was bumped by commit {commit} of {repository}"
+        return f"\nMODEL_VERSION was bumped by commit {commit} of {git_access.without_secret(repository)}"
 
 
 def _relative(path: Path) -> str:

@@ -91,7 +91,7 @@ def test_a_runbook_becomes_a_published_model(world: World, published: dict[str, 
 def test_the_summary_tells_what_came_out(published: dict[str, Any]) -> None:
     printed = published["printed"]
     assert f"+{published['model_version']}" in printed  # the diff of the bump
-    for told in ("before", "after", "make ui", "make ask ALERT=", published["mlflow_run"], published["model_uri"]):
+    for told in ("before", "after", "; at http:", "make ask ALERT=", published["mlflow_run"], published["model_uri"]):
         assert told in printed
     assert list(published["seconds"]) == ["dataset", "convert", "train", "evaluate", "register", "publish"]
     assert "Traceback" not in published["log"]
