@@ -219,7 +219,7 @@ def test_outputs_do_not_make_up_for_an_exit_code(world: World) -> None:
 
 def test_a_killed_stage_fails_as_in_a_container(world: World) -> None:
     world.program(WRITES_ALL + "os.kill(os.getpid(), signal.SIGKILL)")
-    with pytest.raises(StageFailed, match="exit code 137: it was killed; did the machine run out of memory?"):
+    with pytest.raises(StageFailed, match=r"exit code 137: it was killed; did the machine run out of memory\?"):
         world.run()
 
 
@@ -293,16 +293,12 @@ def test_a_missing_environment_names_the_remedy(world: World) -> None:
 
 def test_a_real_stage_says_why_it_refuses_its_input(tmp_path: Path) -> None:
     execution = Execution(contract.load("dataset"), tmp_path / "d", read_placement("dataset"), read_image("dataset"))
-    inputs = {"agent_name": "agent-x", "repository": "/nowhere", "revision": "", "runbook_path": ""}
+    inputs = {"agent_name": "agent-x", "repository": "/nowhere", "revision": "", "runbook_path": "", "seed": 0}
     with pytest.raises(StageFailed) as failure:
-        run_stage(execution, {**inputs, "examples_per_alert": 3, "seed": 0})
-    reason = "dataset: the repository /nowhere is neither a folder that exists nor an http, https, ssh or file URL"
-    assert (failure.value.code, failure.value.reason) == (1, reason)
-    with pytest.raises(StageFailed) as failure:
-        execution = Execution(execution.contract, tmp_path / "e", execution.placement, execution.image)
-        run_stage(execution, {**inputs, "examples_per_alert": 1, "seed": 0})
+        run_stage(execution, {**inputs, "examples_per_alert": 1})
+    reason = "dataset: argument --examples-per-alert: examples_per_alert is 1; it must be at least 3"
     assert failure.value.code == 2
-    assert "examples_per_alert is 1; it must be at least 3" in failure.value.reason
+    assert failure.value.reason == f"{reason} (--help lists the arguments)"
 
 
 def is_running(number: int) -> bool:

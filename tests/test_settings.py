@@ -138,7 +138,7 @@ def test_the_agents_configuration_sets_inputs(gitops: Repo) -> None:
 
 
 def test_an_agent_that_is_not_there_is_told(gitops: Repo) -> None:
-    with pytest.raises(StageError, match="there is no agent agent-x in flux/ai .* agent-auditor, agent-bruno"):
+    with pytest.raises(StageError, match=r"there is no agent agent-x in flux/ai .* agent-auditor, agent-bruno"):
         configured(gitops, str(gitops.working_dir), "agent-x")
 
 
