@@ -31,7 +31,8 @@ class Bundle:
 
         Raises StageError where the name is taken by another content, or a stored file is damaged.
         """
-        if stored := store.read(self._key(MANIFEST)):
+        stored = store.read(self._key(MANIFEST))
+        if stored is not None:
             self._check_stored(store, _read_manifest(stored, store.location(self._key(MANIFEST))))
             return False
         manifest = self._manifest()

@@ -26,6 +26,9 @@ _OVERTAKEN = re.compile(
     r"fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old value|stale info"
 )
 
+_VERDICT = re.compile(r"! \[.*\] .*\((.*)\)$")
+_TOLD = re.compile(r"(?:remote: (?:error: )?|fatal: )(\S.*?)\s*$")
+
 
 class _OvertakenError(Exception):
     """Somebody else pushed in between."""
@@ -178,7 +181,8 @@ def _failure(address: str, what: str, stderr: object) -> StageError:
 
 
 def _reason(stderr: str) -> str:
-    """Returns what git and the server said, without the decoration."""
-    lines = [line.strip().strip("'").strip() for line in stderr.splitlines()]
-    told = [line for line in lines if re.match(r"(fatal|remote|error): \S|! \[", line)]
-    return " / ".join(told or filter(None, lines))[:400] or "git gave no reason"
+    """Returns what git and the server said, the verdict first, without the decoration."""
+    lines = [line.strip().strip("'") for line in stderr.strip().removeprefix("stderr: ").splitlines()]
+    verdicts = [found[1] for line in lines if (found := _VERDICT.match(line))]
+    told = [found[1] for line in lines if (found := _TOLD.match(line))]
+    return "; ".join(verdicts + told or lines)[:400] or "git gave no reason"

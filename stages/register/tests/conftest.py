@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from stages.register.contract import Inputs
 from tests import samples
 from tests.mlflow_server import mlflow_server as mlflow_server
 
-AGENT = samples.AGENT["agent"]
+AGENT = str(samples.AGENT["agent"])
 
 
 @pytest.fixture(scope="session")
@@ -113,8 +114,6 @@ def nothing_changes(database: Path) -> Iterator[None]:
 
 def state(database: Path) -> tuple[list[str], dict[str, bytes]]:
     """Returns the database as SQL, and its artefacts by their paths."""
-    import sqlite3
-
     artefacts = database.parent / "mlflow-artifacts"
     files = {str(path.relative_to(artefacts)): path.read_bytes() for path in artefacts.rglob("*") if path.is_file()}
     with sqlite3.connect(database) as connection:

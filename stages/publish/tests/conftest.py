@@ -1,0 +1,165 @@
+"""A fresh MLflow database, a store and a bare repository for each test, and a model that was registered."""
+
+import hashlib
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import copyfile
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from shared import mlflow_access, names
+from stages.publish.contract import Inputs
+from tests import samples
+from tests.mlflow_server import mlflow_server as mlflow_server
+
+AGENT = str(samples.AGENT["agent"])
+MODEL = names.registered_model(AGENT)
+PATH = names.model_version_path(AGENT)
+VERSION, OLD = "v20251224-01234567", "v20251201-aaaaaaaa"
+DECISION = f"accuracy 0.90 on 4 rows is at least 0.80; not worse than {OLD}: 4 of 4 common rows right against 3"
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with all its tables; making them takes seconds."""
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    address = f"sqlite:///{file}"
+    mlflow_access.prepare(address, {})
+    MlflowClient(address).search_experiments()
+    return file
+
+
+@pytest.fixture
+def database(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the empty database, which the environment names."""
+    file = tmp_path / "mlflow.db"
+    copyfile(empty_database, file)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def client(database: Path) -> MlflowClient:
+    """A client of the test's database."""
+    address = f"sqlite:///{database}"
+    return MlflowClient(address, registry_uri=address)
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty store, which the environment names."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    monkeypatch.setenv("STORE_URI", folder.as_uri())
+    return folder
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A clone of the repository, as a person has it."""
+    folder = tmp_path / "work"
+    (folder / PATH).parent.mkdir(parents=True)
+    (folder / PATH).write_text(f"{OLD}\n")
+    (folder / "README.md").write_text("# homelab\n")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "Add the agent")
+    return folder
+
+
+@pytest.fixture
+def repository(work: Path, tmp_path: Path) -> Path:
+    """The bare repository that `work` pushes to."""
+    bare = tmp_path / "homelab.git"
+    git(tmp_path, "clone", "-q", "--bare", str(work), str(bare))
+    git(work, "remote", "add", "origin", str(bare))
+    return bare
+
+
+@pytest.fixture
+def inputs(tmp_path: Path, repository: Path, store: Path) -> Inputs:
+    """What register hands on for an approved model."""
+    return Inputs(
+        dataset=samples.write_dataset(tmp_path / "dataset"),
+        model=samples.write_model(tmp_path / "model"),
+        adapters=samples.write_adapters(tmp_path / "adapters"),
+        evaluation=samples.write_evaluation(tmp_path / "evaluation"),
+        repository=str(repository),
+        approved=True,
+        decision=DECISION,
+        model_version=VERSION,
+        champion=OLD,
+        run_id="0123abcd",
+        minimum_accuracy=0.8,
+    )
+
+
+@pytest.fixture
+def registered(inputs: Inputs, client: MlflowClient) -> Inputs:
+    """The inputs, with the champion and the model registered in the test's database."""
+    register(client, inputs)
+    return inputs
+
+
+def register(client: MlflowClient, inputs: Inputs) -> None:
+    """Registers a champion, and the model as its challenger."""
+    client.create_registered_model(MODEL)
+    run = client.create_run("0").info
+    for version, content, status in (
+        (OLD, "00" * 32, names.PUBLISHED),
+        (VERSION, inputs.model.content_digest(), names.REGISTERED),
+    ):
+        tags = {names.VERSION_TAG: version, names.CONTENT_TAG: content, names.STATUS_TAG: status}
+        client.create_model_version(MODEL, f"{run.artifact_uri}/model", run.run_id, tags=tags)
+    client.set_registered_model_alias(MODEL, names.CHAMPION, "1")
+
+
+def aliases(client: MlflowClient) -> dict[str, str]:
+    """Returns the aliases of the registered model; MLflow has numbers as text or as integers."""
+    return {alias: str(number) for alias, number in client.get_registered_model(MODEL).aliases.items()}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Returns what git prints."""
+    identity = ["-c", "user.name=Anna", "-c", "user.email=anna@localhost", "-c", "commit.gpgsign=false"]
+    run = subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True, text=True)
+    return run.stdout.strip()
+
+
+def push(work: Path, message: str, **changes: str) -> str:
+    """Commits and pushes new contents of files, by their paths; returns the commit."""
+    for path, content in changes.items():
+        (work / path).write_text(content)
+    git(work, "add", ".")
+    git(work, "commit", "-qm", message)
+    git(work, "push", "-q", "origin", "main")
+    return git(work, "rev-parse", "HEAD")
+
+
+def install_hook(repository: Path, name: str, script: str) -> None:
+    """Makes a hook of the bare repository."""
+    hook = repository / "hooks" / name
+    hook.write_text(f"#!/bin/sh\n{script}\n")
+    hook.chmod(0o755)
+
+
+@contextmanager
+def nothing_changes(*places: Path) -> Iterator[None]:
+    """Asserts that the block changes no file, no branch and no row of a database."""
+    before = [_state(place) for place in places]
+    yield
+    assert [_state(place) for place in places] == before
+
+
+def _state(place: Path) -> object:
+    if place.suffix == ".db":
+        with sqlite3.connect(place) as connection:
+            return list(connection.iterdump())
+    if place.suffix == ".git":
+        return git(place, "for-each-ref")
+    files = sorted(path for path in place.rglob("*") if path.is_file())
+    return [(str(path), hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns) for path in files]
