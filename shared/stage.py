@@ -8,40 +8,26 @@ arguments. SIGTERM and Ctrl-C end the stage at once with 143 and 130. Nothing bu
 temporary directory is written, and an output appears under its name only when all are complete.
 """
 
-import argparse
-import contextlib
 import errno
 import functools
 import json
-import os
 import shutil
-import signal
-import socket
 import sys
 import tempfile
-import threading
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NoReturn
 
 from shared import archive, contract
 from shared.artifacts import LINEAGE, Artifact
-from shared.contract import Contract, Field, Scalar
-from shared.errors import StageError, one_line, printable
+from shared.command_line import Parser
+from shared.contract import Contract, Scalar
+from shared.ending import end_with, ending, report_bug, stop_on_signals
+from shared.errors import StageError
 
-DEFAULT_OUTPUTS = Path("/var/outputs")
-REASON_FILE = "TERMINATION_LOG"
-DEFAULT_REASON_FILE = "/dev/termination-log"  # Kubernetes shows its content as the reason of a failure
-STOPS = {signal.SIGTERM, signal.SIGINT}
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 Run = Callable[[Any, Path], Any]
-
-# Held while outputs get their names, so that a stop finds all of them or none; taken for good by the
-# thread that ends the process, so that a stop and a failure that it causes do not both speak.
-_ending = threading.RLock()
 
 
 def main(name: str, run: Run, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -51,22 +37,22 @@ def main(name: str, run: Run, arguments: Sequence[str] | None = None) -> NoRetur
     artefacts below outputs_dir and returns the contract's Outputs that name them.
     """
     declared = contract.load(name)
-    options = vars(_Parser.of(declared).parse_args(arguments))
+    options = vars(Parser.of(declared).parse_args(arguments))
     target = options.pop("outputs")
     work = _temporary_folder(name)
-    sys.excepthook = functools.partial(_report_bug, name)
-    _stop_on_signals(name, work, target)
+    sys.excepthook = functools.partial(report_bug, name)
+    stop_on_signals(name, work, _passing(name, target))
     try:
         execute(declared, run, options, target, work)
     except StageError as error:
-        _exit(name, 1, str(error))
+        end_with(name, 1, str(error))
     except OSError as error:
         if error.errno not in NO_SPACE:
             raise
-        _exit(name, 1, f"no space is left on the device of {work} or {target}; free some and run again")
+        end_with(name, 1, f"no space is left on the device of {work} or {target}; free some and run again")
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _ending.acquire()
+    ending.acquire()
     sys.exit(0)
 
 
@@ -94,92 +80,11 @@ def execute(declared: Contract, run: Run, options: Mapping[str, Any], target: Pa
     _deliver(declared, outputs, target)
 
 
-class _Parser(argparse.ArgumentParser):
-    """The command line of a stage; bad arguments exit with 2 and one line."""
-
-    @classmethod
-    def of(cls, declared: Contract) -> "_Parser":
-        parser = cls(
-            prog=f"python -m stages.{declared.stage}.main",
-            description=f"{declared.title}\n\nVersion {declared.version}",
-            epilog=_environment_help(declared),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        parser.stage = declared.stage
-        description = json.dumps(declared.describe(), indent=2)
-        parser.add_argument("--describe", action="version", version=description, help="print the contract as JSON")
-        parser.add_argument("--version", action="version", version=declared.version, help="print the version")
-        parser._add_fields("inputs", declared.inputs)
-        parser._add_fields("filled by the engine that runs the stage", declared.runtime)
-        names = ", ".join(field.name for field in declared.outputs)
-        parser.add_argument_group("outputs").add_argument(
-            "--outputs",
-            type=_path,
-            default=DEFAULT_OUTPUTS,
-            metavar="FOLDER",
-            help=f"where these files go: {names} (default: {DEFAULT_OUTPUTS})",
-        )
-        return parser
-
-    stage = ""
-
-    def error(self, message: str) -> NoReturn:
-        _exit(self.stage, 2, f"{message} (--help lists the arguments)")
-
-    def _add_fields(self, title: str, fields: Sequence[Field]) -> None:
-        paths = "an artefact is the path of a tar that a stage wrote, or of a folder"
-        group = self.add_argument_group(title, paths if any(field.artifact for field in fields) else None)
-        for field in fields:
-            group.add_argument(
-                field.flag,
-                dest=field.name,
-                type=_argument_type(field),
-                required=field.is_required,
-                default=None if field.is_required else field.default,
-                metavar=contract.type_name(field.kind),
-                help=_field_help(field),
-            )
-
-
-def _argument_type(field: Field) -> Callable[[str], Any]:
-    def parse(text: str) -> Any:
-        try:
-            return field.parse(text)
-        except StageError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return _path if field.artifact else parse
-
-
-def _path(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("the path is empty")
-    return Path(text)
-
-
-def _field_help(field: Field) -> str:
-    limits = "; " + ", ".join(limit.text for limit in field.limits) if field.limits else ""
-    default = "" if field.is_required else f" (default: {contract.to_text(field.default) or 'empty'})"
-    return f"{field.description}{limits}{default}".replace("%", "%%")
-
-
-def _environment_help(declared: Contract) -> str:
-    if not declared.environment:
-        return "The environment is not read, and no network is needed."
-    width = max(len(variable.name) for variable in declared.environment) + 2
-    lines = [
-        f"  {variable.name:<{width}}{variable.description}{' (required)' if variable.required else ''}"
-        for variable in declared.environment
-    ]
-    return "\n".join(["environment (NAME_FILE may name a file that holds the value):", *lines])
-
-
 def _temporary_folder(name: str) -> Path:
     try:
         return Path(tempfile.mkdtemp(prefix=f"{name}-"))
     except OSError as error:
-        _exit(name, 1, f"there is no temporary folder: {error.strerror}; let TMPDIR name one that can be written")
+        end_with(name, 1, f"there is no temporary folder: {error.strerror}; let TMPDIR name one that can be written")
 
 
 def _keep_inputs(declared: Contract, options: Mapping[str, Any], target: Path) -> None:
@@ -263,7 +168,7 @@ def _deliver(declared: Contract, outputs: Any, target: Path) -> None:
         passing.mkdir()
         for field in declared.outputs:
             _write_output(getattr(outputs, field.name), passing / field.name)
-        with _ending:
+        with ending:
             for field in declared.outputs:
                 (passing / field.name).replace(target / field.name)
     finally:
@@ -277,65 +182,3 @@ def _write_output(value: Artifact | Scalar, path: Path) -> None:
         archive.pack(value.path, path)
     else:
         shutil.copyfile(value.path, path)
-
-
-def _exit(name: str, code: int, reason: str) -> NoReturn:
-    _ending.acquire()
-    _report(f"{name}: {one_line(reason)}")
-    sys.exit(code)
-
-
-def _report_bug(name: str, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Prints the traceback of what is no StageError; its text may hold what a repository contains."""
-    _ending.acquire()
-    for line in "".join(traceback.format_exception(kind, error, trace)).splitlines():
-        print(f"| {printable(line)}", file=sys.stderr)
-    _report(f"{name}: unexpected {kind.__name__}: {one_line(str(error))}")
-
-
-def _report(line: str) -> None:
-    """Says why the stage ends: last on stderr, and where the engine that runs it will look."""
-    print(line, file=sys.stderr, flush=True)
-    asked = os.environ.get(REASON_FILE)
-    file = Path(asked or DEFAULT_REASON_FILE)
-    with contextlib.suppress(OSError):  # the reason is on stderr already, and this file is a courtesy
-        if asked or file.exists():
-            file.write_text(line, "utf-8")
-
-
-def _stop_on_signals(name: str, work: Path, target: Path) -> None:
-    """Ends the process at SIGTERM or Ctrl-C, even while a library's native code runs and as process 1.
-
-    Python runs signal handlers between bytecodes only, and one training step can take minutes. The
-    wake-up descriptor is written at once, and a thread that waits for it ends the process.
-    """
-    reader, writer = socket.socketpair()
-    writer.setblocking(False)
-    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    for number in STOPS:
-        signal.signal(number, lambda *_: None)
-    os.register_at_fork(after_in_child=_forget_signals)
-    # The thread gets the writer too: closed, its descriptor would be reused for some file.
-    arguments = (name, work, _passing(name, target), reader, writer)
-    threading.Thread(target=_await_stop, args=arguments, name="stop", daemon=True).start()
-
-
-def _await_stop(name: str, work: Path, passing: Path, reader: socket.socket, writer: socket.socket) -> NoReturn:
-    while not (stops := STOPS.intersection(reader.recv(64))):
-        pass
-    number = stops.pop()
-    with _ending:
-        try:
-            for _ in range(3):  # the main thread still runs and may add a file meanwhile
-                shutil.rmtree(work, ignore_errors=True)
-                shutil.rmtree(passing, ignore_errors=True)
-            _report(f"{name}: stopped by {signal.Signals(number).name}")
-        finally:
-            os._exit(128 + number)
-
-
-def _forget_signals() -> None:
-    # A forked worker shares the descriptor: the SIGTERM that a pool sends to it would end the parent.
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from shared import contract, stage
 from shared.artifacts import ChatDataset, FineTunedModel, MlxModel
+from shared.command_line import Parser
 from shared.contract import Variable, above, at_least
+from shared.ending import REASON_FILE
 from shared.errors import StageError
 from shared.tests import toy_stage
 
@@ -24,7 +26,7 @@ REQUIRED = ["--behaviour", "ok", "--dataset", "rows"]
 def main(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
     """Runs the toy stage with arguments that end it before any work; returns its exit code."""
     monkeypatch.setattr(contract, "load", lambda name: TOY)
-    monkeypatch.delenv(stage.REASON_FILE, raising=False)
+    monkeypatch.delenv(REASON_FILE, raising=False)
     with pytest.raises(SystemExit) as ended:
         stage.main("toy", toy_stage.run, arguments)
     assert isinstance(ended.value.code, int)
@@ -32,7 +34,7 @@ def main(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 def parse(*arguments: str) -> dict[str, Any]:
-    return vars(stage._Parser.of(TOY).parse_args([*REQUIRED, *arguments]))
+    return vars(Parser.of(TOY).parse_args([*REQUIRED, *arguments]))
 
 
 def test_defaults_come_from_the_declaration() -> None:
