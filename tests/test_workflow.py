@@ -288,7 +288,8 @@ def gitops(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def files_of_flytekit() -> set[Path]:
     access = FlyteContextManager.current_context().file_access
-    return {path for path in Path(access.local_sandbox_dir).rglob("*") if path.is_file()}
+    folders = (Path(access.local_sandbox_dir), Path(access.raw_output_prefix))
+    return {path for folder in folders for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_real_stage_leaves_its_outputs_in_the_run_folder(gitops: Path, run_folder: Path) -> None:
