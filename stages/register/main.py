@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from shared import mlflow_access, names, stage
+from shared import mlflow_access, stage
+from shared.artifacts import FineTunedModel
 from shared.origin import Origin, check_made_from
 from stages.register import gate, run_record
 from stages.register.comparison import compare, tuned_texts
@@ -12,7 +13,7 @@ from stages.register.contract import MLFLOW_TRACKING_URI, Inputs, Outputs
 from stages.register.gate import Verdict
 from stages.register.registration import Champion, RegisteredModel
 from stages.register.run_record import RunRecord
-from stages.register.tracking import FINISHED, Experiment
+from stages.register.tracking import Experiment
 
 
 def run(inputs: Inputs, outputs: Path) -> Outputs:
@@ -28,10 +29,10 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
         model = RegisteredModel.of(client, origin.agent)
         champion = model.champion()
         verdict = _decide(inputs, content, champion, experiment)
-        version = model.version_name(origin, content)
-        run_id = _record(inputs, record, experiment, model, names.model_name(origin.agent, version), version, verdict)
-    _say(f"{version}: {'approved' if verdict.approved else 'rejected'}: {verdict.decision}")
-    return Outputs(verdict.approved, verdict.decision, version, champion.version if champion else "", run_id)
+        record = record.named(model.version_name(origin, content))
+        run_id = _record(inputs.model, record, verdict, experiment, model)
+    _say(f"{record.version}: {'approved' if verdict.approved else 'rejected'}: {verdict.decision}")
+    return Outputs(verdict.approved, verdict.decision, record.version, champion.version if champion else "", run_id)
 
 
 def _decide(inputs: Inputs, content: str, champion: Champion | None, experiment: Experiment) -> Verdict:
@@ -47,38 +48,16 @@ def _decide(inputs: Inputs, content: str, champion: Champion | None, experiment:
 
 
 def _record(
-    inputs: Inputs,
-    record: RunRecord,
-    experiment: Experiment,
-    model: RegisteredModel,
-    name: str,
-    version: str,
-    verdict: Verdict,
+    files: FineTunedModel, record: RunRecord, verdict: Verdict, experiment: Experiment, model: RegisteredModel
 ) -> str:
-    """Returns the id of the run that holds the record; the model is registered from it."""
-    tags = record.tags | {names.VERSION_TAG: version}
-    mlflow_run = experiment.open_run(name, tags)
-    run_id = str(mlflow_run.info.run_id)
-    registered = model.find(record.tags[names.CONTENT_TAG])
-    _say(f"MLflow run {name} ({run_id})")
-    if registered is None:
-        model_id = experiment.log_model(mlflow_run, inputs.model, name, record.parameters)
-        registered = model.add(
-            model_id, run_id, _version_tags(record, version), f"{name}, from the runbook at its commit"
-        )
-    if mlflow_run.info.status != FINISHED:
-        experiment.log(mlflow_run, record, tags, model.logged_model(registered))
-    model.record(registered, verdict.approved, verdict.decision)
-    if mlflow_run.info.status != FINISHED:
-        experiment.client.set_terminated(run_id)
-    return run_id
-
-
-def _version_tags(record: RunRecord, version: str) -> dict[str, str]:
-    accuracy = next(point.value for point in record.evaluation if point.key == "accuracy")
-    shown = ("agent", "runbook_commit", "runbook_sha256", names.DATASET_TAG, names.CONTENT_TAG, "base_model")
-    lineage = {key: record.tags[key] for key in shown if key in record.tags}
-    return lineage | {names.VERSION_TAG: version, "accuracy": f"{accuracy:.4f}"}
+    """Returns the id of the run that holds the record; the model is registered with the verdict."""
+    run = experiment.open_run(record)
+    _say(f"MLflow run {record.name} ({run.info.run_id})")
+    version = model.find(record.content) or model.add(experiment.log_model(run, files, record), run.info.run_id, record)
+    experiment.log(run, record, model.logged_model(version))
+    model.record(version, verdict)
+    experiment.finish(run)
+    return str(run.info.run_id)
 
 
 def _say(line: str) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from shared import names
 from shared.errors import StageError
 from shared.origin import Origin
+from stages.register.gate import Verdict
+from stages.register.run_record import RunRecord
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -64,11 +66,11 @@ class RegisteredModel:
             raise StageError(f"the alias {names.CHAMPION} is on {reason}; move it to a version that register made")
         return Champion(tags[names.VERSION_TAG], tags[names.CONTENT_TAG])
 
-    def add(self, model_id: str, run_id: str, tags: dict[str, str], description: str) -> ModelVersion:
+    def add(self, model_id: str, run_id: str, record: RunRecord) -> ModelVersion:
         """Returns a new version of the registered model, made of a run's logged model."""
-        source = f"{LOGGED}{model_id}"
+        source, tags = f"{LOGGED}{model_id}", record.version_tags()
         return self.client.create_model_version(
-            self.name, source, run_id, tags=tags, description=description, model_id=model_id
+            self.name, source, run_id, tags=tags, description=record.name, model_id=model_id
         )
 
     def logged_model(self, version: ModelVersion) -> str | None:
@@ -76,19 +78,19 @@ class RegisteredModel:
         source = str(version.source)
         return source.removeprefix(LOGGED) if source.startswith(f"{LOGGED}m-") else None
 
-    def record(self, version: ModelVersion, approved: bool, decision: str) -> None:
-        """Tags a version with the decision, and moves the alias `candidate` to it where it is approved.
+    def record(self, version: ModelVersion, verdict: Verdict) -> None:
+        """Tags a version with the verdict, and moves the alias `candidate` to it where it is approved.
 
         A published version keeps its status: it is or was in use, whatever is decided later.
         """
-        status = names.REGISTERED if approved else names.REJECTED
-        tags = {names.DECISION_TAG: decision, names.STATUS_TAG: status}
+        status = names.REGISTERED if verdict.approved else names.REJECTED
+        tags = {names.DECISION_TAG: verdict.decision, names.STATUS_TAG: status}
         if version.tags.get(names.STATUS_TAG) == names.PUBLISHED:
             tags = {}
         for key, value in tags.items():
             if version.tags.get(key) != value:
                 self.client.set_model_version_tag(self.name, version.version, key, value)
-        if approved and self._aliases().get(names.CANDIDATE) != str(version.version):
+        if verdict.approved and self._aliases().get(names.CANDIDATE) != str(version.version):
             self.client.set_registered_model_alias(self.name, names.CANDIDATE, version.version)
 
     def _aliases(self) -> dict[str, str]:

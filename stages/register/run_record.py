@@ -1,5 +1,6 @@
 """What the experiment's run tells: parameters with their sources, measured values, lineage, files."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -28,14 +29,33 @@ class Point:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Everything that is logged about one model and its dataset."""
+    """Everything that is logged about one model and its dataset. `version` is '' until the registry gave it a name."""
 
+    agent: str
+    content: str
     parameters: dict[str, str]
     training: list[Point]
     evaluation: list[Point]
     tags: dict[str, str]
     files: dict[str, list[Path]]
     """By the folder of the run's artefacts."""
+    version: str = ""
+
+    @property
+    def name(self) -> str:
+        """The model's full name."""
+        return names.model_name(self.agent, self.version)
+
+    def named(self, version: str) -> "RunRecord":
+        """Returns the record of a model whose version is known."""
+        return dataclasses.replace(self, version=version, tags=self.tags | {names.VERSION_TAG: version})
+
+    def version_tags(self) -> dict[str, str]:
+        """Returns the tags of the registered version: its name, its accuracy and the closest lineage."""
+        lineage = ("agent", "runbook_commit", "runbook_sha256", "base_model")
+        shown = (*lineage, names.DATASET_TAG, names.CONTENT_TAG, names.VERSION_TAG)
+        accuracy = next(point.value for point in self.evaluation if point.key == "accuracy")
+        return {key: self.tags[key] for key in shown if key in self.tags} | {"accuracy": f"{accuracy:.4f}"}
 
 
 def describe(inputs: Inputs, origin: Origin, content: str) -> RunRecord:
@@ -47,12 +67,7 @@ def describe(inputs: Inputs, origin: Origin, content: str) -> RunRecord:
     for point in (*training, *evaluation):
         _check_finite(point)
     shown = {key: contract.to_text(value) for key, value in parameters.items()}
-    return RunRecord(shown, training, evaluation, tags, _files(inputs))
-
-
-def dataset_digest(inputs: Inputs) -> str:
-    """Returns the sha256 (hex) of the dataset."""
-    return archive.digest(inputs.dataset.path)
+    return RunRecord(origin.agent, content, shown, training, evaluation, tags, _files(inputs))
 
 
 def _base(inputs: Inputs) -> dict[str, Any]:
@@ -87,7 +102,7 @@ def _lineage(inputs: Inputs, origin: Origin, content: str, base: Mapping[str, An
         "repository": origin.repository,
         "runbook_commit": origin.commit,
         "runbook_sha256": origin.runbook_sha256,
-        names.DATASET_TAG: dataset_digest(inputs),
+        names.DATASET_TAG: archive.digest(inputs.dataset.path),
         names.CONTENT_TAG: content,
         "adapters_sha256": archive.digest(inputs.adapters.path),
         "base_model": str(base.get("model_name", "")),

@@ -44,15 +44,15 @@ class Experiment:
             raise StageError(f"the MLflow experiment {name} was deleted; {reason}")
         return cls(client, found.experiment_id)
 
-    def open_run(self, name: str, tags: dict[str, str]) -> Run:
+    def open_run(self, record: RunRecord) -> Run:
         """Returns the run about this content and dataset: finished, cut off, or new. It is RUNNING unless FINISHED."""
-        identity = {key: tags[key] for key in (names.CONTENT_TAG, names.DATASET_TAG)}
+        identity = {key: record.tags[key] for key in (names.CONTENT_TAG, names.DATASET_TAG)}
         known = self._runs(identity)
         if finished := [run for run in known if run.info.status == FINISHED]:
             return finished[0]
         if not known:
-            return self.client.create_run(self.id, run_name=name, tags=tags)
-        self.client.update_run(known[0].info.run_id, status="RUNNING", name=name)
+            return self.client.create_run(self.id, run_name=record.name, tags=record.tags)
+        self.client.update_run(known[0].info.run_id, status="RUNNING", name=record.name)
         return known[0]
 
     def stored_predictions(self, content: str, version: str) -> Predictions:
@@ -68,13 +68,16 @@ class Experiment:
             file = Path(self.client.download_artifacts(runs[0].info.run_id, names.PREDICTIONS, folder))
             return tuned_texts(Evaluation(file.parent))
 
-    def log(self, run: Run, record: RunRecord, tags: dict[str, str], model_id: str | None) -> None:
-        """Writes the record into the run. Doing it again changes nothing: same keys, same steps, same times."""
+    def log(self, run: Run, record: RunRecord, model_id: str | None) -> None:
+        """Writes the record into the run unless it is finished. What was written before is written alike."""
         from mlflow.entities import Param, RunTag
 
+        if run.info.status == FINISHED:
+            return
+        # The run's own start as the time of every value: MLflow takes the same value at another time for a second one.
         run_id, time = run.info.run_id, run.info.start_time
         parameters = [Param(key, value) for key, value in record.parameters.items()]
-        run_tags = [RunTag(key, value) for key, value in tags.items()]
+        run_tags = [RunTag(key, value) for key, value in record.tags.items()]
         self.client.log_batch(run_id, params=parameters, tags=run_tags)
         metrics = _metrics(record.training, time) + _metrics(record.evaluation, time, model_id)
         for start in range(0, len(metrics), BATCH):
@@ -83,7 +86,12 @@ class Experiment:
             for file in files:
                 self.client.log_artifact(run_id, str(file), folder or None)
 
-    def log_model(self, run: Run, model: FineTunedModel, name: str, parameters: dict[str, str]) -> str:
+    def finish(self, run: Run) -> None:
+        """Marks the run as complete, where it is not yet."""
+        if run.info.status != FINISHED:
+            self.client.set_terminated(run.info.run_id)
+
+    def log_model(self, run: Run, model: FineTunedModel, record: RunRecord) -> str:
         """Returns the id of the run's logged model, with the model's files; a half uploaded one is completed."""
         from mlflow.entities import LoggedModelStatus
 
@@ -93,11 +101,11 @@ class Experiment:
             if logged.status == LoggedModelStatus.READY:
                 return str(logged.model_id)
         # The name may hold no dot, which a second content of the same commit has in its version.
-        plain = name.replace(".", "-")
+        name = record.name.replace(".", "-")
         logged = (
             known[0]
             if known
-            else self.client.create_logged_model(self.id, plain, run_id, params=parameters, model_type=MODEL_TYPE)
+            else self.client.create_logged_model(self.id, name, run_id, params=record.parameters, model_type=MODEL_TYPE)
         )
         self.client.log_model_artifacts(logged.model_id, str(model.path))
         self.client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)

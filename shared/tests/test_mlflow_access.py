@@ -1,0 +1,105 @@
+"""Which MLflow is accepted, and what is said when it does not do what it should."""
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from shared import mlflow_access
+from shared.errors import StageError
+
+SERVER = "https://anna:geheim@mlflow.ml:5000"
+
+
+def refusal_of(address: str) -> str:
+    with pytest.raises(StageError) as refusal:
+        mlflow_access.prepare(address, {})
+    return str(refusal.value)
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+
+
+@pytest.mark.parametrize("address", ["databricks", "postgresql://u:geheim@db/mlflow", "file:///srv/mlruns", "http://"])
+def test_another_kind_of_address_is_refused(address: str) -> None:
+    shown = address.replace("u:geheim@", "")
+    expected = f"MLFLOW_TRACKING_URI is {shown}; it must be http(s)://host:port or sqlite:///file"
+    assert refusal_of(address) == expected
+
+
+def test_a_database_in_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path}/missing/mlflow.db"
+    expected = f"MLFLOW_TRACKING_URI is {address}, but there is no folder {tmp_path}/missing; create it"
+    assert refusal_of(address) == expected
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("a shopping list")
+    address = f"sqlite:///{tmp_path}/notes.txt"
+    expected = f"{tmp_path}/notes.txt is no SQLite database; choose another file"
+    assert refusal_of(address) == f"MLFLOW_TRACKING_URI is {address}, but {expected}"
+
+
+def test_a_folder_is_no_database(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path}"
+    reason = f"{tmp_path} cannot be read and written; choose another file or change its mode"
+    assert refusal_of(address) == f"MLFLOW_TRACKING_URI is {address}, but {reason}"
+
+
+@pytest.mark.parametrize("address", ["sqlite:///", "sqlite:///:memory:"])
+def test_a_database_that_keeps_nothing_is_refused(address: str) -> None:
+    reason = "it names no file, so nothing would be kept; write sqlite:///<file>"
+    assert refusal_of(address) == f"MLFLOW_TRACKING_URI is {address}, but {reason}"
+
+
+def test_credentials_and_limits_reach_mlflow_by_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "7")
+    monkeypatch.delenv("MLFLOW_TRACKING_USERNAME", raising=False)
+    mlflow_access.prepare(SERVER, {"MLFLOW_TRACKING_TOKEN": "t", "MLFLOW_TRACKING_USERNAME": ""})
+    assert (os.environ["MLFLOW_TRACKING_URI"], os.environ["MLFLOW_TRACKING_TOKEN"]) == (SERVER, "t")
+    assert "MLFLOW_TRACKING_USERNAME" not in os.environ
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "7"
+    assert logging.getLogger("alembic").level == logging.ERROR
+
+
+def test_impatience_ends_with_its_block() -> None:
+    mlflow_access.prepare(SERVER, {})
+    before = dict(os.environ)
+    with mlflow_access.impatience():
+        assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "10"
+    assert dict(os.environ) == before
+
+
+def test_artefacts_lie_beside_a_database_and_where_a_server_puts_them(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/mlflow.db"
+    assert mlflow_access.artifact_location(database) == (tmp_path / "mlflow-artifacts").as_uri()
+    assert mlflow_access.artifact_location(SERVER) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        (
+            "API request to endpoint /api failed with error code 401 != 200. Response body: ''",
+            "does not accept the credentials (401); "
+            "check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
+        ),
+        (
+            "API request to endpoint /api failed with error code 403 != 200. Response body: 'Invalid Host header'",
+            "refuses the request (403); "
+            "give the account the right, or start the server with --allowed-hosts mlflow.ml:5000",
+        ),
+        (
+            "HTTPSConnectionPool(host='mlflow.ml'): Max retries exceeded with url: https://anna:geheim@mlflow.ml/api",
+            "does not answer; check MLFLOW_TRACKING_URI and that the server runs "
+            "(HTTPSConnectionPool(host='mlflow.ml'): Max retries exceeded with url: https://mlflow.ml/api)",
+        ),
+        ("INTERNAL_ERROR: disk\nfull", "failed: INTERNAL_ERROR: disk full"),
+    ],
+)
+def test_a_failure_is_told_with_its_remedy_and_without_secrets(reason: str, told: str) -> None:
+    expected = f"MLflow at https://mlflow.ml:5000 {told}"
+    assert str(mlflow_access.failure(SERVER, reason)) == expected
