@@ -52,7 +52,7 @@ class WarmModel:
         return self._answer(self.decode([self._suffix(prompt)], self.max_tokens)[0])
 
     def warm_up(self, prompts: Sequence[str]) -> None:
-        """Decodes a few tokens: MLX compiles each kernel when it first meets it, which no timing is to hold."""
+        """Decodes a few tokens, so that no timing holds the first pass of a process."""
         suffixes = [self._suffix(prompt) for prompt in prompts[:2]]
         self.decode(suffixes, most_tokens=2)
         self.decode(suffixes[:1], most_tokens=2)
