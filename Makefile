@@ -13,7 +13,7 @@ LOCKED := . tests tools/mlflow_server $(STAGES:%=stages/%)
 PYTEST := -m pytest
 
 # What was given on make's own command line, as NAME=value arguments of a program.
-SETTINGS = $(foreach v,$(.VARIABLES),$(if $(filter command,$(word 1,$(origin $v))),'$v=$(subst ','\'',$($v))'))
+SETTINGS = $(foreach v,$(filter-out PYTHON,$(.VARIABLES)),$(if $(filter command,$(word 1,$(origin $v))),'$v=$(subst ','\'',$($v))'))
 
 .PHONY: help
 help: ## list the targets
@@ -87,13 +87,13 @@ environments: .venv/.made $(STAGES:%=.venvs/%/.made)
 	@$(PYTHON) -m venv --clear .venv
 	@sed -n '/^uv==/,/^ *# via/p' requirements.lock > .venv/uv.lock.txt
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock.txt
-	@$(UV) pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+	@$(UV) pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock
 	@touch $@
 
 .venvs/%/.made: stages/%/requirements.lock | .venv/.made
 	@echo "making the environment of $*"
 	@$(UV) venv --quiet --clear --python .venv/bin/python .venvs/$*
-	@$(UV) pip sync --quiet --python .venvs/$*/bin/python --require-hashes $<
+	@$(UV) pip sync --quiet --compile-bytecode --python .venvs/$*/bin/python --require-hashes $<
 	@.venv/bin/python tools/link_openblas.py .venvs/$*
 	@touch $@
 
@@ -104,7 +104,7 @@ environments: .venv/.made $(STAGES:%=.venvs/%/.made)
 .venvs/mlflow-server/.made: tools/mlflow_server/requirements.lock | .venv/.made
 	@echo "making the environment of the MLflow server"
 	@$(UV) venv --quiet --clear --python .venv/bin/python .venvs/mlflow-server
-	@$(UV) pip sync --quiet --python .venvs/mlflow-server/bin/python --require-hashes $<
+	@$(UV) pip sync --quiet --compile-bytecode --python .venvs/mlflow-server/bin/python --require-hashes $<
 	@touch $@
 
 .PHONY: lock

@@ -20,7 +20,7 @@ from shared.errors import StageError
 from stages.dataset.source import opened
 from workflows.process import ROOT, StageFailed
 
-RUNS = Path(os.environ.get("AGENT_TRAINING_RUNS") or ROOT / ".runs")
+RUNS = Path(os.environ.get("AGENT_TRAINING_RUNS") or ROOT / ".runs").absolute()
 DEFAULT_AGENT = "agent-sre"
 
 
@@ -106,7 +106,10 @@ def _own_cause(error: BaseException) -> BaseException:
 
 def _run_folder(agent: str) -> Path:
     folder = RUNS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{agent}"
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise StageError(f"another run of {agent} started this very second; run again") from None
     latest, passing = RUNS / "latest", RUNS / ".latest"
     passing.unlink(missing_ok=True)
     passing.symlink_to(folder.name)

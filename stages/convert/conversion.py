@@ -14,7 +14,7 @@ from mlx_lm.utils import load_model, save_config, save_model
 
 from shared.artifacts import MlxModel
 from shared.errors import StageError
-from stages.convert.base import Base
+from stages.convert.base_model import Base
 from stages.convert.source import CONFIG, kept_files
 
 

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from shared import stage
-from stages.convert.base import find_base
+from stages.convert.base_model import find_base
 from stages.convert.contract import Inputs, Outputs
 
 
