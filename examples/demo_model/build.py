@@ -1,0 +1,121 @@
+"""Makes the demo base model: `python -m examples.demo_model.build --output FOLDER`.
+
+Nothing is downloaded. A folder that this recipe made already is left as it is.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from shared import function_call, prompt
+from shared.function_call import CONTROL_TOKENS, STOP_TOKENS
+
+RECIPE = "recipe.txt"
+VOCABULARY = 2000
+SEED = 0
+FIRST_STEPS, STEPS = 20, 240
+FIRST_ROWS, ROWS = 32, 20
+_HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Builds the model unless the folder holds what this recipe made."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, required=True, help="the model's folder, replaced when out of date")
+    output = parser.parse_args().output
+    recipe = fingerprint()
+    if (output / RECIPE).is_file() and (output / RECIPE).read_text() == recipe:
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".demo-model-", dir=output.parent) as work:
+        folder = Path(work) / "model"
+        build(folder)
+        (folder / RECIPE).write_text(recipe)
+        shutil.rmtree(output, ignore_errors=True)
+        folder.rename(output)
+
+
+def fingerprint() -> str:
+    """Returns a hash of all that decides the model: this folder's sources and the format of prompts and calls."""
+    sources = [*_HERE.glob("*.py"), *_HERE.glob("*.toml"), Path(function_call.__file__), Path(prompt.__file__)]
+    digest = hashlib.sha256()
+    for source in sorted(sources):
+        digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def build(folder: Path) -> None:
+    """Writes the model's folder."""
+    # One thread: the matrices are thin, and two threads only wait for each other on a busy machine.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    from shared import blas
+
+    _say(f"demo model: {blas.prepare()}")
+    import mlx.core as mx
+    from mlx.utils import tree_flatten
+
+    from examples.demo_model.curriculum import WORDS, corpus
+    from examples.demo_model.pretraining import pretrain
+    from examples.demo_model.shape import SHAPE, make_model
+    from examples.demo_model.tokenizer import train_tokenizer
+
+    if mx.default_device().type.name == "cpu":
+        mx.disable_compile()  # it would call a C++ compiler
+    words = [word for known in WORDS.values() for word in known]
+    tokenizer = train_tokenizer(corpus(random.Random(SEED), 300), words, VOCABULARY)
+    model = make_model(tokenizer.get_vocab_size(), SEED)
+    pretrain(model, _batches(tokenizer), STEPS, _Report())
+    folder.mkdir()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    weights = dict(tree_flatten(model.parameters()))
+    mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "pt"})
+    _write_settings(folder, SHAPE | {"vocab_size": tokenizer.get_vocab_size()})
+
+
+def _batches(tokenizer: Any) -> Iterator[Any]:
+    from examples.demo_model.curriculum import make_first_lesson, make_lesson
+    from examples.demo_model.pretraining import assemble
+
+    chance = random.Random(SEED)
+    for _ in range(FIRST_STEPS):
+        yield assemble(make_first_lesson(chance, 2 * FIRST_ROWS), tokenizer, FIRST_ROWS)
+    while True:
+        yield assemble(make_lesson(chance, ROWS * 3 // 2), tokenizer, ROWS)
+
+
+def _write_settings(folder: Path, config: dict[str, Any]) -> None:
+    special = {"pad_token": "<pad>", "eos_token": "<eos>", "bos_token": "<bos>", "unk_token": "<unk>"}
+    kind = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
+    stops = [CONTROL_TOKENS.index(token) for token in STOP_TOKENS]
+    generation = {"bos_token_id": config["bos_token_id"], "eos_token_id": stops, "pad_token_id": config["pad_token_id"]}
+    files = {"config": config, "tokenizer_config": special | kind, "generation_config": generation}
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+class _Report:
+    """Prints a line now and then."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+
+    def __call__(self, step: int, loss: float) -> None:
+        if step % 70 == 0 or step == 1:
+            _say(f"demo model: step {step}/{STEPS}, loss {loss:.2f}, {time.monotonic() - self.began:.0f} s")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

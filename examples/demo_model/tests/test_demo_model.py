@@ -1,0 +1,60 @@
+"""What the demo model is made from."""
+
+import random
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+
+from examples.demo_model.build import VOCABULARY, fingerprint
+from examples.demo_model.curriculum import WORDS, corpus, make_lesson
+from examples.demo_model.tokenizer import train_tokenizer
+from shared.function_call import CONTROL_TOKENS
+
+AGENTS = Path(__file__).parents[2] / "homelab" / "flux" / "ai"
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    words = [word for known in WORDS.values() for word in known]
+    return train_tokenizer(corpus(random.Random(0), 60), words, VOCABULARY)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " a  b\t\r\n", "héllo 日本 😀 \x00", "x: : y,type:{description:", "<bos><escape>a<escape>"]
+)
+def test_the_tokenizer_loses_nothing(tokenizer: Tokenizer, text: str) -> None:
+    ids = tokenizer.encode(text, add_special_tokens=False).ids
+    assert tokenizer.decode(ids, skip_special_tokens=False) == text
+
+
+def test_control_tokens_come_first(tokenizer: Tokenizer) -> None:
+    assert [tokenizer.token_to_id(token) for token in CONTROL_TOKENS] == list(range(len(CONTROL_TOKENS)))
+
+
+@pytest.mark.parametrize("value", ["identity-scheduler", "checkout-api-x7k2p", "anna.shop", "cart-api:3.12"])
+def test_a_value_has_the_same_pieces_in_the_alert_and_in_the_call(tokenizer: Tokenizer, value: str) -> None:
+    def pieces(text: str) -> list[int]:
+        return tokenizer.encode(text, add_special_tokens=False).ids
+
+    alone = pieces(value)
+    assert pieces(f"name: {value}\n") == [*pieces("name: "), *alone, *pieces("\n")]
+    assert pieces(f"{{name:<escape>{value}<escape>") == [*pieces("{name:<escape>"), *alone, *pieces("<escape>")]
+
+
+def test_no_lesson_declares_a_function_of_the_examples() -> None:
+    chance = random.Random(0)
+    lessons = "".join(make_lesson(chance, 1).prefix for _ in range(300))
+    names = [
+        line.split("name:")[1].strip()
+        for file in AGENTS.glob("*/training/tools.yaml")
+        for line in file.read_text().splitlines()
+        if line.strip().startswith("- name:")
+    ]
+    assert names
+    assert not [name for name in names if f"declaration:{name.replace('-', '_')}{{" in lessons]
+
+
+def test_the_recipe_is_known_without_training() -> None:
+    assert fingerprint() == fingerprint()
+    assert len(fingerprint()) == 16
