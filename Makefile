@@ -47,13 +47,14 @@ distclean: clean ## remove the environments too
 .PHONY: test
 test: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## everything that runs in minutes: style, types, stages, workflow, end to end
 	@$(MAKE) lint
-	@$(MAKE) test-shared $(STAGES:%=test-%) test-workflow test-e2e
+	@$(MAKE) test-shared $(STAGES:%=test-%) test-demo-model test-workflow test-e2e
 
 .PHONY: lint
 lint: environments ## style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy shared workflows tools tests/*.py
+	.venv/bin/mypy --python-executable .venvs/train/bin/python examples/demo_model/*.py tests/tiny_model.py
 	@$(foreach s,$(STAGES),echo mypy stages/$s; .venv/bin/mypy --python-executable .venvs/$s/bin/python stages/$s/*.py;)
 
 .PHONY: test-shared
@@ -63,6 +64,10 @@ test-shared: environments ## the contract, the archive, the codec, the renderer
 .PHONY: $(STAGES:%=test-%)
 $(STAGES:%=test-%): test-%: .venvs/%/.made .venvs/pytest/.made ## one stage's tests in its own environment: test-train
 	PYTHONPATH=.venvs/pytest .venvs/$*/bin/python $(PYTEST) stages/$*/tests
+
+.PHONY: test-demo-model
+test-demo-model: .venvs/train/.made .venvs/pytest/.made
+	PYTHONPATH=.venvs/pytest .venvs/train/bin/python $(PYTEST) examples/demo_model/tests
 
 .PHONY: test-workflow
 test-workflow: environments ## the workflow's interfaces and the layout

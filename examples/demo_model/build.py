@@ -16,14 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from shared import function_call, prompt
+from shared import alert, function_call, prompt
 from shared.function_call import CONTROL_TOKENS, STOP_TOKENS
 
 RECIPE = "recipe.txt"
-VOCABULARY = 2000
+VOCABULARY = 2600
 SEED = 0
-FIRST_STEPS, STEPS = 20, 240
-FIRST_ROWS, ROWS = 32, 20
+STEPS, ROWS = 330, 20
 _HERE = Path(__file__).parent
 
 
@@ -45,8 +44,11 @@ def main() -> None:
 
 
 def fingerprint() -> str:
-    """Returns a hash of all that decides the model: this folder's sources and the format of prompts and calls."""
-    sources = [*_HERE.glob("*.py"), *_HERE.glob("*.toml"), Path(function_call.__file__), Path(prompt.__file__)]
+    """Returns a hash of all that decides the model: sources, the functions and words they read, the format."""
+    example = _HERE.parent / "homelab" / "flux" / "ai"
+    words = _HERE.parents[1] / "stages" / "dataset" / "label_words.toml"
+    shared = [Path(str(module.__file__)) for module in (alert, function_call, prompt)]
+    sources = [*_HERE.glob("*.py"), *_HERE.glob("*.toml"), *example.glob("*/training/tools.yaml"), words, *shared]
     digest = hashlib.sha256()
     for source in sorted(sources):
         digest.update(source.name.encode() + source.read_bytes())
@@ -63,14 +65,15 @@ def build(folder: Path) -> None:
     import mlx.core as mx
     from mlx.utils import tree_flatten
 
-    from examples.demo_model.curriculum import WORDS, corpus
+    from examples.demo_model.curriculum import corpus
     from examples.demo_model.pretraining import pretrain
     from examples.demo_model.shape import SHAPE, make_model
     from examples.demo_model.tokenizer import train_tokenizer
+    from examples.demo_model.values import LABEL_WORDS, WORDS
 
     if mx.default_device().type.name == "cpu":
         mx.disable_compile()  # it would call a C++ compiler
-    words = [word for known in WORDS.values() for word in known]
+    words = [word for known in (*WORDS.values(), *LABEL_WORDS.values()) for word in known]
     tokenizer = train_tokenizer(corpus(random.Random(SEED), 300), words, VOCABULARY)
     model = make_model(tokenizer.get_vocab_size(), SEED)
     pretrain(model, _batches(tokenizer), STEPS, _Report())
@@ -82,12 +85,10 @@ def build(folder: Path) -> None:
 
 
 def _batches(tokenizer: Any) -> Iterator[Any]:
-    from examples.demo_model.curriculum import make_first_lesson, make_lesson
+    from examples.demo_model.curriculum import make_lesson
     from examples.demo_model.pretraining import assemble
 
     chance = random.Random(SEED)
-    for _ in range(FIRST_STEPS):
-        yield assemble(make_first_lesson(chance, 2 * FIRST_ROWS), tokenizer, FIRST_ROWS)
     while True:
         yield assemble(make_lesson(chance, ROWS * 3 // 2), tokenizer, ROWS)
 
@@ -109,7 +110,7 @@ class _Report:
         self.began = time.monotonic()
 
     def __call__(self, step: int, loss: float) -> None:
-        if step % 70 == 0 or step == 1:
+        if step % 30 == 0 or step == 1:
             _say(f"demo model: step {step}/{STEPS}, loss {loss:.2f}, {time.monotonic() - self.began:.0f} s")
 
 

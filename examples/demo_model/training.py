@@ -3,9 +3,9 @@
 from typing import Any
 
 TRAINING: dict[str, Any] = {
-    "learning_rate": 1e-3,
-    "batch_size": 16,
-    "iters": 200,
+    "learning_rate": 5e-4,
+    "batch_size": 8,
+    "iters": 350,
     "lora_layers": 3,
     "lora_rank": 8,
     "lora_scale": 20.0,
