@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from examples.demo_model.training import TRAINING
 from git import Actor, Repo
 
+from examples.demo_model.training import TRAINING
 from shared.errors import StageError
 from shared.names import model_version_path
 from workflows.process import ROOT

@@ -3,9 +3,9 @@
 from typing import Any
 
 TRAINING: dict[str, Any] = {
-    "learning_rate": 5e-4,
+    "learning_rate": 4e-4,
     "batch_size": 8,
-    "iters": 350,
+    "iters": 450,
     "lora_layers": 3,
     "lora_rank": 8,
     "lora_scale": 20.0,
