@@ -49,6 +49,8 @@ def test_the_base_writes_valid_calls_and_training_makes_them_right(trained: dict
 
 
 def test_a_second_run_changes_nothing(trained: dict[str, Any], runs: Path) -> None:
+    if trained["agent"] != AGENTS[0]:
+        pytest.skip("one agent is enough")
     again = run(runs, trained["agent"])
     assert again["outcome"] == f"already published: {trained['model_version']}"
     for output in ("train/outputs/adapters", "train/outputs/model"):
@@ -66,6 +68,7 @@ def test_a_model_trained_on_shuffled_answers_is_rejected_and_changes_nothing(
     before = seen_by_others(runs)
     inputs = workflow_inputs({"agent_name": trained["agent"]})
     inputs["dataset"] = shuffled(trained["folder"] / "dataset/outputs/dataset", tmp_path)
+    inputs["iters"] = 100  # enough to learn the wrong answers
     inputs["base_model"] = inputs["model"] = trained["folder"] / "convert/outputs/model"
     for stage in ("train", "evaluate", "register", "publish"):
         inputs |= run_one(stage, inputs, tmp_path)

@@ -35,6 +35,7 @@ class World:
         self.folder, self.base_model = folder, base_model
         self.settings = {**SETTINGS, **settings}
         self.gitops = demo_repository(folder / "gitops.git")
+        (folder / "store").mkdir()
         self.services = {"MLFLOW_TRACKING_URI": tracking_uri, "STORE_URI": f"file://{folder}/store"}
 
     def command(self, **settings: Any) -> list[str]:
