@@ -22,6 +22,7 @@ def test_the_functions_that_mlx_calls_have_their_plain_names(tmp_path: Path) -> 
     packages = tmp_path / "lib/python3.11/site-packages"
     packages.mkdir(parents=True)
     (packages / "scipy_openblas32").symlink_to(PACKAGES[0])
+    (tmp_path / "bin").symlink_to(TRAIN / "bin")
     made = link_openblas.link(tmp_path)
     assert made == tmp_path / "lib/libopenblas.so.0"
     library = ctypes.CDLL(str(made))

