@@ -174,7 +174,9 @@ def check_safetensors(file: Path) -> None:
         announced = 8 + length + max(ends)
     except FileNotFoundError:
         raise StageError(f"{file} is missing") from None
-    except (OSError, struct.error, ValueError, RecursionError, AttributeError, LookupError, TypeError):
+    except OSError as error:
+        raise StageError(f"{file} cannot be read: {error.strerror}") from None
+    except (struct.error, ValueError, RecursionError, AttributeError, LookupError, TypeError):
         raise StageError(f"{file} is not a safetensors file, or it is damaged; fetch it again") from None
     if announced != size:
         raise StageError(f"{file} has {size} bytes, not those that its header announces; fetch it again")

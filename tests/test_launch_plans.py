@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict  # type: ignore[import-unt
 from shared.errors import StageError
 from stages.dataset.agent_config import read_config
 from workflows.agent_training import agent_training_pipeline
-from workflows.process import ROOT
+from workflows.execution import ROOT
 
 AGENTS = ("agent-auditor", "agent-bruno", "agent-sre")
 EXAMPLE = ROOT / "examples" / "homelab"

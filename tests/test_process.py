@@ -19,8 +19,9 @@ from shared.artifacts import Evaluation, TrainingMetrics
 from shared.contract import Variable, at_least
 from shared.errors import StageError
 from workflows import process
+from workflows.execution import Execution, StageFailed
 from workflows.placement import Image, Placement, read_image, read_placement
-from workflows.process import Execution, StageFailed, run_stage
+from workflows.process import run_stage
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def test_the_run_folder_records_the_stage(world: World) -> None:
     world.run()
     record = world.record()
     assert 0 < record.pop("seconds") < 10
-    assert record == {"stage": "sample", "version": "0.1.0", "exit_code": 0, "reason": ""}
+    assert record == {"stage": "sample", "version": "0.1.0", "attempt": 1, "exit_code": 0, "reason": ""}
 
 
 def test_the_log_tells_where_the_tree_differs_from_the_pin(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from shared.contract import STAGES
 from shared.errors import StageError
 from shared.settings import GATE, TRAINING
 from workflows.agent_training import agent_training_pipeline
-from workflows.process import ROOT
+from workflows.execution import ROOT
 from workflows.settings import configured, parse_settings, workflow_fields
 
 CONFIG = {**TRAINING, **GATE}

@@ -11,7 +11,7 @@ from shared import archive
 from shared.contract import STAGES
 from tests.samples import row, write_dataset, write_evaluation
 from workflows.agent_training import Result
-from workflows.process import ROOT
+from workflows.execution import ROOT
 from workflows.summary import write_summary
 
 VERSION = "v20251224-01234567"
@@ -36,7 +36,7 @@ PUBLISHED = Result(
 )
 REJECTED = PUBLISHED._replace(outcome="rejected: accuracy 0.40 is below 0.80", model_uri="", bump_commit="")
 ALERT = {"labels": {"alertname": "Down", "deployment": "shop-12"}, "annotations": {"summary": "[red]☃"}}
-LOCAL = f"sqlite:///{ROOT}/.runs/mlflow.db"
+LOCAL = f"sqlite:///{ROOT}/.runs/mlflow/mlflow.db"
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from shared import contract
 from shared.contract import STAGES, Field
 from workflows import agent_training, placement, process, tasks
 from workflows.agent_training import agent_training_pipeline
+from workflows.execution import ROOT, StageFailed
 from workflows.placement import read_image, read_placement
-from workflows.process import ROOT, StageFailed
 from workflows.tasks import stage_task
 
 IMAGES = ImageConfig(default_image=Image("default", "unused", "unused"))

@@ -13,7 +13,7 @@ from git import Actor, Repo
 from examples.demo_model.training import TRAINING
 from shared.errors import StageError
 from shared.names import model_version_path
-from workflows.process import ROOT
+from workflows.execution import ROOT
 
 EXAMPLE = ROOT / "examples" / "homelab"
 DEMO_MODEL = ROOT / ".cache" / "demo-model"

@@ -36,6 +36,12 @@ class Image:
     version: str
     digest: str
 
+    @property
+    def address(self) -> str:
+        """What is run: `name@digest` where the image is pinned, `name:version` before its first push."""
+        name = self.reference.partition("@")[0].removesuffix(f":{self.version}")
+        return f"{name}@{self.digest}" if self.digest else self.reference
+
 
 def read_placement(stage: str, file: Path = FOLDER / "placement.toml") -> Placement:
     """Returns the placement of a stage. Raises StageError where the file lacks it or names an unknown profile."""

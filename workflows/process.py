@@ -1,29 +1,16 @@
-"""The back end `process`: a stage as a process of this machine, in the stage's own locked environment.
-
-At least as strict as a cluster: the exit code counts, every output must be there and parse, the
-time limit holds, and the environment holds what the contract names and nothing else.
-"""
+"""The back end `process`: a stage as a process of this machine, in the stage's own locked environment."""
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from shared import contract
-from shared.contract import Contract
-from shared.errors import StageError, one_line
-from workflows.placement import Image, Placement
+from shared.errors import StageError
+from workflows.execution import GRACE_SECONDS, ROOT, TIMED_OUT, Execution, run_to_end
 
-ROOT = Path(__file__).resolve().parent.parent
-GRACE_SECONDS = 10
-TIMED_OUT = 124  # the exit code of timeout(1)
 # What a program needs of any machine; a container has the same from its image and its node.
 _PASSED_ON = (
     "PATH",
@@ -51,60 +38,16 @@ _PASSED_ON = (
 )
 
 
-class StageFailed(Exception):
-    """A stage failed: another exit code than 0, or outputs that are not as declared.
-
-    It has said why on stderr; `reason` repeats it.
-    """
-
-    def __init__(self, stage: str, code: int, reason: str) -> None:
-        super().__init__(stage, code, reason)
-        self.stage, self.code, self.reason = stage, code, reason
-
-    def __str__(self) -> str:
-        # From the attributes: flytekit puts words of its own into an exception's arguments.
-        return f"{self.stage} failed with exit code {self.code}: {self.reason}"
-
-
-@dataclass(frozen=True)
-class Execution:
-    """One stage's run on this machine; everything of it lies in `folder`."""
-
-    contract: Contract
-    folder: Path
-    placement: Placement
-    image: Image
-
-    @property
-    def outputs(self) -> Path:
-        return self.folder / "outputs"
-
-    @property
-    def reason_file(self) -> Path:
-        return self.folder / "reason"
-
-
 def run_stage(execution: Execution, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Runs a stage to its end and returns its outputs: scalars, and paths of files.
+    """Runs the tree's stage as a process and returns its outputs: scalars, and paths of files.
 
-    inputs: scalars, and paths of artefacts. Raises StageFailed where the stage fails, runs past its
-    time limit or leaves an output out; StageError where its environment has not been made.
+    Raises StageFailed where the stage fails, and StageError where its environment has not been made.
     """
-    declared = execution.contract
-    execution.outputs.mkdir(parents=True)
-    execution.reason_file.touch()
-    _say(f"── {declared.stage} {declared.version} ──{_differs(execution)}")
-    started = time.monotonic()
-    code = _wait(_start(execution, inputs), execution)
-    seconds = time.monotonic() - started
-    reason = execution.reason_file.read_text("utf-8", "replace")
-    record = {"stage": declared.stage, "version": declared.version, "seconds": round(seconds, 2), "exit_code": code}
-    (execution.folder / "stage.json").write_text(json.dumps(record | {"reason": reason}) + "\n")
-    if code:
-        raise StageFailed(declared.stage, code, reason or _unsaid_reason(code))
-    outputs = _read_outputs(execution)
-    _say(f"{declared.stage}: done in {seconds:.1f} s")
-    return outputs
+    return run_to_end(_run, execution, inputs, execution.contract.version)
+
+
+def _run(execution: Execution, inputs: Mapping[str, Any]) -> int:
+    return _wait(_start(execution, inputs), execution)
 
 
 def _start(execution: Execution, inputs: Mapping[str, Any]) -> subprocess.Popen[bytes]:
@@ -125,9 +68,7 @@ def _start(execution: Execution, inputs: Mapping[str, Any]) -> subprocess.Popen[
 
 
 def _environment(execution: Execution) -> dict[str, str]:
-    declared = [variable.name for variable in execution.contract.environment]
-    names = [*_PASSED_ON, *declared, *(f"{name}_FILE" for name in declared)]
-    passed = {name: os.environ[name] for name in names if name in os.environ}
+    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | execution.environment()
     return passed | {"PYTHONDONTWRITEBYTECODE": "1", "TERMINATION_LOG": str(execution.reason_file)}
 
 
@@ -137,11 +78,10 @@ def _wait(process: subprocess.Popen[bytes], execution: Execution) -> int:
     So is one whose parent is stopped, and whatever a stage has started ends with it.
     """
     try:
-        code = process.wait(execution.placement.timeout.total_seconds())
+        code = process.wait(execution.seconds)
     except subprocess.TimeoutExpired:
         _stop(process)
-        limit = f"{execution.placement.timeout.total_seconds() / 60:g} minutes"
-        execution.reason_file.write_text(f"it ran longer than {limit} (placement.toml)")
+        execution.reason_file.write_text(execution.late())
         return TIMED_OUT
     finally:
         _stop(process)
@@ -160,35 +100,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def _unsaid_reason(code: int) -> str:
-    if code == 128 + signal.SIGKILL:
-        return "it was killed; did the machine run out of memory?"
-    return "it gave no reason"
-
-
-def _read_outputs(execution: Execution) -> dict[str, Any]:
-    stage = execution.contract.stage
-    found: dict[str, Any] = {}
-    for field in execution.contract.outputs:
-        file = execution.outputs / field.name
-        if not file.is_file():
-            raise StageFailed(stage, 0, f"it left no output {field.name}")
-        try:
-            # Bytes, because reading as text would change line ends, which Flyte does not.
-            found[field.name] = file if field.artifact else field.parse(file.read_bytes().decode())
-        except StageError as error:
-            raise StageFailed(stage, 0, f"its output {error}") from None
-        except UnicodeDecodeError:
-            raise StageFailed(stage, 0, f"its output {field.name} is not UTF-8 text") from None
-    return found
-
-
-def _differs(execution: Execution) -> str:
-    pinned = execution.image.version
-    return "" if pinned == execution.contract.version else f" (images.toml pins {pinned}; the tree is run)"
-
-
-def _say(line: str) -> None:
-    print(one_line(line), file=sys.stderr, flush=True)

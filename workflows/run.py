@@ -1,9 +1,10 @@
 """`make run`: the whole workflow on this machine, without a server, and what came of it.
 
-    python -m workflows.run AGENT=agent-sre ITERS=200
+    python -m workflows.run AGENT=agent-sre ITERS=200 BACKEND=docker
 
 Every workflow input may be given as NAME=value. Without GITOPS the example repository is used,
-without MODEL the demo model. Results lie in .runs/<time>-<agent>/, the newest in .runs/latest.
+without MODEL the demo model, without BACKEND each stage is a process. Results lie in
+.runs/<time>-<agent>/, the newest in .runs/latest.
 """
 
 import logging
@@ -18,7 +19,8 @@ from typing import Any, NoReturn
 
 from shared.errors import StageError
 from stages.dataset.source import opened
-from workflows.process import ROOT, StageFailed
+from workflows import container
+from workflows.execution import ROOT, StageFailed
 
 RUNS = Path(os.environ.get("AGENT_TRAINING_RUNS") or ROOT / ".runs").absolute()
 DEFAULT_AGENT = "agent-sre"
@@ -52,13 +54,26 @@ def execute(arguments: Sequence[str]) -> Path:
     from workflows.settings import parse_settings
     from workflows.summary import write_summary
 
+    back_end, arguments = _back_end(arguments)
     settings = parse_settings(arguments)
+    if back_end == "docker":
+        container.prepare()
     inputs = workflow_inputs(settings)
     folder = _run_folder(inputs["agent_name"])
     os.environ |= local_services() | {"AGENT_TRAINING_RUN": str(folder), "FLYTE_INTERNAL_EXECUTION_ID": folder.name}
+    os.environ["AGENT_TRAINING_BACK_END"] = back_end
     result = _workflow_result(inputs)
     write_summary(folder, inputs, result, os.environ["MLFLOW_TRACKING_URI"])
     return folder
+
+
+def _back_end(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """Returns what BACKEND= names, and the other arguments."""
+    given = [argument for argument in arguments if argument.upper().startswith("BACKEND=")]
+    back_end = given[-1].partition("=")[2] if given else "process"
+    if back_end not in ("process", "docker"):
+        raise StageError(f"BACKEND is {back_end!r}; it must be process or docker")
+    return back_end, [argument for argument in arguments if argument not in given]
 
 
 def workflow_inputs(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,14 +89,21 @@ def workflow_inputs(settings: Mapping[str, Any]) -> dict[str, Any]:
     if "model_name" not in settings:
         known |= {**demo.DEMO_SETTINGS, "model_name": str(demo.demo_model())}
         print(f"The demo model is trained with its own settings: {_shown(demo.DEMO_SETTINGS)}", file=sys.stderr)
-    return {**known, **settings, "agent_name": agent, "repository": repository}
+    chosen = {**known, **settings, "agent_name": agent, "repository": repository}
+    return chosen | {name: _absolute(chosen[name]) for name in ("repository", "model_name") if name in chosen}
+
+
+def _absolute(text: str) -> str:
+    """Returns the path of a folder of this machine from its root, so that it means the same in a container."""
+    return str(Path(text).absolute()) if Path(text).is_dir() else text
 
 
 def local_services() -> dict[str, str]:
     """Returns the addresses that stand for servers on a laptop, except those that the environment names."""
-    store = RUNS / "store"
-    store.mkdir(parents=True, exist_ok=True)
-    local = {"MLFLOW_TRACKING_URI": f"sqlite:///{RUNS}/mlflow.db", "STORE_URI": f"file://{store}"}
+    store, mlflow = RUNS / "store", RUNS / "mlflow"
+    for folder in (store, mlflow):
+        folder.mkdir(parents=True, exist_ok=True)
+    local = {"MLFLOW_TRACKING_URI": f"sqlite:///{mlflow}/mlflow.db", "STORE_URI": f"file://{store}"}
     return {name: os.environ.get(name) or value for name, value in local.items()}
 
 

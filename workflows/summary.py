@@ -14,7 +14,7 @@ from rich.text import Text
 from shared import archive, contract, git_access
 from shared.artifacts import ChatDataset
 from shared.names import experiment, model_name
-from workflows.process import ROOT
+from workflows.execution import ROOT
 
 
 def write_summary(folder: Path, inputs: Mapping[str, Any], result: Any, tracking_uri: str) -> None:
@@ -96,7 +96,7 @@ def _came_out(stage: str, summary: Mapping[str, Any], folder: Path) -> str:
 
 def _page(tracking_uri: str) -> str:
     """Returns where MLflow's page of the run is: `make ui` knows the database of .runs alone."""
-    is_ours = tracking_uri == f"sqlite:///{ROOT}/.runs/mlflow.db"
+    is_ours = tracking_uri == f"sqlite:///{ROOT}/.runs/mlflow/mlflow.db"
     return "`make ui` opens its page" if is_ours else f"at {git_access.without_secret(tracking_uri)}"
 
 

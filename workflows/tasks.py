@@ -18,10 +18,13 @@ from kubernetes.client import V1Container, V1PodSpec, V1Toleration
 from shared import contract
 from shared.artifacts import Artifact
 from shared.contract import Contract, Field
+from workflows import container, process
+from workflows.copilot import INPUTS, OUTPUTS
+from workflows.execution import Execution
 from workflows.placement import Placement, read_image, read_placement
-from workflows.process import Execution, run_stage
 
-INPUTS, OUTPUTS = "/var/inputs", "/var/outputs"
+BACK_ENDS = {"process": process.run_stage, "docker": container.run_stage}
+BACK_END = "AGENT_TRAINING_BACK_END"  # which of them runs a stage on this machine
 RUN_FOLDER = "AGENT_TRAINING_RUN"  # where a local run keeps what its stages make
 CACHED = ("convert", "train")  # their result depends on image and inputs alone
 
@@ -42,7 +45,7 @@ class StageTask(ContainerTask):
         folder = Path(os.environ.get(RUN_FOLDER) or tempfile.mkdtemp(prefix="agent-training-")) / stage
         execution = Execution(self.contract, folder, read_placement(stage), read_image(stage))
         values = {name: _local(value) for name, value in inputs.items()}
-        outputs = run_stage(execution, values)
+        outputs = BACK_ENDS[os.environ.get(BACK_END, "process")](execution, values)
         native = {name: _flyte(value) for name, value in outputs.items()}
         context = FlyteContextManager.current_context()
         return TypeEngine.dict_to_literal_map(context, native, type_hints=self.python_interface.outputs)

@@ -14,8 +14,9 @@ from git import Repo
 
 from shared import archive, contract
 from shared.artifacts import ChatDataset
+from workflows.execution import ROOT, Execution, StageFailed
 from workflows.placement import read_image, read_placement
-from workflows.process import ROOT, Execution, StageFailed, run_stage
+from workflows.process import run_stage
 from workflows.run import local_services, workflow_inputs
 
 AGENTS = ("agent-sre", "agent-bruno", "agent-auditor")
@@ -103,13 +104,13 @@ def shuffled(dataset: Path, folder: Path) -> Path:
 
 def seen_by_others(runs: Path) -> tuple[str, list[str], list[Any]]:
     """Git's refs, the store's files, and MLflow's aliases."""
-    with Repo(runs / "gitops.git") as repo, sqlite3.connect(runs / "mlflow.db") as database:
+    with Repo(runs / "gitops.git") as repo, sqlite3.connect(runs / "mlflow" / "mlflow.db") as database:
         aliases = database.execute("select name, alias, version from registered_model_aliases order by 1, 2").fetchall()
         return str(repo.git.for_each_ref()), sorted(map(str, (runs / "store").rglob("*"))), aliases
 
 
 def registered(runs: Path, version: str) -> dict[str, str]:
-    with sqlite3.connect(runs / "mlflow.db") as database:
+    with sqlite3.connect(runs / "mlflow" / "mlflow.db") as database:
         query = "select version from model_version_tags where key = 'model_version' and value = ?"
         (number,) = database.execute(query, (version,)).fetchone()
         tags = database.execute("select key, value from model_version_tags where version = ?", (number,)).fetchall()

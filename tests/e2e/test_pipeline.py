@@ -14,7 +14,7 @@ import pytest
 from git import Repo
 
 from workflows.demo import demo_repository
-from workflows.process import ROOT
+from workflows.execution import ROOT
 
 AGENT = "agent-bruno"
 SETTINGS = {"examples_per_alert": 4, "iters": 4, "batch_size": 4, "lora_layers": 2, "max_tokens": 24}
