@@ -31,8 +31,8 @@ ask: .venvs/evaluate/.made ## what would the model call? ALERT= an Alertmanager 
 .PHONY: ui
 ui: .venvs/mlflow-server/.made ## open MLflow's page on what was run here; PORT= (5000)
 	@echo "MLflow's page: http://127.0.0.1:$(or $(PORT),5000) (Ctrl-C ends it)"
-	@.venvs/mlflow-server/bin/mlflow server --backend-store-uri 'sqlite:///$(CURDIR)/.runs/mlflow.db' \
-	  --default-artifact-root '$(CURDIR)/.runs/mlflow-artifacts' --host 127.0.0.1 --port $(or $(PORT),5000)
+	@.venvs/mlflow-server/bin/mlflow server --backend-store-uri 'sqlite:///$(CURDIR)/.runs/mlflow/mlflow.db' \
+	  --default-artifact-root '$(CURDIR)/.runs/mlflow/mlflow-artifacts' --host 127.0.0.1 --port $(or $(PORT),5000)
 
 .PHONY: clean
 clean: ## remove what `make run` made: .runs and the demo model
