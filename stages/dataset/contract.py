@@ -12,7 +12,8 @@ from shared.settings import ExamplesPerAlert, Seed
 
 GIT_TOKEN = Variable("GIT_TOKEN", "a token for an https repository", secret=True)
 GIT_SSH_KEY_FILE = Variable("GIT_SSH_KEY_FILE", "the path of a private key for an ssh repository")
-ENVIRONMENT = (GIT_TOKEN, GIT_SSH_KEY_FILE)
+GIT_SSH_KNOWN_HOSTS_FILE = Variable("GIT_SSH_KNOWN_HOSTS_FILE", "the path of the known_hosts of an ssh repository")
+ENVIRONMENT = (GIT_TOKEN, GIT_SSH_KEY_FILE, GIT_SSH_KNOWN_HOSTS_FILE)
 RUNTIME = ()
 
 DNS_LABEL = matches(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a name such as agent-sre: a-z, 0-9 and dashes")

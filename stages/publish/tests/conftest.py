@@ -3,17 +3,21 @@
 import hashlib
 import sqlite3
 import subprocess
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copyfile
 
 import pytest
+from minio import Minio
 from mlflow.tracking import MlflowClient
 
 from shared import mlflow_access, names
 from stages.publish.contract import Inputs
 from tests import samples
+from tests.minio_server import MinioServer
+from tests.minio_server import minio_server as minio_server
 from tests.mlflow_server import mlflow_server as mlflow_server
 
 AGENT = str(samples.AGENT["agent"])
@@ -56,6 +60,17 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("STORE_URI", folder.as_uri())
     return folder
+
+
+@pytest.fixture
+def bucket(minio_server: MinioServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty bucket, which the environment names as the store."""
+    name = f"models-{uuid.uuid4().hex[:12]}"
+    s3_client(minio_server).make_bucket(name)
+    for variable, value in minio_server.environment().items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("STORE_URI", f"s3://{name}/models")
+    return name
 
 
 @pytest.fixture
@@ -121,6 +136,12 @@ def register(client: MlflowClient, inputs: Inputs) -> None:
 def aliases(client: MlflowClient) -> dict[str, str]:
     """Returns the aliases of the registered model; MLflow has numbers as text or as integers."""
     return {alias: str(number) for alias, number in client.get_registered_model(MODEL).aliases.items()}
+
+
+def s3_client(server: MinioServer) -> Minio:
+    """Returns a client of the server, to look at it past the stage."""
+    host = server.endpoint.removeprefix("http://")
+    return Minio(host, server.access_key, server.secret_key, secure=False, region="us-east-1")
 
 
 def git(folder: Path, *arguments: str) -> str:

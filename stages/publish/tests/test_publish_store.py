@@ -7,7 +7,8 @@ import pytest
 
 from shared.errors import StageError
 from stages.publish.bundle import Bundle
-from stages.publish.store import FolderStore, open_store
+from stages.publish.folder_store import FolderStore
+from stages.publish.store import open_store
 
 PREFIX = "agent-test/v20251224-01234567"
 
@@ -100,6 +101,7 @@ def test_the_commit_point_is_never_replaced(root: Path) -> None:
     store = FolderStore(root)
     assert [store.write_if_absent("a/manifest.json", content) for content in (b"first", b"second")] == [True, False]
     assert store.read("a/manifest.json") == b"first"
+    assert store.write_if_absent("a/manifest.json", b"first")  # as if a run had been cut off behind it
 
 
 def test_the_manifest_is_the_same_for_the_same_files(bundle: Bundle, root: Path) -> None:
@@ -112,8 +114,15 @@ def test_the_manifest_is_the_same_for_the_same_files(bundle: Bundle, root: Path)
     assert json.loads(manifests[0])["files"]["config.json"]["size"] == len("content of config.json")
 
 
-@pytest.mark.parametrize("uri", ["s3://bucket/models", "/srv/models", "file://host/models", "ftp://host/models"])
+@pytest.mark.parametrize("uri", ["/srv/models", "ftp://host/models", "S3//bucket", ""])
 def test_an_address_of_another_kind_is_refused(uri: str) -> None:
+    with pytest.raises(StageError) as refusal:
+        open_store(uri)
+    assert str(refusal.value) == f"STORE_URI is {uri}; it must be file:///<folder> or s3://<bucket>/<prefix>"
+
+
+@pytest.mark.parametrize("uri", ["file://host/models", "file:models"])
+def test_a_folder_elsewhere_is_refused(uri: str) -> None:
     with pytest.raises(StageError) as refusal:
         open_store(uri)
     assert str(refusal.value) == f"STORE_URI is {uri}; it must be file:///<folder>"
