@@ -187,7 +187,6 @@ def test_equal_bytes_at_the_commit_point_are_success(opened: Store) -> None:
 
 
 def test_an_answer_that_is_lost_is_looked_up(minio_server: MinioServer, bucket: str, tmp_path: Path) -> None:
-    """The proxy hands the request on, and cuts the line instead of handing back the answer."""
     store = store_of(minio_server, bucket, SHORT)
     with deaf_proxy(minio_server) as host:
         endpoint = Endpoint(host, False, "us-east-1", minio_server.access_key, minio_server.secret_key)
@@ -203,13 +202,18 @@ def deaf_proxy(server: MinioServer) -> Iterator[str]:
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve(near: socket.socket) -> None:
+        is_put = threading.Event()
         with near, socket.create_connection((host, int(port))) as far:
-            while request := near.recv(1 << 16):
-                far.sendall(request)
-                answer = far.recv(1 << 16)
-                if request.startswith(b"PUT "):
-                    return
+            threading.Thread(target=hand_on, args=(near, far, is_put), daemon=True).start()
+            while (answer := far.recv(1 << 16)) and not is_put.is_set():
                 near.sendall(answer)
+            near.shutdown(socket.SHUT_RDWR)
+
+    def hand_on(near: socket.socket, far: socket.socket, is_put: threading.Event) -> None:
+        while request := near.recv(1 << 16):
+            if request.startswith(b"PUT "):
+                is_put.set()
+            far.sendall(request)
 
     def accept() -> None:
         while True:
