@@ -86,3 +86,13 @@ def _forget_signals() -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _end_while_importing() -> None:
+    """Lets a signal end process 1 before `stop_on_signals`: without a handler, the kernel would drop it."""
+    if os.getpid() == 1:
+        for number in STOPS:
+            signal.signal(number, lambda caught, _: os._exit(128 + caught))
+
+
+_end_while_importing()

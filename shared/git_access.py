@@ -22,8 +22,6 @@ def git_environment(folder: Path, token: str = "", ssh_key_file: str = "") -> di
     """
     settings = {"core.hooksPath": os.devnull, "protocol.allow": "never", "core.symlinks": "true", "gc.auto": "0"}
     settings |= {f"protocol.{name}.allow": "always" for name in ("http", "https", "ssh", "file")}
-    # A bare repository of another user, mounted into a container, is meant to be read.
-    settings |= {"safe.directory": "*"}
     if token:
         settings |= {"credential.helper": _credential_helper(folder / "credentials", token)}
     environment = {
@@ -31,7 +29,7 @@ def git_environment(folder: Path, token: str = "", ssh_key_file: str = "") -> di
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_SSH_COMMAND": _ssh_command(ssh_key_file),
         "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_GLOBAL": str(_trusting_configuration(folder / "config")),
         "GIT_CONFIG_COUNT": str(len(settings)),
         "LC_ALL": "C",
     }
@@ -63,6 +61,13 @@ def check_revision(revision: str) -> str:
 def without_secret(text: str) -> str:
     """Returns text with the user part of every URL taken out; git repeats URLs in its messages."""
     return _SECRET_IN_URL.sub("", text)
+
+
+def _trusting_configuration(file: Path) -> Path:
+    # A bare repository of another user, mounted into a container, is meant to be read. In a file, because
+    # git passes no setting of the environment on to the process that serves a local repository.
+    file.write_text("[safe]\n\tdirectory = *\n")
+    return file
 
 
 def _credential_helper(file: Path, token: str) -> str:
