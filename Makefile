@@ -20,7 +20,7 @@ help: ## list the targets
 	@grep -hE '^[a-z][a-zA-Z%-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 .PHONY: run
-run: environments ## runbook → published model on this machine; AGENT= MODEL= GITOPS= ITERS= … set the workflow's inputs
+run: environments ## runbook → published model on this machine; AGENT= MODEL= GITOPS= ITERS= … BACKEND=docker: in containers
 	@.venv/bin/python -m workflows.run $(SETTINGS)
 
 .PHONY: ask
@@ -53,7 +53,7 @@ test: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## everything 
 lint: environments ## style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy shared workflows tools $(filter-out tests/tiny_model.py,$(wildcard tests/*.py))
+	.venv/bin/mypy shared workflows tools $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py))
 	.venv/bin/mypy --python-executable .venvs/train/bin/python examples/demo_model/*.py tests/tiny_model.py
 	@$(foreach s,$(STAGES),echo mypy stages/$s; .venv/bin/mypy --python-executable .venvs/$s/bin/python stages/$s/*.py;)
 
@@ -71,11 +71,15 @@ test-demo-model: .venvs/train/.made .venvs/pytest/.made
 
 .PHONY: test-workflow
 test-workflow: environments ## the workflow's interfaces and the layout
-	.venv/bin/python $(PYTEST) tests --ignore tests/e2e --ignore tests/demo
+	.venv/bin/python $(PYTEST) tests --ignore tests/e2e --ignore tests/demo --ignore tests/containers
 
 .PHONY: test-e2e
 test-e2e: environments .venvs/mlflow-server/.made ## six stages in a row with a tiny random model
 	.venv/bin/python $(PYTEST) tests/e2e
+
+.PHONY: test-containers
+test-containers: environments .venvs/mlflow-server/.made ## the images (`make images` first), the docker back end, real servers: several minutes
+	.venv/bin/python $(PYTEST) tests/containers
 
 .PHONY: test-demo
 test-demo: environments ## what `make run` promises, measured on all three agents: several minutes

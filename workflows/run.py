@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from shared.errors import StageError
+from shared.stage import NO_SPACE
 from stages.dataset.source import opened
 from workflows import container
 from workflows.execution import ROOT, StageFailed
@@ -39,6 +40,11 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except StageError as error:
         print(f"run: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        print(f"run: no space is left on the device of {RUNS}; free some and run again", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("The run was stopped; the stage that ran has ended.", file=sys.stderr)
