@@ -85,6 +85,37 @@ test-containers: environments .venvs/mlflow-server/.made ## the images (`make im
 test-demo: environments ## what `make run` promises, measured on all three agents: several minutes
 	.venv/bin/python $(PYTEST) tests/demo
 
+# ── images ───────────────────────────────────────────────────────────────────────────────────────
+
+IMAGES = .venv/bin/python -m tools.images
+# given(VARIABLE,--option): the option with the variable's value, where it has one.
+given = $(if $($1),$2='$(subst ','\'',$($1))')
+
+.PHONY: images
+images: .venv/.made ## build all images; BASE_IMAGE= (the Dockerfile's: python:3.11-slim-bookworm)
+	@$(IMAGES) build $(call given,BASE_IMAGE,--base)
+
+.PHONY: images-changed
+images-changed: .venv/.made ## build the images that have changed; SINCE=<revision>
+	@$(IMAGES) build --since='$(SINCE)' $(call given,BASE_IMAGE,--base)
+
+image-%: .venv/.made ## build one stage's image: image-train
+	@$(IMAGES) build '$*' $(call given,BASE_IMAGE,--base)
+
+.PHONY: push
+push: .venv/.made ## push all images; REGISTRY=host:port/prefix (that of images.toml); SINCE= for what has changed
+	@$(IMAGES) push $(call given,REGISTRY,--registry) $(call given,SINCE,--since)
+
+push-%: .venv/.made ## push one stage's image: push-train
+	@$(IMAGES) push '$*' $(call given,REGISTRY,--registry)
+
+.PHONY: pull
+pull: .venv/.made ## pull what images.toml pins, by digest
+	@$(IMAGES) pull
+
+pull-%: .venv/.made ## pull one stage's image: pull-train
+	@$(IMAGES) pull '$*'
+
 # ── environments: made when missing or older than their lock ─────────────────────────────────────
 
 .PHONY: environments

@@ -39,8 +39,12 @@ class Image:
     @property
     def address(self) -> str:
         """What is run: `name@digest` where the image is pinned, `name:version` before its first push."""
-        name = self.reference.partition("@")[0].removesuffix(f":{self.version}")
-        return f"{name}@{self.digest}" if self.digest else self.reference
+        return f"{self.name}@{self.digest}" if self.digest else self.reference
+
+    @property
+    def name(self) -> str:
+        """Registry and repository, without version and digest."""
+        return self.reference.partition("@")[0].removesuffix(f":{self.version}")
 
 
 def read_placement(stage: str, file: Path = FOLDER / "placement.toml") -> Placement:
