@@ -116,6 +116,20 @@ pull: .venv/.made ## pull what images.toml pins, by digest
 pull-%: .venv/.made ## pull one stage's image: pull-train
 	@$(IMAGES) pull '$*'
 
+release-%: .venv/.made ## raise one stage's version: release-train; PART=patch|minor|major (what its contract demands)
+	@.venv/bin/python -m tools.release '$*' $(call given,PART,--part)
+
+pin-%: .venv/.made ## let images.toml name a pushed version: pin-train VERSION=1.3.0
+	@.venv/bin/python -m tools.pins pin '$*' --version='$(VERSION)' $(call given,REGISTRY,--registry)
+
+.PHONY: versions
+versions: .venv/.made ## each stage's version in the tree, pinned and in the registry, and whether the workflow runs it
+	@.venv/bin/python -m tools.pins versions $(call given,REGISTRY,--registry)
+
+.PHONY: check-versions
+check-versions: .venv/.made ## has every stage that changed a new version? SINCE=<revision>
+	@.venv/bin/python -m tools.release --check --since='$(SINCE)'
+
 # ── environments: made when missing or older than their lock ─────────────────────────────────────
 
 .PHONY: environments
@@ -156,4 +170,5 @@ tables: .venv/.made ## write the contract tables into the stages' READMEs
 	.venv/bin/python tools/contract_tables.py
 .PHONY: package
 package: environments ## serialise the workflow and the launch plans for Flyte, without a cluster
+	@.venv/bin/python -m tools.pins check
 	.venv/bin/pyflyte --pkgs workflows package --force --image unused:unused --output .runs/flyte-package.tgz
