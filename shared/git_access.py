@@ -10,24 +10,37 @@ import shlex
 from pathlib import Path
 
 from shared.errors import StageError
+from shared.ssh_access import ssh_command
 
 _REMOTE = re.compile(r"(https?|ssh|file)://\S+|\w[\w.-]*@\w[\w.-]*:\S+")
 _SECRET_IN_URL = re.compile(r"(?<=://)[^/\s]+@")
+SLOW_SECONDS = 60  # without a single byte; a server that works tells so every five seconds
+_OURS = re.compile(r"GIT_(TOKEN|SSH_KEY_FILE|SSH_KNOWN_HOSTS_FILE|PYTHON|EXEC_PATH)")
 
 
-def git_environment(folder: Path, token: str = "", ssh_key_file: str = "") -> dict[str, str]:
-    """Returns the environment for git; folder, a private directory, gets the token's file.
+def git_environment(
+    folder: Path, token: str = "", ssh_key_file: str = "", known_hosts_file: str = ""
+) -> dict[str, str]:
+    """Returns the environment for git, and takes git's other variables out of the process's own.
 
-    Raises StageError where there is no ssh_key_file.
+    folder: a private directory, which gets the secrets' files. Raises StageError where a file cannot be used.
     """
+    # A hook that started this process, or a person's shell, may point git elsewhere (GIT_DIR), or
+    # switch checks off (GIT_SSL_NO_VERIFY).
+    for name in [name for name in os.environ if name.startswith("GIT_") and not _OURS.match(name)]:
+        del os.environ[name]
     settings = {"core.hooksPath": os.devnull, "protocol.allow": "never", "core.symlinks": "true", "gc.auto": "0"}
     settings |= {f"protocol.{name}.allow": "always" for name in ("http", "https", "ssh", "file")}
+    settings |= {"http.lowSpeedLimit": "1", "http.lowSpeedTime": str(SLOW_SECONDS)}
+    if authorities := os.environ.get("SSL_CERT_FILE"):
+        settings |= {"http.sslCAInfo": authorities}
     if token:
         settings |= {"credential.helper": _credential_helper(folder / "credentials", token)}
     environment = {
         "GIT_ASKPASS": "",
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_SSH_COMMAND": _ssh_command(ssh_key_file),
+        "GIT_SSH_COMMAND": ssh_command(folder, ssh_key_file, known_hosts_file),
+        "GIT_SSH_VARIANT": "ssh",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": str(_trusting_configuration(folder / "config")),
         "GIT_CONFIG_COUNT": str(len(settings)),
@@ -76,10 +89,3 @@ def _credential_helper(file: Path, token: str) -> str:
     file.write_text(f"username=x-access-token\npassword={token}\n")
     # Git runs this by the shell: no program of ours has to lie where programs may not run.
     return f"!print_credentials() {{ cat {shlex.quote(str(file))}; }}; print_credentials"
-
-
-def _ssh_command(key_file: str) -> str:
-    if key_file and not Path(key_file).is_file():
-        raise StageError(f"GIT_SSH_KEY_FILE names {key_file}, which is not a file")
-    key = f" -i {shlex.quote(key_file)} -o IdentitiesOnly=yes" if key_file else ""
-    return f"ssh -o BatchMode=yes{key}"

@@ -92,18 +92,21 @@ def test_a_transport_that_runs_programs_is_closed(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_ssh_uses_the_key_and_asks_nobody(tmp_path: Path) -> None:
-    key = tmp_path / "the key"
-    key.write_text("key")
-    assert git_environment(tmp_path)["GIT_SSH_COMMAND"] == "ssh -o BatchMode=yes"
-    command = git_environment(tmp_path, ssh_key_file=str(key))["GIT_SSH_COMMAND"]
-    assert command == f"ssh -o BatchMode=yes -i '{key}' -o IdentitiesOnly=yes"
+def test_git_s_variables_of_another_process_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {**PLAIN, "GIT_TOKEN_FILE": "t", "GIT_PYTHON_REFRESH": "quiet"})
+    os.environ |= {
+        "GIT_DIR": "/elsewhere",
+        "GIT_INDEX_FILE": "/x",
+        "GIT_SSL_NO_VERIFY": "1",
+        "GIT_ALLOW_PROTOCOL": "ext",
+    }
+    git_environment(tmp_path)
+    assert dict(os.environ) == {**PLAIN, "GIT_TOKEN_FILE": "t", "GIT_PYTHON_REFRESH": "quiet"}
 
 
-def test_a_missing_key_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StageError) as raised:
-        git_environment(tmp_path, ssh_key_file="/no/key")
-    assert str(raised.value) == "GIT_SSH_KEY_FILE names /no/key, which is not a file"
+def test_an_authority_of_one_s_own_is_handed_to_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/authority.pem")
+    assert "/etc/authority.pem" in git_environment(tmp_path).values()
 
 
 ADDRESSES = [

@@ -12,10 +12,11 @@ from git import Commit, GitCommandError, InvalidGitRepositoryError, NoSuchPathEr
 from git.exc import BadName, BadObject
 from git.objects import Blob, Tree
 
-from shared import git_access, names
+from shared import git_access, git_failure, names
 from shared.errors import StageError
-from stages.dataset.contract import GIT_SSH_KEY_FILE, GIT_TOKEN
+from stages.dataset.contract import GIT_SSH_KEY_FILE, GIT_SSH_KNOWN_HOSTS_FILE, GIT_TOKEN
 
+GIT_ACCESS = (GIT_TOKEN, GIT_SSH_KEY_FILE, GIT_SSH_KNOWN_HOSTS_FILE)
 MAX_BYTES = 1 << 20  # of one file; the longest runbooks that people keep have a tenth
 
 
@@ -47,7 +48,7 @@ def opened(repository: str) -> Iterator[Repo]:
     """
     address = git_access.check_repository(repository)
     with TemporaryDirectory(prefix="gitops-") as folder:
-        environment = git_access.git_environment(Path(folder), GIT_TOKEN.read(), GIT_SSH_KEY_FILE.read())
+        environment = git_access.git_environment(Path(folder), *(variable.read() for variable in GIT_ACCESS))
         is_local = Path(address).is_dir()
         repo = _open(address) if is_local else _clone(address, Path(folder) / "clone", environment)
         # A path of the contract is a name, never a pattern.
@@ -101,18 +102,7 @@ def _clone(address: str, target: Path, environment: dict[str, str]) -> Repo:
     try:
         return Repo.clone_from(address, target, bare=True, env=environment)
     except GitCommandError as error:
-        reason = _reason(error.stderr)
-        shown = git_access.without_secret(address)
-        raise StageError(
-            f"the repository {shown} cannot be cloned: {reason}; check the address, GIT_TOKEN and GIT_SSH_KEY_FILE"
-        ) from None
-
-
-def _reason(stderr: str) -> str:
-    printed = stderr.strip().removeprefix("stderr: '").removesuffix("'")  # as GitPython wraps it
-    lines = [line.strip() for line in git_access.without_secret(printed).splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(("fatal:", "remote:", "error:"))]
-    return [*told, *lines, "git gave no reason"][0]
+        raise git_failure.failure(address, " cannot be cloned", str(error.stderr)) from None
 
 
 def _commit(repo: Repo, repository: str, revision: str) -> Commit:

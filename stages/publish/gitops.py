@@ -15,19 +15,17 @@ from git import Commit, GitCommandError, Repo
 from git.objects import Blob, Tree
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from shared import git_access, names
+from shared import git_access, git_failure, names
 from shared.errors import StageError
-from stages.publish.contract import GIT_SSH_KEY_FILE, GIT_TOKEN
+from stages.publish.contract import GIT_SSH_KEY_FILE, GIT_SSH_KNOWN_HOSTS_FILE, GIT_TOKEN
 
 ATTEMPTS = 8
+GIT_ACCESS = (GIT_TOKEN, GIT_SSH_KEY_FILE, GIT_SSH_KNOWN_HOSTS_FILE)
 AUTHOR = {"NAME": "agent-training", "EMAIL": "agent-training@localhost"}
 REGULAR = 0o100000
 _OVERTAKEN = re.compile(
     r"fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old value|stale info"
 )
-
-_VERDICT = re.compile(r"! \[.*\] .*\((.*)\)$")
-_TOLD = re.compile(r"(?:remote: (?:error: )?|fatal: )(\S.*?)\s*$")
 
 
 class _OvertakenError(Exception):
@@ -48,14 +46,14 @@ def cloned(repository: str) -> Iterator["GitopsRepository"]:
     """Yields a passing bare clone. Raises StageError where it cannot be cloned, with git's reason, without secrets."""
     address = git_access.check_repository(repository)
     with TemporaryDirectory(prefix="gitops-") as folder:
-        environment = git_access.git_environment(Path(folder), GIT_TOKEN.read(), GIT_SSH_KEY_FILE.read())
+        environment = git_access.git_environment(Path(folder), *(variable.read() for variable in GIT_ACCESS))
         for role in ("AUTHOR", "COMMITTER"):
             environment |= {f"GIT_{role}_{key}": value for key, value in AUTHOR.items()}
         environment["GIT_INDEX_FILE"] = str(Path(folder) / "index")
         try:
             repo = Repo.clone_from(address, Path(folder) / "clone", bare=True, env=environment)
         except GitCommandError as error:
-            raise _failure(address, "cannot be cloned", error.stderr) from None
+            raise git_failure.failure(address, " cannot be cloned", str(error.stderr)) from None
         with repo:
             repo.git.update_environment(**environment)
             yield GitopsRepository(repo, address)
@@ -111,7 +109,8 @@ class GitopsRepository:
         try:
             self.repo.git.fetch("--no-tags", "origin", f"+{reference}:{reference}")
         except GitCommandError as error:
-            raise _failure(self.address, f"branch {branch}, cannot be fetched", error.stderr) from None
+            what = f", branch {branch}, cannot be fetched"
+            raise git_failure.failure(self.address, what, str(error.stderr)) from None
         return self.repo.commit(reference)
 
     def _commit(self, tip: Commit, path: str, version: str, message: str) -> str:
@@ -132,7 +131,8 @@ class GitopsRepository:
         except GitCommandError as error:
             if _OVERTAKEN.search(str(error.stderr)):
                 raise _OvertakenError from None
-            raise _failure(self.address, f"branch {branch}, does not accept the push", error.stderr) from None
+            what = f", branch {branch}, does not accept the push"
+            raise git_failure.failure(self.address, what, str(error.stderr)) from None
 
     def _read_back(self, commit: str, branch: str) -> None:
         """Raises StageError where the branch does not hold the commit: a hook on the server can take it back."""
@@ -172,17 +172,3 @@ def _current(tip: Commit, agent: str, repository: str) -> str:
 
 def _entry(tree: Tree, name: str) -> object:
     return next((entry for entry in tree if entry.name == name), None)
-
-
-def _failure(address: str, what: str, stderr: object) -> StageError:
-    remedy = "check the address, the right to push, GIT_TOKEN and GIT_SSH_KEY_FILE"
-    reason = _reason(git_access.without_secret(str(stderr)))
-    return StageError(f"the repository {git_access.without_secret(address)}, {what}: {reason}; {remedy}")
-
-
-def _reason(stderr: str) -> str:
-    """Returns what git and the server said, the verdict first, without the decoration."""
-    lines = [line.strip().strip("'") for line in stderr.strip().removeprefix("stderr: ").splitlines()]
-    verdicts = [found[1] for line in lines if (found := _VERDICT.match(line))]
-    told = [found[1] for line in lines if (found := _TOLD.match(line))]
-    return "; ".join(verdicts + told or lines)[:400] or "git gave no reason"

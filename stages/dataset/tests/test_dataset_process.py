@@ -73,8 +73,7 @@ def test_a_wrong_token_is_refused_and_never_shown(
     with pytest.raises(StageError) as raised:
         read(guarded.replace("http://", "http://user:ghp_url@"), tmp_path / "out")
     assert str(raised.value) == (
-        f"the repository {guarded} cannot be cloned: fatal: Authentication failed for '{guarded}/'; "
-        "check the address, GIT_TOKEN and GIT_SSH_KEY_FILE"
+        f"the repository {guarded} cannot be cloned: it does not accept the token; check GIT_TOKEN or GIT_TOKEN_FILE"
     )
 
 

@@ -56,8 +56,9 @@ def test_a_missing_repository_is_refused(tmp_path: Path) -> None:
 
 def test_a_url_that_cannot_be_cloned_gives_git_s_reason(tmp_path: Path) -> None:
     assert refused(f"file://{tmp_path}/nowhere.git") == (
-        f"the repository file://{tmp_path}/nowhere.git cannot be cloned: fatal: '{tmp_path}/nowhere.git' does not "
-        "appear to be a git repository; check the address, GIT_TOKEN and GIT_SSH_KEY_FILE"
+        f"the repository file://{tmp_path}/nowhere.git cannot be cloned: '{tmp_path}/nowhere.git' does not "
+        "appear to be a git repository; Could not read from remote repository.; "
+        "check the address, the right to it, GIT_TOKEN and GIT_SSH_KEY_FILE"
     )
 
 

@@ -99,7 +99,7 @@ def test_a_push_that_a_hook_rejects_is_told_with_its_reason(repository: Path) ->
     with nothing_changes(repository):
         reason = refusal_of(repository)
     told = "pre-receive hook declined; main is frozen until Monday"
-    remedy = "check the address, the right to push, GIT_TOKEN and GIT_SSH_KEY_FILE"
+    remedy = "check the address, the right to it, GIT_TOKEN and GIT_SSH_KEY_FILE"
     assert reason == f"the repository {repository}, branch main, does not accept the push: {told}; {remedy}"
 
 
@@ -166,7 +166,7 @@ def test_an_empty_repository_is_named(tmp_path: Path) -> None:
 
 def test_a_repository_that_does_not_answer_is_named_without_the_secret(tmp_path: Path) -> None:
     reason = refusal_of(f"file://anna:geheim@localhost{tmp_path}/missing.git")
-    assert reason.startswith(f"the repository file://localhost{tmp_path}/missing.git, cannot be cloned: ")
+    assert reason.startswith(f"the repository file://localhost{tmp_path}/missing.git cannot be cloned: ")
     assert "geheim" not in reason
 
 
