@@ -96,7 +96,7 @@ def checkout(
     made.build()
     made.done("tools.images", "push")
     for stage in contract.STAGES:
-        made.done("tools.pins", "pin", stage)
+        made.done("tools.pins", "pin", stage, "--version", contract.load(stage).version)
     made.commit("Pin what was pushed")
     for reference in made.pinned().values():
         engine.images.remove(reference.partition("@")[0])  # so that a run has to fetch it

@@ -25,8 +25,8 @@ name = f"{agent}-functiongemma"
 versions = client.search_model_versions(f"name = '{name}'")
 runs = client.search_runs([client.get_experiment_by_name(f"{agent}-training").experiment_id])
 print(json.dumps({
-    "versions": [[v.version, *map(v.tags.get, ("model_version", "status", "content_sha256"))] for v in versions],
-    "aliases": dict(client.get_registered_model(name).aliases),
+    "versions": [[str(v.version), *map(v.tags.get, ("model_version", "status", "content_sha256"))] for v in versions],
+    "aliases": {alias: str(v) for alias, v in client.get_registered_model(name).aliases.items()},
     "runs": sorted([r.info.run_name, r.info.status] for r in runs),
 }, sort_keys=True))
 """
