@@ -130,6 +130,16 @@ versions: .venv/.made ## each stage's version in the tree, pinned and in the reg
 check-versions: .venv/.made ## has every stage that changed a new version? SINCE=<revision>
 	@.venv/bin/python -m tools.release --check --since='$(SINCE)'
 
+# ── services ─────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: services-up services-down
+services-up: .venv/.made .venvs/mlflow-server/.made ## MLflow, S3 (MinIO) and Git on this machine; MLFLOW_PORT=5001 S3_PORT=9000 GIT_PORT=3000
+	@.venv/bin/python -m tools.services.up $(call given,MLFLOW_PORT,--mlflow-port) \
+	  $(call given,S3_PORT,--s3-port) $(call given,GIT_PORT,--git-port)
+
+services-down: .venv/.made ## stop them; their data stay in .services
+	@.venv/bin/python -m tools.services.down
+
 # ── environments: made when missing or older than their lock ─────────────────────────────────────
 
 .PHONY: environments
