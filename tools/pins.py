@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -54,13 +55,20 @@ def _write(file: Path, stage: str, reference: str) -> str:
     text = file.read_bytes().decode()
     line = re.compile(rf"""^([ \t]*["']?{stage}["']?[ \t]*=[ \t]*)(["'])[^"'\r\n]*\2""", re.MULTILINE)
     written = line.sub(lambda found: f"{found[1]}{found[2]}{reference}{found[2]}", text)
-    if tomllib.loads(written) != {**tomllib.loads(text), stage: reference}:
+    if not _is_swapped(written, {**tomllib.loads(text), stage: reference}):
         raise StageError(f'{file} has not one line `{stage} = "…"` that could be rewritten; write it yourself')
     with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".", delete=False) as passing:
         passing.write(written.encode())
     Path(passing.name).chmod(file.stat().st_mode & 0o777)
     Path(passing.name).replace(file)
     return f'{stage} = "{reference}"'
+
+
+def _is_swapped(text: str, wanted: dict[str, Any]) -> bool:
+    try:
+        return tomllib.loads(text) == wanted
+    except tomllib.TOMLDecodeError:
+        return False
 
 
 def unfit() -> list[str]:
