@@ -66,7 +66,9 @@ def stop(running: Running) -> None:
         return
     with suppress(psutil.NoSuchProcess):
         family = [leader, *leader.children(recursive=True)]
-        leader.terminate()
+        for process in family:  # MLflow's children do not end with it
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
         _, alive = psutil.wait_procs(family, timeout=POLITE_SECONDS)
         for process in alive:
             with suppress(psutil.NoSuchProcess):

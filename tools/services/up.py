@@ -106,7 +106,7 @@ def _start(missing: Sequence[Server], known: Mapping[str, Running]) -> None:
             started[server.name] = processes.started(*arguments)
             processes.remember({**known, **started})
         for server in missing:
-            _wait(server, started[server.name])
+            _wait(server, started)
     except BaseException:
         for running in started.values():
             processes.stop(running)
@@ -125,12 +125,13 @@ def _check_free(name: str, port: int) -> None:
             raise StageError(f"{reason}; choose another one: make services-up {variable}=<port>") from None
 
 
-def _wait(server: Server, running: Running) -> None:
+def _wait(server: Server, started: Mapping[str, Running]) -> None:
     print(f"waiting for {server.name} at {server.address}", flush=True)
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
-        if running.process() is None:
-            raise StageError(f"{server.name} ended as soon as it was started; {_last_words(server.name)}")
+        for name, running in started.items():
+            if running.process() is None:
+                raise StageError(f"{name} ended as soon as it was started; {_last_words(name)}")
         try:
             urllib.request.urlopen(server.address + server.alive, timeout=5).close()
             return
