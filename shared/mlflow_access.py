@@ -4,10 +4,12 @@ MLflow reads the environment wherever it needs an address, a limit or a password
 set there, once, before its first import.
 """
 
+import contextlib
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+import secrets
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -55,6 +57,25 @@ def prepare(address: str, credentials: Mapping[str, str]) -> None:
     for name, value in _PATIENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.ERROR)
+
+
+def create_database(address: str, initialise: Callable[[str], object]) -> None:
+    """Makes the SQLite file of an address, whole or not at all; does nothing where it is there or for a server.
+
+    initialise: lets MLflow make its tables in the database of an address. Cut off in between, MLflow would
+    find the half of them ever after and refuse the file.
+    """
+    file = _database(address)
+    if not address.startswith(_SQLITE) or (file.exists() and file.stat().st_size):
+        return
+    passing = file.with_name(f".{file.name}.{secrets.token_hex(8)}.partial")
+    try:
+        initialise(f"{_SQLITE}{passing}")
+        file.unlink(missing_ok=True)
+        with contextlib.suppress(FileExistsError):  # another stage was faster
+            file.hardlink_to(passing)
+    finally:
+        passing.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -103,3 +103,23 @@ def test_artefacts_lie_beside_a_database_and_where_a_server_puts_them(tmp_path: 
 def test_a_failure_is_told_with_its_remedy_and_without_secrets(reason: str, told: str) -> None:
     expected = f"MLflow at https://mlflow.ml:5000 {told}"
     assert str(mlflow_access.failure(SERVER, reason)) == expected
+
+
+def test_a_database_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path}/mlflow.db"
+
+    def is_cut_off(passing: str) -> None:
+        Path(passing.removeprefix("sqlite:///")).write_bytes(b"SQLite format 3\0 and a half of the tables")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        mlflow_access.create_database(address, is_cut_off)
+    assert list(tmp_path.iterdir()) == []
+    mlflow_access.create_database(address, lambda uri: Path(uri.removeprefix("sqlite:///")).write_text("whole"))
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["whole"]
+    mlflow_access.create_database(address, is_cut_off)  # it is there
+    assert (tmp_path / "mlflow.db").read_text() == "whole"
+
+
+def test_a_server_s_database_is_its_own_affair() -> None:
+    mlflow_access.create_database("http://127.0.0.1:5000", lambda uri: pytest.fail(uri))

@@ -33,10 +33,15 @@ def connected() -> Iterator[MlflowClient]:
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
 
+    def reached(uri: str) -> MlflowClient:
+        client = MlflowClient(uri, registry_uri=uri)
+        client.search_experiments(max_results=1)
+        return client
+
     try:
-        client = MlflowClient(address, registry_uri=address)
         with mlflow_access.impatience():
-            client.search_experiments(max_results=1)
+            mlflow_access.create_database(address, reached)
+            client = reached(address)
         yield client
     except (MlflowException, RequestException, SQLAlchemyError) as error:
         raise mlflow_access.failure(address, str(error)) from None

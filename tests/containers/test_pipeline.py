@@ -80,7 +80,7 @@ class Checkout:
     def serialised(self) -> list[str]:
         finished = subprocess.run([sys.executable, "-c", _SERIALISED], cwd=self.folder, capture_output=True, text=True)
         assert finished.returncode == 0, finished.stderr
-        return finished.stdout.splitlines()
+        return sorted(finished.stdout.splitlines())  # flytekit lists a node's predecessors in any order
 
     def edit(self, path: str, old: str, new: str) -> None:
         file = self.folder / path
@@ -139,7 +139,7 @@ def world(folder: Path, checkout: Checkout, servers: dict[str, Any], model: Path
     with Repo(bare) as repo:
         repo.git.config("http.receivepack", "true")
     known = {**servers["environment"], "STORE_URI": f"s3://models/{name}", **environment}
-    return World(folder, checkout.folder, f"{servers['git'].rstrip('/')}/{name}.git", bare, known, model)
+    return World(folder, checkout.folder, f"{servers['git'].rstrip('/')}/homelab.git", bare, known, model)
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ print(json.dumps({name.removeprefix(prefix): digest for name, digest in digests.
 
 @dataclass(frozen=True)
 class World:
-    """Where a run of `checkout` finds its services. `bare` is the repository that `repository` serves."""
+    """Where a run of `checkout` finds its services. `bare` is what it finds at the address `repository`."""
 
     folder: Path
     checkout: Path
@@ -55,7 +55,10 @@ class World:
     model: Path
 
     def start(self, **settings: Any) -> "subprocess.Popen[str]":
-        """Starts the workflow."""
+        """Starts the workflow. The address is the same in every world, because a dataset tells it."""
+        served = self.bare.with_name("homelab.git")
+        served.unlink(missing_ok=True)
+        served.symlink_to(self.bare.name)
         given = {"AGENT": AGENT, "MODEL": self.model, "GITOPS": self.repository, **TINY, **settings}
         command = [sys.executable, "-m", "workflows.run", *(f"{name}={value}" for name, value in given.items())]
         known = {**os.environ, "AGENT_TRAINING_RUNS": str(self.folder / "runs"), **self.environment}
