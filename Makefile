@@ -89,7 +89,7 @@ test-demo: environments ## what `make run` promises, measured on all three agent
 
 IMAGES = .venv/bin/python -m tools.images
 # given(VARIABLE,--option): the option with the variable's value, where it has one.
-given = $(if $($1),$2='$(subst ','\'',$($1))')
+given = $(if $($1),$(if $2,$2=)'$(subst ','\'',$($1))')
 
 .PHONY: images
 images: .venv/.made ## build all images; BASE_IMAGE= (the Dockerfile's: python:3.11-slim-bookworm)
@@ -101,6 +101,18 @@ images-changed: .venv/.made ## build the images that have changed; SINCE=<revisi
 
 image-%: .venv/.made ## build one stage's image: image-train
 	@$(IMAGES) build '$*' $(call given,BASE_IMAGE,--base)
+
+.PHONY: compare-images
+compare-images: .venv/.made ## what differs between two images, layer by layer: A= B=
+	@.venv/bin/python -m tools.compare_images $(call given,A,) $(call given,B,)
+
+.PHONY: image-table
+image-table: .venv/.made ## measure the images into docs/images.md; BASE_IMAGE= as they were built with
+	@.venv/bin/python -m tools.image_table $(call given,BASE_IMAGE,--base)
+
+.PHONY: base-image
+base-image: ## make agent-training-base:local, a base image for machines that cannot pull one; needs root
+	@tools/base_image.sh agent-training-base:local
 
 .PHONY: push
 push: .venv/.made ## push all images; REGISTRY=host:port/prefix (that of images.toml); SINCE= for what has changed

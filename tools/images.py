@@ -26,15 +26,17 @@ from workflows.placement import Image, read_image
 REVISION = "org.opencontainers.image.revision"
 
 
-def build(stage: str, base: str = "") -> str:
+def build(stage: str, base: str = "", anew: bool = False) -> str:
     """Builds the tree's image of a stage and returns its reference, `name:version` with images.toml's name.
 
-    base: the base image where it is not the Dockerfile's. Raises StageError where Docker or Git refuses.
+    base: the base image where it is not the Dockerfile's. anew: from nothing that was built before.
+    Raises StageError where Docker or Git refuses.
     """
     revision, reference = image_source.revision(stage), tree_reference(stage)
     settings = {"SOURCE_DATE_EPOCH": f"{revision.committed.timestamp():.0f}", **({"BASE_IMAGE": base} if base else {})}
     docker_program.run(
         "build",
+        *(["--no-cache"] if anew else []),
         f"--file={ROOT}/stages/{stage}/Dockerfile",
         f"--tag={reference}",
         *(f"--build-arg={name}={value}" for name, value in settings.items()),
@@ -195,7 +197,7 @@ def _done(stage: str, options: Any) -> bool:
     """Does one stage and returns whether it could; of a failed build the next ones would fail alike."""
     match options.command:
         case "build":
-            print(f"{stage}: built {build(stage, options.base)}")
+            print(f"{stage}: built {build(stage, options.base, options.anew)}")
             return True
         case command:
             try:
@@ -216,6 +218,7 @@ def _parser() -> argparse.ArgumentParser:
             options.add_argument("--since", metavar="REVISION")
         if command == "build":
             options.add_argument("--base", default="", metavar="IMAGE")
+            options.add_argument("--anew", action="store_true")
         if command == "push":
             options.add_argument("--registry", default="", metavar="HOST:PORT/PREFIX")
     return parser
