@@ -13,7 +13,7 @@ from shared import contract
 from tools import contract_tables
 
 ROOT = Path(__file__).parents[1]
-FILES = ("contract.py", "main.py", "pyproject.toml", "requirements.lock", "README.md", "CHANGELOG.md")
+FILES = ("contract.py", "main.py", "pyproject.toml", "requirements.lock", "Dockerfile", "README.md", "CHANGELOG.md")
 ORCHESTRATORS = {"flytekit", "flytekitplugins", "docker", "workflows", "tests", "tools"}
 KINDS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
 OURS = ("shared", "stages", "workflows", "tools", "tests")
@@ -88,6 +88,28 @@ def test_a_stage_knows_neither_another_stage_nor_an_orchestrator(stage: str) -> 
         for name in imported(path):
             assert name.split(".")[0] not in ORCHESTRATORS, path
             assert not name.startswith("stages.") or f"{name}.".startswith(f"stages.{stage}."), path
+
+
+def dockerfile(stage: str) -> str:
+    """Returns a stage's Dockerfile without its name and without what it says the reason for: git, a BLAS."""
+    text = (ROOT / "stages" / stage / "Dockerfile").read_text("utf-8")
+    for start in (f"# {stage} runs git.", "# mlx finds a fast BLAS"):
+        text = re.sub(rf"^{start}.*\n(?:#.*\n)*(?:(?:COPY tools|RUN).*\n(?: .*\n)*)+", "", text, flags=re.M)
+    return text.replace(stage, "<stage>")
+
+
+def test_the_dockerfiles_have_one_shape() -> None:
+    shapes = {stage: dockerfile(stage) for stage in contract.STAGES}
+    assert {stage: shape for stage, shape in shapes.items() if shape != shapes["convert"]} == {}
+
+
+@pytest.mark.parametrize("stage", contract.STAGES)
+def test_an_image_installs_locked_libraries_and_runs_unprivileged(stage: str) -> None:
+    text = (ROOT / "stages" / stage / "Dockerfile").read_text("utf-8")
+    assert "ARG BASE_IMAGE=python:3.11-slim-bookworm\n" in text
+    assert "--require-hashes --requirement /requirements.lock" in text
+    assert "\nUSER 65532:65532\n" in text
+    assert text.endswith(f'\nENTRYPOINT ["/opt/venv/bin/python", "-m", "stages.{stage}.main"]\n')
 
 
 def test_no_module_is_named_for_its_kind() -> None:
