@@ -106,6 +106,14 @@ def failure(address: str, reason: str) -> StageError:
         host = urlsplit(address).netloc.rpartition("@")[2]
         remedy = f"give the account the right, or start the server with --allowed-hosts {host}"
         return StageError(f"{where} refuses the request (403); {remedy}")
+    # Where the server fails before it has read an artefact, it answers 500 or just breaks off.
+    if "/mlflow-artifacts/" in reason and re.search(r"too many 5\d\d|Connection aborted|Broken pipe", reason):
+        remedy = "check the server's log, and the space and the rights where it keeps them"
+        return StageError(f"{where} does not take or give artefacts; {remedy}")
+    if failed := re.search(r"too many (5\d\d) error responses", reason):
+        return StageError(f"{where} fails again and again ({failed[1]}); check the server's log")
+    if re.search(r"Read timed out|ReadTimeout", reason):
+        return StageError(f"{where} gave no answer in time; check that the server is well, and run again")
     told = without_secret(one_line(reason))[:300]
     if re.search(r"Max retries exceeded|Connection|timed out|Timeout", reason):
         remedy = "check MLFLOW_TRACKING_URI and that the server runs"

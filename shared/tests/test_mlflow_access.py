@@ -97,6 +97,19 @@ def test_artefacts_lie_beside_a_database_and_where_a_server_puts_them(tmp_path: 
             "does not answer; check MLFLOW_TRACKING_URI and that the server runs "
             "(HTTPSConnectionPool(host='mlflow.ml'): Max retries exceeded with url: https://mlflow.ml/api)",
         ),
+        (
+            "Max retries exceeded with url: /api (Caused by ReadTimeoutError('mlflow.ml: Read timed out.'))",
+            "gave no answer in time; check that the server is well, and run again",
+        ),
+        (
+            "Max retries exceeded with url: /api (Caused by ResponseError('too many 503 error responses'))",
+            "fails again and again (503); check the server's log",
+        ),
+        (
+            "Max retries exceeded with url: /api/2.0/mlflow-artifacts/artifacts/1 "
+            "(Caused by ResponseError('too many 500 error responses'))",
+            "does not take or give artefacts; check the server's log, and the space and the rights where it keeps them",
+        ),
         ("INTERNAL_ERROR: disk\nfull", "failed: INTERNAL_ERROR: disk full"),
     ],
 )

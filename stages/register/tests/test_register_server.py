@@ -1,0 +1,97 @@
+"""register before a server that wants a password, stands still, or takes no artefact: each is told in one line."""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from shared import mlflow_access
+from shared.errors import StageError
+from stages.register.contract import Inputs
+from stages.register.main import run
+from stages.register.tests.conftest import with_weights
+from tests.mlflow_server import MlflowServer, running_mlflow
+
+PASSWORD = "geheim-geheim-geheim"
+CREDENTIALS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("guarded")
+
+
+@pytest.fixture(scope="module")
+def guarded(place: Path) -> Iterator[MlflowServer]:
+    """A server with basic authentication, as MLflow brings it: https://mlflow.org/docs/latest/auth"""
+    settings = {
+        "default_permission": "READ",
+        "database_uri": f"sqlite:///{place}/accounts.db",
+        "admin_username": "admin",
+        "admin_password": PASSWORD,
+        "authorization_function": "mlflow.server.auth:authenticate_request_basic_auth",
+    }
+    file = place / "accounts.ini"
+    file.write_text("[mlflow]\n" + "".join(f"{name} = {value}\n" for name, value in settings.items()))
+    variables = {"MLFLOW_AUTH_CONFIG_PATH": str(file), "MLFLOW_FLASK_SERVER_SECRET_KEY": "of-the-tests"}
+    with running_mlflow(place, "--app-name", "basic-auth", **variables) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def credentials(guarded: MlflowServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    given = {"URI": guarded.address, "USERNAME": "admin", "PASSWORD": PASSWORD}
+    os.environ |= {f"MLFLOW_TRACKING_{name}": value for name, value in given.items()}
+    yield
+
+
+def refusal_of(inputs: Inputs, folder: Path) -> str:
+    with pytest.raises(StageError) as refused:
+        run(inputs, folder)
+    return str(refused.value)
+
+
+def test_with_the_password_everything_is_registered(inputs: Inputs, guarded: MlflowServer, tmp_path: Path) -> None:
+    outputs = run(inputs, tmp_path)
+    assert MlflowClient(guarded.address).get_run(outputs.run_id).info.status == "FINISHED"
+
+
+@pytest.mark.parametrize("password", ["", "wrong-geheim"])
+def test_another_password_is_refused_without_showing_it(
+    inputs: Inputs, guarded: MlflowServer, tmp_path: Path, password: str
+) -> None:
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = password
+    told = f"does not accept the credentials (401); check {CREDENTIALS}"
+    assert refusal_of(inputs, tmp_path) == f"MLflow at {guarded.address} {told}"
+
+
+def test_a_server_that_stands_still_is_told_from_one_that_is_down(
+    inputs: Inputs, guarded: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "1", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    monkeypatch.setattr(mlflow_access, "_IMPATIENT", mlflow_access._IMPATIENT | short)
+    os.killpg(guarded.pid, signal.SIGSTOP)
+    try:
+        told = "gave no answer in time; check that the server is well, and run again"
+        assert refusal_of(inputs, tmp_path) == f"MLflow at {guarded.address} {told}"
+    finally:
+        os.killpg(guarded.pid, signal.SIGCONT)
+
+
+def test_an_artefact_that_the_server_cannot_keep_is_told(
+    inputs: Inputs, guarded: MlflowServer, place: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(place / "artifacts", ignore_errors=True)
+    (place / "artifacts").write_text("no folder")
+    os.environ |= {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+    try:
+        remedy = "check the server's log, and the space and the rights where it keeps them"
+        told = f"does not take or give artefacts; {remedy}"
+        assert refusal_of(with_weights(inputs, b"other"), tmp_path) == f"MLflow at {guarded.address} {told}"
+    finally:
+        (place / "artifacts").unlink()
