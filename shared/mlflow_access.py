@@ -54,6 +54,8 @@ def prepare(address: str, credentials: Mapping[str, str]) -> None:
     os.environ.update({name: value for name, value in credentials.items() if value})
     os.environ["MLFLOW_TRACKING_URI"] = address
     os.environ["MLFLOW_REGISTRY_URI"] = address
+    if authorities := os.environ.get("SSL_CERT_FILE"):
+        os.environ.setdefault("REQUESTS_CA_BUNDLE", authorities)
     for name, value in _PATIENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.ERROR)

@@ -65,6 +65,13 @@ def test_credentials_and_limits_reach_mlflow_by_its_environment(monkeypatch: pyt
     assert logging.getLogger("alembic").level == logging.ERROR
 
 
+def test_an_authority_of_one_s_own_is_told_to_mlflow_by_its_own_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/authority.pem")
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    mlflow_access.prepare(SERVER, {})
+    assert os.environ["REQUESTS_CA_BUNDLE"] == "/etc/authority.pem"
+
+
 def test_impatience_ends_with_its_block() -> None:
     mlflow_access.prepare(SERVER, {})
     before = dict(os.environ)
