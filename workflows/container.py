@@ -99,7 +99,9 @@ def _pull(client: docker.DockerClient, stage: str, image: Image) -> Any:
     try:
         return client.images.pull(image.address)
     except (NotFound, ImageNotFound):
-        remedy = f"`make image-{stage}` builds {stage}'s, `make push-{stage}` pushes it"
+        remedy = f"`make image-{stage}` builds it, or let images.toml name another"
+        if image.digest:
+            remedy = f"`make versions` shows what is there, `make pin-{stage} VERSION=…` pins it"
         raise StageError(f"the image {image.address} is neither here nor in its registry; {remedy}") from None
     except APIError as error:
         reason = f"the image {image.address} is not here and cannot be pulled"

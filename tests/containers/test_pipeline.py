@@ -279,6 +279,26 @@ def test_another_version_of_a_stage_is_one_line_there_and_one_back(
     assert "── train 0.1.0 ── (the tree has 0.2.0)\n" in place.log()
 
 
+def test_a_digest_that_the_registry_does_not_have_stops_the_run_before_it_starts(
+    checkout: Checkout, real: World
+) -> None:
+    pins = checkout.images.read_text()
+    checkout.images.write_text(re.sub(r"^(train = .*@sha256:)\w+", rf"\g<1>{'0' * 64}", pins, flags=re.M))
+    try:
+        running = real.start(BACKEND="docker")
+        _, log = running.communicate(timeout=300)
+    finally:
+        checkout.images.write_text(pins)
+    assert running.returncode == 2
+    *_, last = log.splitlines()
+    assert re.fullmatch(
+        r"run: the image \S+/train@sha256:0{64} is neither here nor in its registry; "
+        r"`make versions` shows what is there, `make pin-train VERSION=…` pins it",
+        last,
+    ), last
+    assert "── dataset" not in log
+
+
 def changed_lines(old: str, new: str) -> int:
     return sum(before != after for before, after in zip(old.splitlines(), new.splitlines(), strict=True))
 
