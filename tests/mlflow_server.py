@@ -1,6 +1,8 @@
 """One real MLflow server for a test session. A stage's conftest.py imports the fixture `mlflow_server`."""
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -55,10 +57,12 @@ def running_mlflow(folder: Path, *options: str, **environment: str) -> Iterator[
 
 
 def free_port() -> int:
-    """Returns a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Returns a port that nobody listens on, below those that systems give to outgoing connections."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _command(folder: Path, port: int) -> list[str]:
