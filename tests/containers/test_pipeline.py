@@ -22,7 +22,7 @@ from tests.containers.conftest import AGENT, Run
 from tests.containers.worlds import World
 from tests.git_server import TOKEN, git_over_http
 from tests.minio_server import MinioServer, minio_server
-from tests.mlflow_server import mlflow_server
+from tests.mlflow_server import mlflow_server, running_mlflow
 from tests.registry_server import registry
 from workflows import container
 from workflows.demo import demo_repository
@@ -187,9 +187,20 @@ def test_processes_and_containers_make_the_same_bytes(
     assert by_process.state()["store"].keys() == real.state()["store"].keys()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.fixture(params=["database", "server"])
+def tracking_uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An MLflow that knows nothing yet: a file of this machine, or a server of its own."""
+    folder = tmp_path / "mlflow"
+    folder.mkdir()
+    if request.param == "database":
+        yield f"sqlite:///{folder}/mlflow.db"
+        return
+    with running_mlflow(folder) as server:
+        yield server.address
+
+
 def test_a_stage_that_was_killed_at_any_moment_is_mended_by_its_next_attempt(
-    seed: int,
+    tracking_uri: str,
     checkout: Checkout,
     servers: dict[str, Any],
     base_model: Path,
@@ -198,11 +209,9 @@ def test_a_stage_that_was_killed_at_any_moment_is_mended_by_its_next_attempt(
     engine: docker.DockerClient,
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "mlflow").mkdir()
-    local = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow/mlflow.db"}
-    disturbed = world(tmp_path, checkout, servers, base_model, **local)
-    moments = random.Random(seed)
-    delays = {stage: moments.uniform(0, seconds(published, stage)) for stage in contract.STAGES}
+    disturbed = world(tmp_path, checkout, servers, base_model, MLFLOW_TRACKING_URI=tracking_uri)
+    delays = {stage: random.uniform(0, seconds(published, stage)) for stage in contract.STAGES}
+    print(f"each is killed after so many seconds: {delays}")
     killer = Killer(engine, f"-{AGENT}-", delays)
     killer.start()
     try:
