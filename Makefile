@@ -53,7 +53,7 @@ test: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## everything 
 lint: environments ## style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy shared workflows tools $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py))
+	.venv/bin/mypy shared workflows tools $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py tests/tools/*.py))
 	.venv/bin/mypy --python-executable .venvs/train/bin/python examples/demo_model/*.py tests/tiny_model.py
 	@$(foreach s,$(STAGES),echo mypy stages/$s; .venv/bin/mypy --python-executable .venvs/$s/bin/python stages/$s/*.py;)
 
@@ -71,11 +71,15 @@ test-demo-model: .venvs/train/.made .venvs/pytest/.made
 
 .PHONY: test-workflow
 test-workflow: environments ## the workflow's interfaces and the layout
-	.venv/bin/python $(PYTEST) tests --ignore tests/e2e --ignore tests/demo --ignore tests/containers
+	.venv/bin/python $(PYTEST) tests --ignore tests/e2e --ignore tests/demo --ignore tests/containers --ignore tests/tools
 
 .PHONY: test-e2e
 test-e2e: environments .venvs/mlflow-server/.made ## six stages in a row with a tiny random model
 	.venv/bin/python $(PYTEST) tests/e2e
+
+.PHONY: test-tools
+test-tools: environments .venvs/mlflow-server/.made ## images, registries, versions and local services: with Docker, minutes
+	.venv/bin/python $(PYTEST) tests/tools
 
 .PHONY: test-containers
 test-containers: environments .venvs/mlflow-server/.made ## the images (`make images` first), the docker back end, real servers: several minutes

@@ -363,7 +363,7 @@ def test_what_cannot_be_pulled_is_named(project: ProjectCopy) -> None:
 
 
 def test_make_builds_pins_and_refuses_by_the_names_that_the_readme_gives(tmp_path: Path) -> None:
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     asked = ["make", "--dry-run", "--old-file=.venv/.made", f"--directory={root}", "--no-print-directory"]
     targets = {
         "image-train": "tools.images build 'train'",

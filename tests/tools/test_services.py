@@ -20,7 +20,7 @@ import pytest
 
 from tests.mlflow_server import PROGRAM, free_port
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 MINIO = os.environ.get("MINIO") or shutil.which("minio")
 
 
