@@ -102,7 +102,9 @@ def checkout(
         engine.images.remove(reference.partition("@")[0])  # so that a run has to fetch it
     yield made
     for image in engine.images.list(filters={"reference": f"{registry}/*/*"}):
-        engine.images.remove(str(image.id), force=True)
+        for name in (*image.tags, *image.attrs["RepoDigests"]):  # the same content may have names of others
+            if name.startswith(registry):
+                engine.images.remove(name)
 
 
 @pytest.fixture(scope="module")
