@@ -18,8 +18,8 @@ REASON_FILE = "TERMINATION_LOG"
 DEFAULT_REASON_FILE = "/dev/termination-log"  # Kubernetes shows its content as the reason of a failure
 STOPS = {signal.SIGTERM, signal.SIGINT}
 
-# Held while outputs get their names, so that a stop finds all of them or none; taken for good by the
-# thread that ends the process, so that a stop and a failure that it causes do not both speak.
+# Taken for good before outputs get their names, so that a stop finds none of them or a stage that ends
+# well; and by the thread that ends the process, so that a stop and a failure that it causes do not both speak.
 ending = threading.RLock()
 
 
