@@ -14,13 +14,13 @@ from shared import stage
 from shared.artifacts import SPLITS, ChatDataset
 from shared.errors import StageError, one_line
 from stages.dataset.agent_config import AgentConfig, read_config
-from stages.dataset.card import summarise, write_card
+from stages.dataset.calls.remedies import Remedy, Skipped, find_remedies
+from stages.dataset.calls.tools import Tools, read_tools
 from stages.dataset.contract import Inputs, Outputs
-from stages.dataset.examples import Row, make_rows, prompt_file
-from stages.dataset.remedies import Remedy, Skipped, find_remedies
-from stages.dataset.runbook import read_runbook
+from stages.dataset.rows.card import summarise, write_card
+from stages.dataset.rows.examples import Row, make_rows, prompt_file
+from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.source import Source, opened, read_source
-from stages.dataset.tools import Tools, read_tools
 
 
 def run(inputs: Inputs, outputs: Path) -> Outputs:
@@ -67,7 +67,7 @@ def _write(
     rows: Sequence[Row],
     skipped: Sequence[Skipped],
 ) -> ChatDataset:
-    from stages.dataset.split_files import write_splits
+    from stages.dataset.rows.split_files import write_splits
 
     folder.mkdir()
     for split in SPLITS:

@@ -10,7 +10,7 @@ from datasets import Value, load_dataset  # type: ignore[import-untyped]
 from shared import archive
 from shared.artifacts import SPLITS
 from stages.dataset.contract import Outputs
-from stages.dataset.split_files import COLUMNS
+from stages.dataset.rows.split_files import COLUMNS
 from stages.dataset.tests.conftest import AGENTS
 from stages.dataset.tests.repositories import (
     AGENT,

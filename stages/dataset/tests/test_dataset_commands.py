@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.dataset.commands import Arguments, match
-from stages.dataset.placeholders import Placeholder, fill, mark, placeholders
+from stages.dataset.calls.commands import Arguments, match
+from stages.dataset.calls.placeholders import Placeholder, fill, mark, placeholders
+from stages.dataset.calls.tools import Tools, read_tools
+from stages.dataset.calls.words import MAX_COMMAND
 from stages.dataset.tests.repositories import HOMELAB
-from stages.dataset.tools import Tools, read_tools
-from stages.dataset.words import MAX_COMMAND
 
 
 def tools_of(agent: str) -> Tools:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from shared.errors import StageError
-from stages.dataset.remedies import Remedy, find_remedies, find_remedy
-from stages.dataset.runbook import read_runbook
+from stages.dataset.calls.remedies import Remedy, find_remedies, find_remedy
+from stages.dataset.calls.tools import read_tools
+from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.tests.repositories import HOMELAB, RUNBOOK, RUNBOOK_PATH, TOOLS_PATH, make, read
-from stages.dataset.tools import read_tools
 
 TOOLS = read_tools((HOMELAB / "flux/ai/agent-sre/training/tools.yaml").read_text(), "tools.yaml")
 

@@ -13,15 +13,15 @@ from shared.alert import render_alert
 from shared.artifacts import SPLITS
 from shared.errors import StageError
 from shared.function_call import CONTROL_TOKENS, Call
-from stages.dataset import labels
+from stages.dataset.calls.placeholders import Placeholder
+from stages.dataset.calls.remedies import find_remedies
+from stages.dataset.calls.tools import read_tools
 from stages.dataset.contract import Outputs
-from stages.dataset.examples import Row, make_rows, prompt_file
-from stages.dataset.placeholders import Placeholder
-from stages.dataset.remedies import find_remedies
-from stages.dataset.runbook import read_runbook
+from stages.dataset.rows import labels
+from stages.dataset.rows.examples import Row, make_rows, prompt_file
+from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.tests.conftest import AGENTS
 from stages.dataset.tests.repositories import RUNBOOK, TOOLS, make, read
-from stages.dataset.tools import read_tools
 
 FUNCTIONS = read_tools(TOOLS, "tools.yaml")
 PROMPT = prompt_file(FUNCTIONS)

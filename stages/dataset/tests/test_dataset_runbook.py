@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.dataset.runbook import Alert, read_runbook
+from stages.dataset.runbook.reader import Alert, read_runbook
 
 
 def only(text: str, path: str = "RUNBOOK.md") -> Alert:

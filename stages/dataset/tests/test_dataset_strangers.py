@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from stages.dataset.examples import make_rows, prompt_file
-from stages.dataset.remedies import find_remedies
-from stages.dataset.runbook import read_runbook
+from stages.dataset.calls.remedies import find_remedies
+from stages.dataset.calls.tools import read_tools
+from stages.dataset.rows.examples import make_rows, prompt_file
+from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.tests.repositories import HOMELAB, ROOT
-from stages.dataset.tools import read_tools
 
 FOLDER = ROOT.parent / "shared" / "runbooks"
 FILES = sorted(path for path in FOLDER.glob("*") if path.suffix != ".tsv")

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from shared.errors import StageError
 from shared.function_call import CONTROL_TOKENS, Call
+from stages.dataset.calls.tools import Tools, read_tools
 from stages.dataset.tests.repositories import HOMELAB, TOOLS
-from stages.dataset.tools import Tools, read_tools
 
 ONE = """functions:
 - name: pod-restart

@@ -12,10 +12,10 @@ from shared.alert import render_alert
 from shared.artifacts import SPLITS
 from shared.function_call import Call
 from shared.prompt import NameMap, PromptFile, render_completion
-from stages.dataset import labels
-from stages.dataset.placeholders import Placeholder, fill, mark, placeholders
-from stages.dataset.remedies import Remedy
-from stages.dataset.tools import Tools
+from stages.dataset.calls.placeholders import Placeholder, fill, mark, placeholders
+from stages.dataset.calls.remedies import Remedy
+from stages.dataset.calls.tools import Tools
+from stages.dataset.rows import labels
 
 # Labels that Prometheus adds to every alert here and that no call needs: the model must choose.
 NOISE_LABELS = ("cluster",)

@@ -9,7 +9,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is fetched; without it t
 from datasets import Dataset, Features, Value, disable_progress_bars  # type: ignore[import-untyped]
 
 from shared.artifacts import SPLITS
-from stages.dataset.examples import Row
+from stages.dataset.rows.examples import Row
 
 COLUMNS = ("id", "prompt", "completion", "alert", "function", "call", "notification")
 FEATURES = Features({column: Value("string") for column in COLUMNS})

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from stages.dataset import commands, labels
-from stages.dataset.commands import Arguments
-from stages.dataset.placeholders import Placeholder, placeholders
-from stages.dataset.runbook import Alert, Command
-from stages.dataset.tools import Function, Tools
+from stages.dataset.calls import commands
+from stages.dataset.calls.commands import Arguments
+from stages.dataset.calls.placeholders import Placeholder, placeholders
+from stages.dataset.calls.tools import Function, Tools
+from stages.dataset.rows import labels
+from stages.dataset.runbook.reader import Alert, Command
 
 # A remedy wins over a look: what an alert's mitigation says is what the agent does. Commands in
 # other sections (escalation, references …) are never the answer.

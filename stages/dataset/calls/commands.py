@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable
 from itertools import product
 
-from stages.dataset.placeholders import mark, placeholders
-from stages.dataset.tools import Function, Property, Template, is_valid
-from stages.dataset.words import split
+from stages.dataset.calls.placeholders import mark, placeholders
+from stages.dataset.calls.tools import Function, Property, Template, is_valid
+from stages.dataset.calls.words import split
 
 Value = str | int | float | bool
 Arguments = dict[str, Value]

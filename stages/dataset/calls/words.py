@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 from functools import lru_cache
 
-from stages.dataset.placeholders import CLOSE, OPEN
+from stages.dataset.calls.placeholders import CLOSE, OPEN
 
 MAX_COMMAND = 4096  # shlex takes time quadratic in a word's length
 

@@ -10,7 +10,7 @@ from shared.contract import MAX_INTEGER
 from shared.function_call import CONTROL_TOKENS, RESERVED_PARAMETERS
 from shared.prompt import FunctionNames, NameMap
 from stages.dataset import strict_yaml
-from stages.dataset.words import split
+from stages.dataset.calls.words import split
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 JsonType = Literal["string", "integer", "number", "boolean"]

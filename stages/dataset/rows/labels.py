@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shared.errors import StageError
-from stages.dataset.placeholders import Placeholder
-from stages.dataset.words import RESOURCE_NAMES
+from stages.dataset.calls.placeholders import Placeholder
+from stages.dataset.calls.words import RESOURCE_NAMES
 
 SHARES = {"test": 0.15, "valid": 0.15, "train": 0.70}
 _KEY = b"agent-training split 1"

@@ -9,8 +9,8 @@ from typing import Any
 
 from shared.artifacts import SPLITS
 from shared.errors import printable
-from stages.dataset.examples import Row
-from stages.dataset.remedies import Skipped
+from stages.dataset.calls.remedies import Skipped
+from stages.dataset.rows.examples import Row
 from stages.dataset.source import Source
 
 _FRONT_MATTER = """---
