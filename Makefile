@@ -55,7 +55,7 @@ lint: environments ## style and types
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy shared workflows tools $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py tests/tools/*.py))
 	.venv/bin/mypy --python-executable .venvs/train/bin/python examples/demo_model/*.py tests/tiny_model.py
-	@$(foreach s,$(STAGES),echo mypy stages/$s; .venv/bin/mypy --python-executable .venvs/$s/bin/python stages/$s/*.py;)
+	@$(foreach s,$(STAGES),echo mypy stages/$s; .venv/bin/mypy --python-executable .venvs/$s/bin/python $(filter-out stages/$s/tests/%,$(wildcard stages/$s/*.py stages/$s/*/*.py));)
 
 .PHONY: test-shared
 test-shared: environments ## the contract, the archive, the codec, the renderer

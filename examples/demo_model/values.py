@@ -9,7 +9,7 @@ from pathlib import Path
 _HERE = Path(__file__).parent
 WORDS: dict[str, list[str]] = tomllib.loads((_HERE / "words.toml").read_text("utf-8"))
 # The words of the dataset's label values: a real model's vocabulary knows such words too.
-LABEL_WORDS_FILE = _HERE.parents[1] / "stages" / "dataset" / "label_words.toml"
+LABEL_WORDS_FILE = _HERE.parents[1] / "stages" / "dataset" / "rows" / "label_words.toml"
 LABEL_WORDS: dict[str, list[str]] = tomllib.loads(LABEL_WORDS_FILE.read_text("utf-8"))
 _CONSONANTS = "bcdfghjklmnpqrstvwxz"
 _VOWELS = "aeiou"
