@@ -20,6 +20,7 @@ from shared.prompt import PromptFile
 
 LINEAGE = "artifact.json"
 SPLITS = ("train", "valid", "test")
+UNSEEN_ALERTS = "test_unseen_alerts"  # a split that a dataset may lack: whole alerts that training never saw
 ROW_KEYS = {"id", "prompt", "completion", "alert", "function", "call"}
 ROW_TEXTS = ("id", "prompt", "completion")
 PREDICTION_KEYS = {"id", "expected", "base", "tuned"}
@@ -49,11 +50,19 @@ class ChatDataset(Artifact):
     def check(self) -> None:
         for split in SPLITS:
             self._check_rows(self.path / f"{split}.jsonl")
+        if self.has(UNSEEN_ALERTS):
+            self._check_rows(self.path / f"{UNSEEN_ALERTS}.jsonl")
         self.prompt()
         _json_object(self.path / "agent.json")
 
+    def has(self, split: str) -> bool:
+        """Returns whether the dataset has the split."""
+        return (self.path / f"{split}.jsonl").exists()
+
     def rows(self, split: str) -> list[dict[str, Any]]:
-        """Returns the rows of a split: id, prompt, completion, alert, function, call."""
+        """Returns the rows of a split: id, prompt, completion, alert, function, call; none where UNSEEN_ALERTS is absent."""
+        if split == UNSEEN_ALERTS and not self.has(split):
+            return []
         return [row for _, row in _json_lines(self.path / f"{split}.jsonl")]
 
     def prompt(self) -> PromptFile:
