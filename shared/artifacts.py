@@ -60,7 +60,7 @@ class ChatDataset(Artifact):
         return (self.path / f"{split}.jsonl").exists()
 
     def rows(self, split: str) -> list[dict[str, Any]]:
-        """Returns the rows of a split: id, prompt, completion, alert, function, call; none where UNSEEN_ALERTS is absent."""
+        """Returns the rows of a split: id, prompt, completion, alert, function, call; none of an absent one."""
         if split == UNSEEN_ALERTS and not self.has(split):
             return []
         return [row for _, row in _json_lines(self.path / f"{split}.jsonl")]

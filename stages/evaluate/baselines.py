@@ -11,8 +11,9 @@ from stages.evaluate.scoring import Question, canonical, canonical_calls, label
 DESCRIPTIONS = {
     "majority": "answers every alert with the call that is most frequent in the training rows",
     "lookup": (
-        "finds the alert's name in the training rows and takes their most frequent function; each argument is copied "
-        "from the label that held it most often there, or is its most frequent value, whichever was right more often"
+        "finds the name that the notification shows among the names that training rows show and takes their most "
+        "frequent function; each argument is copied from the label that held it most often there, or is its most "
+        "frequent value, whichever was right more often; a name never seen gets the most frequent call"
     ),
 }
 
@@ -23,13 +24,21 @@ def baselines(training: Sequence[Question], test: Sequence[Question]) -> dict[st
     table = _lookup_table(training)
     return {
         "majority": [Reading(majority) for _ in test],
-        "lookup": [Reading(_look_up(row, table[row.alert]) if row.alert in table else majority) for row in test],
+        "lookup": [
+            Reading(_look_up(row, table[name]) if (name := shown_name(row)) in table else majority) for row in test
+        ],
     }
 
 
 def most_frequent_function(rows: Iterable[Question]) -> str:
     """Returns the label that most rows expect."""
     return Counter(label(row.expected) for row in rows).most_common(1)[0][0]
+
+
+def shown_name(row: Question) -> str:
+    """Returns the first line of the alert as the model reads it: its status and name, '' for an alert without name."""
+    head = row.content.partition("\n")[0]
+    return head if len(head.split()) > 2 else ""
 
 
 def labels(content: str) -> dict[str, str]:
@@ -74,10 +83,11 @@ def _typed(text: str, example: Any) -> Any:
 
 
 def _lookup_table(training: Sequence[Question]) -> dict[str, list[tuple[str, dict[str, _Argument]]]]:
-    by_alert: dict[str, list[Question]] = defaultdict(list)
+    by_name: dict[str, list[Question]] = defaultdict(list)
     for row in training:
-        by_alert[row.alert].append(row)
-    return {alert: _learned(rows) for alert, rows in by_alert.items()}
+        if name := shown_name(row):
+            by_name[name].append(row)
+    return {name: _learned(rows) for name, rows in by_name.items()}
 
 
 def _learned(rows: Sequence[Question]) -> list[tuple[str, dict[str, _Argument]]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from shared import stage
-from shared.artifacts import Evaluation, MlxModel
+from shared.artifacts import UNSEEN_ALERTS, Evaluation, MlxModel
 from shared.errors import StageError
 from shared.prompt import PromptFile
 from stages.evaluate.contract import Inputs, Outputs
@@ -22,17 +22,17 @@ LATENCY_ROWS = 20  # the fewest of which the 95th percentile is not the slowest
 
 
 def run(inputs: Inputs, outputs: Path) -> Outputs:
-    """Answers every test row with both models; returns the report and both accuracies."""
+    """Answers every held-out row with both models; returns the report, and both accuracies on the split test."""
     log(HOST)
     prompt_file = same_prompt(inputs)
-    test = read_questions(inputs.dataset, "test")
+    rows = [row for split in ("test", UNSEEN_ALERTS) for row in read_questions(inputs.dataset, split)]
     models: dict[str, MlxModel] = dict(zip(SIDES, (inputs.base_model, inputs.model), strict=True))
     tokenizers = {side: PromptTokenizer(model.path, prompt_file.stop_tokens) for side, model in models.items()}
     tokenizers["base"].refuse_another(tokenizers["tuned"])
     examined: dict[str, Examined] = {}
     for side, model in models.items():
         warm = WarmModel(model.path, tokenizers[side], prompt_file.prefix, inputs.max_tokens)
-        examined[side] = examine(side, warm, test, prompt_file)
+        examined[side] = examine(side, warm, rows, prompt_file)
         parameters = int(get_total_parameters(warm.model))  # type: ignore[no-untyped-call]
         del warm  # two models at a time need twice the memory
     training = read_questions(inputs.dataset, "train")
@@ -55,14 +55,14 @@ def same_prompt(inputs: Inputs) -> PromptFile:
     return prompt_file
 
 
-def examine(side: str, warm: WarmModel, test: Sequence[Question], prompt_file: PromptFile) -> Examined:
+def examine(side: str, warm: WarmModel, rows: Sequence[Question], prompt_file: PromptFile) -> Examined:
     """Returns one model's judged answers, and its timings."""
-    prompts = [row.prompt for row in test]
+    prompts = [row.prompt for row in rows]
     warm.warm_up(prompts)
-    with progress(f"{side}: rows answered", len(test)) as advance:
+    with progress(f"{side}: rows answered", len(rows)) as advance:
         answers, seconds = timed(lambda: warm.answer_all(prompts, advance))
-    judged = [judge(row, prompt_file.read(answer.text), answer.text) for row, answer in zip(test, answers, strict=True)]
-    sample = [prompts[number] for number in spread(len(test), LATENCY_ROWS)]
+    judged = [judge(row, prompt_file.read(answer.text), answer.text) for row, answer in zip(rows, answers, strict=True)]
+    sample = [prompts[number] for number in spread(len(rows), LATENCY_ROWS)]
     with progress(f"{side}: single requests timed", len(sample)) as advance:
         latencies = [1000 * _seconds_of_one(warm, prompt, advance) for prompt in sample]
     return Examined(judged, latencies, tokens(answers), seconds)

@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from shared.artifacts import UNSEEN_ALERTS
 from shared.function_call import Call
 from stages.evaluate.scoring import NO_CALL, RIGHT, UNREADABLE, Judged, label
 
@@ -27,6 +28,8 @@ def render_page(report: Mapping[str, Any], base: Sequence[Judged], tuned: Sequen
     return environment.get_template(TEMPLATE).render(
         report=report,
         bars=bars(report),
+        unseen_bars=bars(report[UNSEEN_ALERTS]) if report[UNSEEN_ALERTS] else [],
+        names=grouped(report, "per_alertname"),
         functions=grouped(report, "per_function"),
         alerts=grouped(report, "per_alert"),
         confusion=confusion(report["tuned"]["confusion"]),
@@ -69,12 +72,16 @@ def bars(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _title(alert: str) -> str:
+    return alert or "an alert that the runbook does not know"
+
+
 def grouped(report: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """Returns per function or alert the rows and how many each side has right; the weakest after training first."""
+    """Returns per function, alert or kind of name the rows and how many each side has right; the weakest first."""
     after, before, lookup = report["tuned"][key], report["base"][key], report["baselines"]["lookup"][key]
     groups = [
         {
-            "name": name,
+            "name": _title(name),
             "rows": counts["rows"],
             "after": counts["right"],
             "after_names": counts["right_names"],
@@ -113,7 +120,8 @@ def _failure(before: Judged, after: Judged) -> dict[str, Any]:
     question, answer = after.question, after.reading
     return {
         "id": question.id,
-        "alert": question.alert,
+        "alert": _title(question.alert),
+        "is_unseen": question.split == UNSEEN_ALERTS,
         "content": question.content,
         "verdict": after.verdict,
         "was_right": before.verdict == RIGHT,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.artifacts import ChatDataset, FineTunedModel, MlxModel
+from shared.artifacts import SPLITS, UNSEEN_ALERTS, ChatDataset, FineTunedModel, MlxModel
 from shared.prompt import PromptFile
 from stages.evaluate.baselines import DESCRIPTIONS, baselines, most_frequent_function
 from stages.evaluate.scoring import RIGHT, Judged, Question, judge, label, measure
@@ -23,13 +23,17 @@ THROUGHPUT = "tokens written to all rows, decoded in batches behind the cached p
 
 @dataclass(frozen=True)
 class Examined:
-    """One model's judged answers to the test rows, and how fast they came."""
+    """One model's judged answers to the held-out rows, and how fast they came."""
 
     judged: list[Judged]
     latencies: list[float]
     """Milliseconds of single requests."""
     tokens: int
     seconds: float
+
+    def of(self, split: str) -> list[Judged]:
+        """Returns the judged answers to the rows of one split."""
+        return [answer for answer in self.judged if answer.question.split == split]
 
     def speed(self) -> dict[str, Any]:
         """Returns the timings as report.json holds them."""
@@ -51,25 +55,50 @@ def build_report(
     dataset: ChatDataset, training: Sequence[Question], examined: Mapping[str, Examined], prompt_file: PromptFile
 ) -> dict[str, Any]:
     """Returns the measured part of report.json. examined: by "base" and "tuned"."""
-    test = [answer.question for answer in examined["tuned"].judged]
-    sides = {side: measure(examined[side].judged, prompt_file) | examined[side].speed() for side in SIDES}
-    simple = judged_baselines(training, test)
-    measured = {
-        name: measure(judged, prompt_file)
-        | {"description": DESCRIPTIONS[name], "change": changes(judged, examined["tuned"].judged)}
-        for name, judged in simple.items()
-    }
+    tuned = examined["tuned"].of("test")
+    test = [answer.question for answer in tuned]
+    measured = measure_split("test", training, examined, prompt_file)
+    sides = {side: measured[side] | examined[side].speed() for side in SIDES}
+    for name, each in measured["baselines"].items():
+        each["description"] = DESCRIPTIONS[name]
     agent = dataset.agent()
     return {
         "agent": agent["agent"],
         "commit": agent["commit"],
         "rows": len(test),
+        "splits": {split: len(dataset.rows(split)) for split in (*SPLITS, UNSEEN_ALERTS)},
         "rows_also_in_training": len({row.prompt for row in test} & {row.prompt for row in training}),
         **sides,
-        "change": changes(examined["base"].judged, examined["tuned"].judged),
-        "baselines": measured,
+        "change": changes(examined["base"].of("test"), tuned),
+        "baselines": measured["baselines"],
         "most_frequent_function": _function_alone(training, test),
-        "comparison": compare(sides["tuned"], measured),
+        "comparison": compare(sides["tuned"], measured["baselines"]),
+        UNSEEN_ALERTS: measure_unseen(training, examined, prompt_file),
+    }
+
+
+def measure_unseen(
+    training: Sequence[Question], examined: Mapping[str, Examined], prompt_file: PromptFile
+) -> dict[str, Any] | None:
+    """Returns what `measure_split` does of the alerts that training never saw, names and rows; None without any."""
+    rows = [answer.question for answer in examined["tuned"].of(UNSEEN_ALERTS)]
+    if not rows:
+        return None
+    alerts = sorted({row.alert for row in rows})
+    return {"rows": len(rows), "alerts": alerts, **measure_split(UNSEEN_ALERTS, training, examined, prompt_file)}
+
+
+def measure_split(
+    split: str, training: Sequence[Question], examined: Mapping[str, Examined], prompt_file: PromptFile
+) -> dict[str, Any]:
+    """Returns the measures of both models and of the baselines on one split."""
+    tuned = examined["tuned"].of(split)
+    simple = judged_baselines(training, [answer.question for answer in tuned])
+    return {
+        **{side: measure(examined[side].of(split), prompt_file) for side in SIDES},
+        "baselines": {
+            name: measure(judged, prompt_file) | {"change": changes(judged, tuned)} for name, judged in simple.items()
+        },
     }
 
 
@@ -151,6 +180,7 @@ def prediction_lines(base: Sequence[Judged], tuned: Sequence[Judged]) -> str:
     lines = [
         {
             "id": before.question.id,
+            "split": before.question.split,
             "alert": before.question.alert,
             "expected": before.question.call,
             "base": before.text,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.artifacts import ChatDataset
+from shared.artifacts import UNSEEN_ALERTS, ChatDataset
 from shared.errors import StageError
 from shared.function_call import Call, Reading
 from shared.prompt import PLACEHOLDER, PromptFile
@@ -34,6 +34,9 @@ class Question:
     content: str
     call: str
     expected: tuple[Call, ...]
+    split: str = "test"
+    alertname: str = "stated"
+    """How the notification shows the alert's name: "stated", "renamed" or "missing"."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,13 @@ class Judged:
 
 
 def read_questions(dataset: ChatDataset, split: str) -> list[Question]:
-    """Returns the rows of a split. Raises StageError for an empty split and for a row that cannot be judged."""
+    """Returns the rows of a split.
+
+    Raises StageError for an empty split but UNSEEN_ALERTS, and for a row that cannot be judged.
+    """
     prompt_file = dataset.prompt()
     questions = [_question(row, prompt_file, split) for row in dataset.rows(split)]
-    if not questions:
+    if not questions and split != UNSEEN_ALERTS:
         raise StageError(f"the dataset has no {split} row; describe more alerts or raise examples_per_alert")
     return questions
 
@@ -76,6 +82,7 @@ def measure(judged: Sequence[Judged], prompt_file: PromptFile) -> dict[str, Any]
         "verdicts": {verdict: sum(answer.verdict == verdict for answer in judged) for verdict in VERDICTS},
         "per_function": _counts(judged, lambda answer: label(answer.question.expected)),
         "per_alert": _counts(judged, lambda answer: answer.question.alert),
+        "per_alertname": _counts(judged, lambda answer: answer.question.alertname),
         "confusion": _confusion(judged),
     }
 
@@ -136,7 +143,8 @@ def _question(row: dict[str, Any], prompt_file: PromptFile, split: str) -> Quest
     if not (prompt.startswith(head) and prompt.endswith(after)):
         raise StageError(f"the {split} row {row['id']} was not made with the dataset's prompt.json; make it again")
     content = prompt[len(head) : len(prompt) - len(after)]
-    return Question(row["id"], row["alert"], prompt, content, row["call"], _expected(row, split))
+    shown = row.get("alertname", "stated")
+    return Question(row["id"], row["alert"], prompt, content, row["call"], _expected(row, split), split, shown)
 
 
 def _expected(row: dict[str, Any], split: str) -> tuple[Call, ...]:

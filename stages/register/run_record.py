@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from shared import archive, contract, names
-from shared.artifacts import Artifact
+from shared.artifacts import UNSEEN_ALERTS, Artifact
 from shared.errors import StageError
 from shared.origin import Origin
 from stages.register.contract import EXECUTION, Inputs
 
 # A metric for every alert and function would drown the others; the report shows them.
-TABLES = ("per_function", "per_alert", "confusion")
+TABLES = ("per_function", "per_alert", "per_alertname", "confusion")
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,8 @@ def _evaluation(report: Mapping[str, Any]) -> Iterator[Point]:
     for side in ("tuned", "base"):
         for key, value in _leaves(report[side]):
             yield Point(f"{side}/{key}", value)
+    if unseen := report.get(UNSEEN_ALERTS):
+        yield Point("accuracy_unseen_alerts", unseen["tuned"]["accuracy"])
 
 
 def _leaves(tree: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

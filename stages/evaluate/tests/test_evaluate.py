@@ -14,7 +14,7 @@ from shared.errors import StageError
 from shared.stage import execute
 from stages.evaluate.contract import Inputs
 from stages.evaluate.main import run, spread
-from tests.samples import prompt_file
+from tests.samples import prompt_file, row
 
 
 def test_the_evaluation_holds_report_page_and_every_prediction(inputs: Inputs, tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_the_evaluation_holds_report_page_and_every_prediction(inputs: Inputs, t
     assert (outputs.accuracy, outputs.accuracy_before) == (report["tuned"]["accuracy"], report["base"]["accuracy"])
     assert type(outputs.accuracy) is type(outputs.accuracy_before) is float
     assert [line["id"] for line in predictions] == [row["id"] for row in inputs.dataset.rows("test")]
-    assert set(predictions[0]) == {"id", "alert", "expected", "base", "base_verdict", "tuned", "tuned_verdict"}
+    assert set(predictions[0]) == {"id", "split", "alert", "expected", "base", "base_verdict", "tuned", "tuned_verdict"}
     assert [line["expected"] for line in predictions] == [row["call"] for row in inputs.dataset.rows("test")]
     assert all(line["base"] and line["base"] != line["tuned"] for line in predictions)
     assert "held-out rows" in (outputs.evaluation.path / "report.html").read_text("utf-8")
@@ -43,6 +43,7 @@ def test_the_report_holds_every_measure(inputs: Inputs, tmp_path: Path) -> None:
         "verdicts",
         "per_function",
         "per_alert",
+        "per_alertname",
         "confusion",
     }
     assert (report["agent"], report["rows"], report["rows_also_in_training"]) == ("agent-test", 4, 0)
@@ -60,9 +61,42 @@ def test_the_report_holds_every_measure(inputs: Inputs, tmp_path: Path) -> None:
     assert report["baselines"]["majority"]["accuracy"] == 0.0
     assert report["most_frequent_function"] == {"function": "pod-restart", "name_accuracy": 0.5}
     assert report["comparison"]["is_above"] is False
+    assert report["splits"] == {"train": 8, "valid": 4, "test": 4, "test_unseen_alerts": 0}
+    assert report["test_unseen_alerts"] is None
     assert report["model"]["base_bytes"] == (inputs.base_model.path / "model.safetensors").stat().st_size
     assert report["model"]["content_sha256"] == inputs.model.content_digest()
     assert report["settings"]["max_tokens"] == 12
+
+
+def test_alerts_that_training_never_saw_are_measured_apart(inputs: Inputs, tmp_path: Path) -> None:
+    unseen = [row(30) | {"alert": "Away"}, row(31) | {"alert": "Away", "call": "null"}]
+    lines = [json.dumps(each) + "\n" for each in unseen]
+    (inputs.dataset.path / "test_unseen_alerts.jsonl").write_text("".join(lines))
+    outputs = run(inputs, made(tmp_path / "outputs"))
+    report = outputs.evaluation.report()
+    measured = report["test_unseen_alerts"]
+    assert (report["rows"], measured["rows"], measured["alerts"]) == (4, 2, ["Away"])
+    assert report["splits"]["test_unseen_alerts"] == 2
+    assert measured["tuned"]["per_alert"]["Away"]["rows"] == 2
+    assert measured["baselines"]["lookup"]["per_function"] == {
+        "no call": {"rows": 1, "right": 0, "right_names": 0},
+        "pod-restart": {"rows": 1, "right": 1, "right_names": 1},
+    }
+    assert "Away" not in report["tuned"]["per_alert"]
+    assert [line["split"] for line in outputs.evaluation.predictions()] == ["test"] * 4 + ["test_unseen_alerts"] * 2
+    assert "Alerts that training never saw" in (outputs.evaluation.path / "report.html").read_text("utf-8")
+
+
+def test_rows_are_counted_by_the_name_that_the_alert_shows(inputs: Inputs, tmp_path: Path) -> None:
+    file = inputs.dataset.path / "test.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    kinds = ("stated", "renamed", "missing", "missing")
+    file.write_text(
+        "".join(json.dumps(each | {"alertname": kind}) + "\n" for each, kind in zip(rows, kinds, strict=True))
+    )
+    report = run(inputs, made(tmp_path / "outputs")).evaluation.report()
+    counts = report["tuned"]["per_alertname"]
+    assert {kind: group["rows"] for kind, group in counts.items()} == {"missing": 2, "renamed": 1, "stated": 1}
 
 
 def test_the_engine_runs_it_as_a_stage(inputs: Inputs, tmp_path: Path) -> None:

@@ -57,6 +57,14 @@ def test_lookup_answers_an_unknown_alert_with_the_majority() -> None:
     assert looked_up(training, question("New", None)) == down("a").expected
 
 
+def test_lookup_knows_an_alert_by_the_name_that_it_shows_alone() -> None:
+    training = [busy("a", 1, "1"), busy("b", 1, "1"), busy("b", 1, "1"), down("c"), down("d")]
+    nameless = Question(
+        "", "Down", "", render_alert({"labels": {"pod": "e", "namespace": "web"}}), "", down("e").expected
+    )
+    assert looked_up(training, nameless) == busy("b", 1, "1").expected
+
+
 def test_lookup_knows_alerts_that_need_no_call() -> None:
     training = [question("Watchdog", None), question("Watchdog", None), down("a")]
     assert looked_up(training, question("Watchdog", None)) == ()
