@@ -22,6 +22,8 @@ from shared.function_call import (
 )
 
 INSTRUCTION = "You are a model that can do function calling with the following functions"
+NO_CALL_ANSWER = "No call is due."
+"""What the model is to say to a notification that needs no call."""
 FORMAT = "functiongemma-prompt/1"
 PLACEHOLDER = "{content}"
 USER_TURN = f"<start_of_turn>user\n{PLACEHOLDER}<end_of_turn>\n<start_of_turn>model\n"
