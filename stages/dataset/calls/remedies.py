@@ -8,7 +8,7 @@ from stages.dataset.calls.commands import Arguments
 from stages.dataset.calls.placeholders import Placeholder, placeholders
 from stages.dataset.calls.tools import Function, Tools
 from stages.dataset.rows import labels
-from stages.dataset.runbook.reader import Alert, Command
+from stages.dataset.runbook.alert import Alert, Command
 
 # A remedy wins over a look: what an alert's mitigation says is what the agent does. Commands in
 # other sections (escalation, references …) are never the answer.

@@ -1,239 +1,270 @@
-"""A runbook as alerts with their sections and commands.
+"""A runbook as alerts with their sections, commands and queries.
 
-Markdown is parsed by markdown-it-py (CommonMark with tables and front matter). A heading that
-names an alert starts one; headings and bold labels that name a kind of section start a section;
-any other heading as high as the alert's ends it.
+A heading that names an alert starts one, or the title or name of a file about one alert does. What
+the text itself states (`**Alert:** X`, a rule in a block) wins over the title, and the title over the
+file's name. Headings and bold labels that name a kind of section start a section.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Literal
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-from mdit_py_plugins.front_matter import front_matter_plugin
+from stages.dataset.runbook.alert import Alert, Command, Section
+from stages.dataset.runbook.blocks import Block, Code, Heading, Paragraph, read_blocks
+from stages.dataset.runbook.code import read_code
+from stages.dataset.runbook.danger import effect
+from stages.dataset.runbook.headings import (
+    alert_name,
+    file_name,
+    is_identifier,
+    is_stated,
+    label_kind,
+    prose_name,
+    section_kind,
+    stated_name,
+    title_name,
+)
+from stages.dataset.runbook.inline import inline_commands, inline_queries
+from stages.dataset.runbook.severity import LABEL, first_severity, titled_severity, told_severity
+from stages.dataset.runbook.text import clean
+from stages.dataset.runbook.visible import bold_label, visible
 
-KINDS = {
-    "meaning": ("meaning", "description", "summary", "overview", "what it means"),
-    "symptoms": ("symptom", "message", "how it looks"),
-    "causes": ("cause", "possible cause", "root cause", "likely cause"),
-    "impact": ("impact",),
-    "diagnosis": ("diagnos", "investigat", "triage", "troubleshoot", "debug", "check"),
-    "mitigation": (
-        "resolution",
-        "remediation",
-        "mitigation",
-        "fix",
-        "quick fix",
-        "workaround",
-        "action",
-        "response",
-        "recovery",
-        "solution",
-    ),
-    "verification": ("verif", "validation", "confirm"),
-    "escalation": ("escalat", "contact"),
-    "prevention": ("prevent", "follow-up", "follow up"),
-    "references": ("reference", "further reading", "additional information", "links", "see also"),
-    "severity": ("severity",),
-}
-HTML_TAGS = {"a", "b", "br", "code", "del", "div", "em", "hr", "i", "img", "kbd", "p", "span", "strong", "sub", "sup"}
-SHELLS = {"", "bash", "sh", "shell", "zsh", "console", "shell-session", "shellsession", "terminal", "text", "txt"}
-MAX_TITLE = 300  # of a heading that names something, in characters; the patterns take quadratic time
-_STATED = re.compile(r"^\W*alert(?:\s*name)?\s*[:：]\s*(?P<name>.+)$", re.IGNORECASE)
-_CAMEL = re.compile(r"(?=.*[a-z])(?:[A-Za-z][a-z0-9]*(?:[A-Z]+[a-z0-9]*)+|[A-Z][a-z0-9]+[A-Z]\w*)")
-_NUMBER = re.compile(r"^[\d.)\s]+")
-_DECORATION = re.compile(r"\s*[(\[][^)\]]*[)\]]\s*$")
-_TITLE_WORDS = re.compile(r"(?:[A-Z][A-Za-z0-9]*)(?: [A-Z0-9][A-Za-z0-9]*)+")
-_BOLD_LABEL = re.compile(r"\W*(?P<label>[A-Za-z][A-Za-z /-]{2,40}?)\W*")
-_INLINE_COMMAND = re.compile(r"(?:\$ )?[a-z][\w.-]* +\S")
-_PLACEHOLDER = re.compile(r"<([A-Za-z][\w. -]*)>")
-_PROMPT = re.compile(r"^\s*\$\s+(?=\S)")
-
-
-@dataclass(frozen=True)
-class Command:
-    """What a person would paste and run as one command, and the line of the file, from 1, on which it starts."""
-
-    text: str
-    section: str
-    line: int
-
-
-@dataclass
-class Alert:
-    """One alert: commands in their order, and the texts (one per list item or paragraph) of each kind of section."""
-
-    name: str
-    line: int
-    severity: str = ""
-    commands: list[Command] = field(default_factory=list)
-    texts: dict[str, list[str]] = field(default_factory=dict)
+_ALERT_LABEL = re.compile(r"\W*(?:prometheus\s+)?(?:alert|alarm)(?:\s*(?:name|rule))?s?\W*", re.IGNORECASE)
+_ALERTS = re.compile(r"\balerts\b|\balert (?:runbooks|playbooks|responses?|catalog\w*|reference)\b", re.IGNORECASE)
+_RULE = re.compile(r"^\s*(?:- )?[\"']?alert(?:name)?[\"']?\s*:\s*[\"']?(?P<name>[A-Za-z][\w.-]*)[\"']?\s*$")
+_RULE_SEVERITY = re.compile(r"^\s*[\"']?severity[\"']?\s*[:=]\s*[\"']?(?P<word>[A-Za-z]\w*)", re.IGNORECASE)
+_IN_PROSE = re.compile(
+    r"\b(?:alarm|alert)\s+[`\"“*]*(?P<name>[A-Za-z][\w-]*)[`\"”*]*\s+(?:is\s+|was\s+|has\s+)?(?:firing|fired|fires|triggered|triggers)"
+)
+_GENERAL = {"references", "escalation", "prevention"}
+MARKDOWN = {"", ".md", ".markdown", ".mdx", ".mdown", ".txt", ".rst"}
 
 
 def read_runbook(text: str, path: str = "RUNBOOK.md") -> list[Alert]:
     """Returns the alerts of a runbook in their order; none where it documents none.
 
-    A name that the text states wins over the title, and the title over the file's name.
+    path decides the name of an alert that nothing in the text names. YAML and its like document no alert.
     """
-    tokens = MarkdownIt("commonmark").enable("table").use(front_matter_plugin).parse(text)
-    return _Reader(_file_alert(tokens, path)).read(tokens)
+    file = PurePosixPath(path)
+    if file.suffix.lower() not in MARKDOWN and not re.fullmatch(r"\.[\w-]*\d[\w-]*", file.suffix):
+        return []
+    blocks = read_blocks(clean(text))
+    reader = _Reader(_about(blocks, file.stem))
+    for block in blocks:
+        reader.read(block)
+    return _owners(reader.alerts)
+
+
+def _about(blocks: Sequence[Block], stem: str) -> str:
+    """Returns the name of the alert that a whole file is about, '' where headings name alerts or it has none."""
+    titles = [visible(block.content) for block in blocks if isinstance(block, Heading)]
+    if any(alert_name(title) and not section_kind(title) for title in titles):
+        return ""
+    labels = [bold_label(block.content)[0] for block in blocks if isinstance(block, Paragraph)]
+    kinds = {section_kind(title) for title in titles} | {label_kind(label) for label in labels}
+    shown = kinds & {"meaning", "symptoms", "impact", "diagnosis", "mitigation"}
+    title = next((title for title in titles if not section_kind(title)), "")
+    named, filed = title_name(title), file_name(stem)
+    if filed and shown and (not named or _squeezed(named) == _squeezed(filed)):
+        return filed
+    return named if len(shown) >= 2 and len(named.split()) >= 2 else ""
+
+
+def _squeezed(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
+
+
+def _owners(alerts: Sequence[Alert]) -> list[Alert]:
+    """Returns the alerts without those that are but a title above others, and without a name said twice for nothing."""
+    kept: list[Alert] = []
+    for index, alert in enumerate(alerts):
+        headed = [section for section in alert.sections if section.heading and section.kind != "other"]
+        is_empty = not alert.commands and not alert.queries and not headed
+        if alert.level == 1 and len(alerts) == 1 and not headed and any(section.heading for section in alert.sections):
+            continue  # the title of a page about something else
+        follower = alerts[index + 1] if index + 1 < len(alerts) else None
+        if is_empty and follower is not None and follower.level > alert.level:
+            continue
+        kept.append(alert)
+    return kept
 
 
 class _Reader:
-    """Walks the tokens once; `alert` and `section` are where it is."""
+    """Walks the blocks once; `alert` and `section` are where it is."""
 
-    def __init__(self, file_alert: str) -> None:
+    def __init__(self, about: str) -> None:
         self.alerts: list[Alert] = []
         self.alert: Alert | None = None
-        self.alert_level = 0
-        self.section = "other"
-        self.section_level = 0
-        if file_alert:
-            self._start(file_alert, 0, 1)
+        self.section = Section("other", "", 1)
+        self.section_level = 7
+        self.expects_severity = False
+        self.expects_name = False
+        self.prose: Heading | None = None
+        """The last heading that names neither an alert nor a section: a label below it may name its alert."""
+        self.alerts_level = 7
+        """The level of a heading such as `Alerts`, below which headings in plain words name alerts."""
+        self.is_named_by_title = False
+        if about:
+            self._start(about, 0, 1)
+            self.is_named_by_title = True
 
-    def read(self, tokens: Sequence[Token]) -> list[Alert]:
-        for index, token in enumerate(tokens):
-            if token.type == "inline" and tokens[index - 1].type == "heading_open":
-                self._heading(token, int(tokens[index - 1].tag[1]))
-            elif self.alert and token.type == "inline":
-                self._paragraph(token, self.alert)
-            elif self.alert and token.type in ("fence", "code_block"):
-                self._block(token, self.alert)
-        return self.alerts
+    def read(self, block: Block) -> None:
+        if isinstance(block, Heading):
+            self._heading(block)
+        elif isinstance(block, Paragraph):
+            self._paragraph(block)
+        else:
+            self._code(block)
 
     def _start(self, name: str, level: int, line: int) -> None:
-        self.alert = Alert(name, line)
+        self.alert = Alert(name, line, level=level)
         self.alerts.append(self.alert)
-        self.alert_level, self.section, self.section_level = level, "other", 7
+        self.is_named_by_title = False
+        self.prose = None
+        self._enter("other", "", line, 7)
 
-    def _heading(self, token: Token, level: int) -> None:
-        text = _visible(token)
+    def _enter(self, kind: str, heading: str, line: int, level: int) -> None:
+        self.section, self.section_level = Section(kind, heading, line), level
+        if self.alert:
+            self.alert.sections.append(self.section)
+
+    def _heading(self, heading: Heading) -> None:
+        text = visible(heading.content)
+        self.expects_severity = bool(LABEL.fullmatch(text))
+        self.expects_name = bool(_ALERT_LABEL.fullmatch(text)) and not text.rstrip(": ").lower().endswith("s")
         kind = section_kind(text)
-        if name := _alert_name(text, kind):
-            if not (self.alert and self.alert.name == name and not self.alert.texts):
-                self._start(name, level, _line(token))
-            self.alert_level = level
-        elif kind:
-            self.section, self.section_level = kind, level
-        elif self.alert and level <= self.alert_level and self.alert_level:
+        name = self._name(text, kind, heading.level)
+        if heading.level <= self.alerts_level:
+            self.alerts_level = heading.level if _ALERTS.search(text) and not name else 7
+        if name:
+            self._named(name, text, heading)
+        elif kind and not self._is_behind(kind, heading.level):
+            self._section_heading(kind, text, heading)
+        elif self.alert and 0 < heading.level <= self.alert.level:
             self.alert = None
-        elif level <= self.section_level:
-            self.section, self.section_level = "other", level
+            self.prose = heading
+        else:
+            self.prose = heading
+            is_title = self.alert is not None and self.alert.level == 0 and heading.level == 1
+            if heading.level <= self.section_level and not is_title:
+                self._enter("other", text, heading.line, heading.level)
+        self._inline(heading)
 
-    def _paragraph(self, token: Token, alert: Alert) -> None:
-        label, rest = _bold_label(token)
-        if label == "severity":
-            alert.severity = alert.severity or _severity(rest)
+    def _name(self, text: str, kind: str, level: int) -> str:
+        """Returns the alert that a heading starts: not below a section of another, unless it states it."""
+        name = alert_name(text)
+        is_inside = bool(self.alert) and self.section_level < level
+        if name and (is_stated(text) or (not is_inside and (not kind or is_identifier(name)))):
+            return name
+        if self.alerts_level < level and not kind and not is_inside:
+            is_below = self.alert is not None and self.alert.level < level
+            return "" if is_below else prose_name(text)
+        return ""
+
+    def _named(self, name: str, text: str, heading: Heading) -> None:
+        if self.alert and self.alert.name == name and not self.alert.commands and heading.level > self.alert.level:
             return
-        if label:
-            self.section, self.section_level = label, 7
-        if text := " ".join(rest.split()):
-            alert.texts.setdefault(self.section, []).append(text)
-        for child in token.children or []:
-            code = " ".join(child.content.split()) if child.type == "code_inline" else ""
-            if _INLINE_COMMAND.match(code) and not code.endswith((".", ":")):
-                alert.commands.append(Command(_PROMPT.sub("", code), self.section, _line(token)))
+        self._start(name, heading.level, heading.line)
+        self.is_named_by_title = heading.level == 1
+        if self.alert:
+            self.alert.severity = titled_severity(text)
 
-    def _block(self, token: Token, alert: Alert) -> None:
-        language = (token.info.split() or [""])[0].strip("{}.").lower()
-        if language in SHELLS:
-            first = _line(token) + (token.type == "fence")
-            alert.commands += [Command(text, self.section, line) for text, line in logical_lines(token.content, first)]
+    def _is_behind(self, kind: str, level: int) -> bool:
+        """Returns whether a section as high as its alert is the file's and not the alert's."""
+        if not self.alert or level > self.alert.level:
+            return False
+        return level < self.alert.level or len(self.alerts) > 1 or (kind in _GENERAL and level > 1)
 
+    def _section_heading(self, kind: str, text: str, heading: Heading) -> None:
+        if heading.level > self.section_level and not label_kind(text):
+            return  # a step of the section above it, such as `Check the logs`
+        self._enter(kind, text, heading.line, heading.level)
 
-def section_kind(text: str) -> str:
-    """Returns the kind of section that a heading or label names, '' where it names none."""
-    if len(text) > MAX_TITLE:
-        return ""
-    plain = _NUMBER.sub("", re.sub(r"[^\w\s/-]", " ", text)).strip().lower()
-    for kind, words in KINDS.items():
-        if any(plain.startswith(word) for word in words) and len(plain.split()) <= 4:
-            return kind
-    return ""
+    def _paragraph(self, paragraph: Paragraph) -> None:
+        text = visible(paragraph.content)
+        label, rest = bold_label(paragraph.content)
+        if _ALERT_LABEL.fullmatch(label) and rest:
+            self._label(rest, paragraph.line)
+        elif self.expects_name and is_identifier(text.strip("`* ")):
+            self._label(text.strip("`* "), paragraph.line)
+        elif found := _IN_PROSE.search(text[:2000]):
+            self._told(found["name"])
+        self.expects_name = bool(_ALERT_LABEL.fullmatch(text)) and bool(label)
+        if not self.alert:
+            return
+        kind = label_kind(label)
+        if kind:
+            self._enter(kind, label.strip(" :"), paragraph.line, 7)
+            text = rest
+        self._severity(label, text, rest)
+        if (text := " ".join(text.split())) and not LABEL.fullmatch(label):
+            self.section.texts.append(text)
+        self.alert.queries += inline_queries(paragraph.content)
+        self._inline(paragraph)
 
+    def _severity(self, label: str, text: str, rest: str) -> None:
+        if not self.alert or self.alert.severity:
+            return
+        if LABEL.fullmatch(label) or self.expects_severity:
+            self.alert.severity = first_severity(rest or text)
+        self.expects_severity = bool(LABEL.fullmatch(text)) or (bool(LABEL.fullmatch(label)) and not rest)
+        self.alert.severity = self.alert.severity or told_severity(text)
 
-def logical_lines(block: str, first: int) -> Iterator[tuple[str, int]]:
-    """Yields each command of a code block and its line: prompts, output and comments cut, continuations joined.
+    def _label(self, text: str, line: int) -> None:
+        """A label in the text names the alert: that of the title, or of the heading in plain words above it."""
+        name = stated_name(text)
+        if not name or not (is_identifier(name) or len(text.split()) == 1):
+            return
+        if self.prose is not None and not (self.alert and self.is_named_by_title and len(self.alerts) == 1):
+            self._start(name, self.prose.level, self.prose.line)
+        elif self.alert and self.is_named_by_title:
+            self._rename(name)
+        elif not self.alert:
+            self._start(name, 0, line)
 
-    first: the line of the block's first line. Where any line has a `$ ` prompt, the others are output.
-    """
-    lines = block.split("\n")
-    prompted = any(_PROMPT.match(line) for line in lines)
-    parts: list[str] = []
-    start = first
-    for number, line in enumerate(lines, first):
-        if not parts:
-            start = number
-            if prompted and not _PROMPT.match(line):
-                continue
-        text = _PROMPT.sub("", line).strip()
-        if text.startswith("#") or not text:
-            text = ""
-        parts.append(text.removesuffix("\\").strip())
-        if text.endswith("\\"):
-            continue
-        if command := " ".join(filter(None, parts)):
-            yield command, start
-        parts = []
-    if command := " ".join(filter(None, parts)):
-        yield command, start
+    def _told(self, name: str) -> None:
+        """A sentence says which alert fires: it names the file's alert where a title in plain words does not."""
+        if not is_identifier(name):
+            return
+        if self.alert and self.is_named_by_title:
+            is_before_sections = self.alert.level == 0 and not self.section.heading
+            if is_before_sections or not is_identifier(self.alert.name):
+                self._rename(name)
+        elif not self.alert and not self.alerts and self.prose is not None and self.prose.level == 1:
+            self._start(name, self.prose.level, self.prose.line)
 
+    def _rename(self, name: str) -> None:
+        if self.alert:
+            self.alert.name = name
+            self.is_named_by_title = False
 
-def _file_alert(tokens: Sequence[Token], path: str) -> str:
-    """Returns the alert that the whole file is about, where no heading of it names one."""
-    headings = [tokens[index + 1] for index, token in enumerate(tokens) if token.type == "heading_open"]
-    texts = [_visible(heading) for heading in headings]
-    kinds = [section_kind(text) for text in texts]
-    if any(_alert_name(text, kind) for text, kind in zip(texts, kinds, strict=True)) or not any(kinds):
-        return ""
-    title = next((text for text, kind in zip(texts, kinds, strict=True) if not kind), "")
-    stem = PurePosixPath(path).stem
-    return title.replace(" ", "") if _TITLE_WORDS.fullmatch(title) else stem if _CAMEL.fullmatch(stem) else ""
+    def _inline(self, block: Heading | Paragraph) -> None:
+        if self.alert:
+            for text, line in inline_commands(block.content, block.line):
+                self._command(text, line, "inline")
 
+    def _code(self, code: Code) -> None:
+        self._rules(code)
+        if not self.alert:
+            return
+        found = read_code(code)
+        for text, line in found.commands:
+            self._command(text, line, "fence")
+        self.alert.queries += found.queries
 
-def _alert_name(heading: str, kind: str) -> str:
-    """Returns the alert that a heading names: stated as `Alert: X`, or one CamelCase word."""
-    if len(heading) > MAX_TITLE:
-        return ""
-    stated = _STATED.match(heading)
-    text = stated["name"] if stated else "" if kind else heading
-    text = _DECORATION.sub("", _NUMBER.sub("", text)).strip(" \t\"'`*_:“”‘’")
-    if stated:
-        return text.split()[0].strip("\"'`,") if text else ""
-    words = re.sub(r"[^\w\s]", " ", text).split()
-    return words[0] if len(words) == 1 and _CAMEL.fullmatch(words[0]) else ""
+    def _rules(self, code: Code) -> None:
+        names = {found["name"]: number for number, line in enumerate(code.lines) if (found := _RULE.match(line))}
+        if len(names) == 1 and not (self.alert and is_identifier(self.alert.name)):
+            self._label(*next((name, code.line + number) for name, number in names.items()))
+        if self.alert and not self.alert.severity:
+            told = next((found for line in code.lines if (found := _RULE_SEVERITY.match(line))), None)
+            self.alert.severity = first_severity(told["word"]) if told else ""
 
-
-def _visible(token: Token) -> str:
-    """Returns the text that a reader sees, code included, and `<pod>`, which Markdown takes for HTML; no images."""
-    kinds = {"text": None, "code_inline": None, "softbreak": " ", "hardbreak": " ", "html_inline": None}
-    shown = (child for child in token.children or [] if child.type in kinds and not _is_html(child))
-    return "".join(kinds[child.type] or child.content for child in shown).strip()
-
-
-def _is_html(token: Token) -> bool:
-    name = _PLACEHOLDER.fullmatch(token.content)
-    return token.type == "html_inline" and (name is None or name[1].lower() in HTML_TAGS)
-
-
-def _bold_label(token: Token) -> tuple[str, str]:
-    """Returns the kind of section that a paragraph's bold start names ('' if none) and the text after it."""
-    text = _visible(token)
-    shown = [child for child in token.children or [] if child.content or child.type.endswith("_open")]
-    if len(shown) < 2 or shown[0].type not in ("strong_open", "em_open"):
-        return "", text
-    bold = shown[1].content
-    label = _BOLD_LABEL.fullmatch(bold) if len(bold) <= MAX_TITLE else None
-    kind = section_kind(label["label"]) if label else ""
-    return (kind, text[len(bold) :].lstrip(" :")) if kind else ("", text)
-
-
-def _severity(text: str) -> str:
-    word = re.search(r"\w+", text)
-    return word[0].lower() if word else ""
-
-
-def _line(token: Token) -> int:
-    return token.map[0] + 1 if token.map else 1
+    def _command(self, text: str, line: int, source: Literal["fence", "inline"]) -> None:
+        does = effect(text)
+        command = Command(text, self.section.kind, line, self.section.heading)
+        command = replace(command, source=source, dangerous=does.dangerous, mutating=does.mutating)
+        if self.alert:
+            self.alert.commands.append(command)

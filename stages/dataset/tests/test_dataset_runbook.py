@@ -42,7 +42,9 @@ def test_what_names_no_alert_documents_none(text: str) -> None:
 
 
 def test_a_file_with_sections_is_about_the_alert_of_its_title_or_its_name() -> None:
-    assert only("# Kube Node Down\n\n## Meaning\n\nx").name == "KubeNodeDown"
+    sections = "\n\n## Meaning\n\nx\n\n## Mitigation\n\ny\n"
+    assert only(f"# Kube Node Down{sections}", "docs/KubeNodeDown.md").name == "KubeNodeDown"
+    assert only(f"# Kube Node Down{sections}", "docs/NodeGone.md").name == "Kube Node Down"
     assert only("## Meaning\n\nx", "docs/KubeNodeDown.md").name == "KubeNodeDown"
 
 

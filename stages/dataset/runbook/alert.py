@@ -1,0 +1,60 @@
+"""What is read from a runbook: alerts, their sections and their commands."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+KINDS = (
+    *("meaning", "symptoms", "causes", "impact", "diagnosis", "mitigation", "verification", "escalation"),
+    *("prevention", "references", "other"),
+)
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a person would paste and run as one command.
+
+    section: a kind of KINDS; heading: the section's own. line: of the file, from 1, where it begins.
+    dangerous: deletes or irreversibly changes something, stops a service or forces past a guard.
+    mutating: changes any state. A dangerous command is mutating.
+    """
+
+    text: str
+    section: str
+    line: int
+    heading: str = ""
+    source: Literal["fence", "inline"] = "fence"
+    dangerous: bool = False
+    mutating: bool = False
+
+
+@dataclass
+class Section:
+    """A section of an alert: its kind, its own heading, its line, and its texts, one per list item or paragraph."""
+
+    kind: str
+    heading: str
+    line: int
+    texts: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Alert:
+    """One alert: sections and commands in their order, and queries (PromQL, LogQL) that a person is to run."""
+
+    name: str
+    line: int
+    severity: str = ""
+    level: int = 0
+    """Of the heading that starts it, from 1; 0: the whole file is about it."""
+    sections: list[Section] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    queries: list[str] = field(default_factory=list)
+
+    @property
+    def texts(self) -> dict[str, list[str]]:
+        """The texts of all sections by their kind."""
+        found: dict[str, list[str]] = {}
+        for section in self.sections:
+            if section.texts:
+                found.setdefault(section.kind, []).extend(section.texts)
+        return found

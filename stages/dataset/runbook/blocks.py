@@ -1,0 +1,176 @@
+"""A runbook as blocks in the order of its lines: headings, paragraphs, code.
+
+Fences are found line by line before markdown-it-py sees the text, because those that people write
+are often broken: indented by any amount, closed by two or six backticks, or never closed, where a
+strict parser takes the sections behind for code. The parser sees blank lines in their place.
+"""
+
+import html
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from mdit_py_plugins.front_matter import front_matter_plugin
+
+from stages.dataset.runbook.headings import alert_name, section_kind
+
+MAX_LINE = 10_000  # characters that are looked at of one line
+_LIST = r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*"
+_OPENING = re.compile(rf"(?P<before>{_LIST})(?P<fence>`{{3,}}|~{{3,}})[ \t]*(?P<info>[^`]*)$")
+_CLOSING = re.compile(r"[ \t>]*(?:`{2,}|~{3,})[ \t]*$")
+_HEADING = re.compile(r"[ \t]{0,3}#{2,6}[ \t]+(?P<text>\S.*)$")
+_BOLD = re.compile(r"[ \t]*(?:[-*+][ \t]+)?\*\*(?P<text>[^*]+)\*\*")
+_PRE = re.compile(r"[ \t]*<pre\b[^>]*>(?P<rest>.*)$", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+_HTML_HEADING = re.compile(r"[ \t]*<h(?P<level>[1-6])\b[^>]*>(?P<text>[^<]*)</h[1-6]>[ \t]*$", re.IGNORECASE)
+_SHORTCODE = re.compile(r"[ \t]*\{\{[<%].*[%>]\}\}[ \t]*$")
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading of a level from 1 to 6, and its parsed content."""
+
+    level: int
+    content: Token
+    line: int
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph, list item or table cell."""
+
+    content: Token
+    line: int
+
+
+@dataclass(frozen=True)
+class Code:
+    """A fence or an indented block; line: of the first line of code, from 1. info: what follows the fence, if any."""
+
+    lines: tuple[str, ...]
+    info: str
+    line: int
+    is_fence: bool = True
+
+
+Block = Heading | Paragraph | Code
+
+
+def read_blocks(text: str) -> list[Block]:
+    """Returns the blocks of a text with Unix line ends."""
+    lines = [line[:MAX_LINE] for line in text.split("\n")]
+    codes = _take_code(lines)
+    tokens = MarkdownIt("commonmark").enable("table").use(front_matter_plugin).parse("\n".join(lines))
+    return sorted([*codes, *_parsed(tokens)], key=lambda block: block.line)
+
+
+def _take_code(lines: list[str]) -> list[Code]:
+    """Returns the fenced blocks and blanks them, comments and shortcodes in lines."""
+    codes: list[Code] = []
+    number = 0
+    next_fences = _next_fences(lines)
+    while number < len(lines):
+        line = lines[number]
+        opening, pre = _OPENING.match(line), _PRE.match(line)
+        if opening:
+            end, behind = _end_of_fence(lines, number, opening["fence"], next_fences)
+            codes.append(_fence(lines, number, end, opening))
+        elif pre:
+            end = behind = _line_with(lines, number, "</pre>")
+            codes.append(_preformatted(lines, number, end, pre["rest"]))
+            behind = min(end + 1, len(lines))
+        elif line.lstrip().startswith("<!--"):
+            behind = min(_line_with(lines, number, "-->") + 1, len(lines))
+        else:
+            lines[number] = _plain(line)
+            number += 1
+            continue
+        lines[number:behind] = [""] * (behind - number)
+        number = behind
+    return codes
+
+
+def _next_fences(lines: Sequence[str]) -> list[int]:
+    """Returns for each line the number of the next line, itself included, that opens or closes a fence."""
+    found = [len(lines)] * (len(lines) + 1)
+    for number in range(len(lines) - 1, -1, -1):
+        is_fence = _OPENING.match(lines[number]) or _CLOSING.match(lines[number])
+        found[number] = number if is_fence else found[number + 1]
+    return found
+
+
+def _end_of_fence(lines: Sequence[str], start: int, fence: str, next_fences: Sequence[int]) -> tuple[int, int]:
+    """Returns the line behind the code, and the line behind the fence that closes it.
+
+    A fence ends at the next line of backticks alone. Where another fence opens first, or none comes, or a
+    heading that names an alert or a section stands in it, it was never closed.
+    """
+    number = next_fences[start + 1]
+    while number < len(lines) and not _closes(lines[number], fence):
+        if _OPENING.match(lines[number]) and len(fence) < 4:
+            break
+        number = next_fences[number + 1]
+    is_closed = number < len(lines) and _closes(lines[number], fence)
+    for inner in range(start + 1, number):
+        if _starts_a_section(lines, inner):
+            return inner, inner
+    return (number, number + 1) if is_closed else (number, number)
+
+
+def _closes(line: str, fence: str) -> bool:
+    stripped = line.strip(" \t>")
+    if not _CLOSING.match(line) or stripped[0] != fence[0]:
+        return False
+    return len(fence) <= 3 or len(stripped) >= len(fence)
+
+
+def _starts_a_section(lines: Sequence[str], number: int) -> bool:
+    if lines[number - 1].strip():
+        return False
+    found = _HEADING.match(lines[number]) or _BOLD.match(lines[number])
+    if not found:
+        return False
+    text = found["text"]
+    return bool(section_kind(text)) or bool(_HEADING.match(lines[number]) and alert_name(text))
+
+
+def _fence(lines: Sequence[str], start: int, end: int, opening: re.Match[str]) -> Code:
+    quoted = ">" in opening["before"]
+    body = [re.sub(r"^[ \t]*>[ ]?", "", line) if quoted else line for line in lines[start + 1 : end]]
+    return Code(_dedented(body), opening["info"].strip(), start + 2)
+
+
+def _preformatted(lines: Sequence[str], start: int, end: int, rest: str) -> Code:
+    body = [rest, *lines[start + 1 : end + 1]]
+    shown = [html.unescape(_TAG.sub("", line)) for line in body]
+    return Code(_dedented(shown), "", start + 1)
+
+
+def _dedented(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(textwrap.dedent("\n".join(line.expandtabs(4) for line in lines)).split("\n")) if lines else ()
+
+
+def _line_with(lines: Sequence[str], start: int, text: str) -> int:
+    return next((number for number in range(start, len(lines)) if text in lines[number].lower()), len(lines) - 1)
+
+
+def _plain(line: str) -> str:
+    heading = _HTML_HEADING.match(line)
+    if heading:
+        return f"{'#' * int(heading['level'])} {heading['text'].strip()}"
+    return "" if _SHORTCODE.match(line) else line
+
+
+def _parsed(tokens: Sequence[Token]) -> Iterator[Block]:
+    row = 1
+    for index, token in enumerate(tokens):
+        row = token.map[0] + 1 if token.map else row
+        if token.type == "code_block":
+            yield Code(_dedented(token.content.rstrip("\n").split("\n")), "", row, is_fence=False)
+        elif token.type == "inline" and tokens[index - 1].type == "heading_open":
+            yield Heading(int(tokens[index - 1].tag[1]), token, row)
+        elif token.type == "inline":
+            yield Paragraph(token, row)

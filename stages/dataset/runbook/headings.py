@@ -1,0 +1,127 @@
+"""What a heading or a label says: the name of an alert, or the kind of a section."""
+
+import re
+import tomllib
+from pathlib import Path
+
+MAX_TITLE = 300  # characters of a heading that names something
+_WORDS = tomllib.loads(Path(__file__).with_name("headings.toml").read_text("utf-8"))
+_KINDS: dict[str, re.Pattern[str]] = {
+    kind: re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE) for kind, words in _WORDS["kinds"].items()
+}
+_PRODUCTS = {name.lower() for name in _WORDS["products"]["names"]}
+_GENERIC = re.compile(rf"\b(?:{'|'.join(_WORDS['generic']['words'])})\b", re.IGNORECASE)
+
+_STATED = re.compile(
+    r"^\W*(?:[Pp]rometheus\s+|[Ff]iring\s+)?(?:alert|alarm)(?:\s*(?:name|rule|id))?\s*(?:[:：—–]|\s-\s)\s*(?P<name>.+)$",
+    re.IGNORECASE,
+)
+_ABOUT = re.compile(
+    r"^\W*(?:runbook|playbook|alert|troubleshooting)\s*(?:[:：—–-]|for|of)?\s+(?:the\s+)?", re.IGNORECASE
+)
+_BEHIND = re.compile(r"\s*(?:[-–—:]\s*)?\b(?:runbooks?|playbook|alerts?|alarm|is firing|firing)\W*$", re.IGNORECASE)
+_NUMBER = re.compile(r"^\W*\d+(?:[.)]\d+)*[.):]?\s+")
+_DECORATION = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\W*$|^\W*\[[^\]]*\]\s*")
+_IDENTIFIER = re.compile(r"[A-Za-z][\w.:-]*")
+_CAMEL = re.compile(r"(?=[A-Za-z0-9_]*[a-z])[A-Za-z][a-z0-9]*(?:[A-Z]+[a-z0-9]*)+\w*")
+_STEP = re.compile(
+    r"(?:check|identify|inspect|verify|fix|restore|recover|confirm|assess|analy[sz]e|debug|find|investigate|resolve|diagnose"
+    r"|repair|contact|validate|prevent|mitigate|troubleshoot|escalate|why|about|links?|what)\s+(?!(?:steps?|actions?|procedures?|path"
+    r"|it means|guide|commands?|and|or|&|this means|does)\b)",
+    re.IGNORECASE,
+)
+_GROUP = re.compile(
+    r"(?:critical|warning|info\w*|high|medium|low|p[0-5]|sev\w*)(?:[- ](?:severity|priority|level))?(?:\s+\w+)?"
+    r"|(?:\S+\s+)?(?:group|category|general|common|other|misc\w*|table of contents|severity levels?|links"
+    r"|notes?)(?:\s.*)?",
+    re.IGNORECASE,
+)
+_QUOTES = " \t\"'`*_:,.;“”‘’"
+
+
+def section_kind(text: str) -> str:
+    """Returns the kind of section that a heading or label names, '' where it names none."""
+    if len(text) > MAX_TITLE:
+        return ""
+    plain = " ".join(re.sub(r"[^\w\s/&'-]", " ", _NUMBER.sub("", text)).split())
+    if not plain or len(plain.split()) > 9:
+        return ""
+    found = [(match.start(), kind) for kind, pattern in _KINDS.items() if (match := pattern.search(plain))]
+    return min(found)[1] if found else ""
+
+
+def label_kind(text: str) -> str:
+    """Returns the kind that a label, or a heading inside a section, names; a step such as `Check logs` names none."""
+    plain = re.sub(r"[^\w\s/&'-]", " ", _NUMBER.sub("", text[:MAX_TITLE])).split()
+    if not plain or len(plain) > 5 or (len(plain) > 1 and _STEP.match(" ".join(plain))):
+        return ""
+    return section_kind(text)
+
+
+def is_stated(heading: str) -> bool:
+    """Returns whether a heading says that it names an alert: `Alert: X`."""
+    return len(heading) <= MAX_TITLE and bool(_STATED.match(heading))
+
+
+def prose_name(heading: str) -> str:
+    """Returns the alert that a heading in plain words names among alerts; '' for a severity or a group."""
+    text = _undecorated(heading) if len(heading) <= MAX_TITLE else ""
+    is_name = text and len(text.split()) <= 8 and not _GENERIC.search(text) and not _GROUP.fullmatch(text)
+    return text if is_name else ""
+
+
+def alert_name(heading: str) -> str:
+    """Returns the alert that a heading names, '' where it names none.
+
+    A heading states it (`Alert: X`), or is one identifier such as `KubePodCrashLooping`, whatever stands
+    around it: a number, quotes, an emoji, `(Warning)`, `[Deprecated]`, the word runbook. Of several, the first.
+    """
+    if len(heading) > MAX_TITLE:
+        return ""
+    if stated := _STATED.match(heading):
+        return stated_name(stated["name"]) or _first_word(stated["name"])
+    text = _undecorated(heading)
+    names = re.split(r"\s*(?:[/,&+]|\band\b|\bor\b)\s*", text)
+    return names[0] if all(is_identifier(name) for name in names) else ""
+
+
+def stated_name(text: str) -> str:
+    """Returns the name in what follows `Alert:`: an identifier, or a short title; '' for an expression."""
+    text = _undecorated(text).strip("| ")
+    first = text.split()[0].strip(_QUOTES) if text.split() else ""
+    if re.search(r"[{}=<>()$|]", text) or not first:
+        return first if _CAMEL.fullmatch(first) else ""
+    if len(text.split()) == 1 or (_CAMEL.fullmatch(first) and first.lower() not in _PRODUCTS):
+        return first
+    return text if len(text.split()) <= 8 else ""
+
+
+def _first_word(text: str) -> str:
+    words = _undecorated(text).split()
+    return words[0].strip(_QUOTES) if words else ""
+
+
+def title_name(title: str) -> str:
+    """Returns the alert that the title of a file about one alert names, as it is written; '' for a general title."""
+    text = _undecorated(title)
+    is_title = text and len(text.split()) <= 8 and not _GENERIC.search(text) and not section_kind(text)
+    return text if is_title else ""
+
+
+def file_name(stem: str) -> str:
+    """Returns the alert that a file's name without suffix names, KubeFoo in `team_KubeFoo`; '' for none."""
+    parts = (stem, stem.rsplit("_")[-1], stem.rsplit("-")[-1])
+    return next((part for part in reversed(parts) if is_identifier(part)), "")
+
+
+def is_identifier(text: str) -> bool:
+    """Returns whether text could be the name of an alert and nothing else."""
+    return bool(_CAMEL.fullmatch(text)) and text.lower() not in _PRODUCTS
+
+
+def _undecorated(text: str) -> str:
+    text = re.sub(r"[^\w\s()\[\]:/.,'\"`&%+<>={}$|-]", "", text).strip()
+    text = _NUMBER.sub("", text)
+    for pattern in (_DECORATION, _DECORATION, _ABOUT, _BEHIND, _DECORATION):
+        text = pattern.sub("", text).strip(_QUOTES) or text
+    return _NUMBER.sub("", text).strip(_QUOTES)

@@ -1,0 +1,54 @@
+"""What a reader sees of a paragraph."""
+
+import re
+
+from markdown_it.token import Token
+
+HTML_TAGS = {
+    *("a", "abbr", "b", "br", "code", "del", "details", "div", "em", "font", "h1", "h2", "h3", "hr", "i", "img", "ins"),
+    *("kbd", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub", "summary", "sup", "table", "td", "tr", "u"),
+    "ul",
+}
+_PLACEHOLDER = re.compile(r"<([A-Za-z][\w. -]*)>")
+_MAX_LABEL = 80
+_SHOWN = {"text": None, "code_inline": None, "softbreak": " ", "hardbreak": " ", "html_inline": None}
+
+
+def visible(token: Token) -> str:
+    """Returns the text that a reader sees, code included, and `<pod>`, which Markdown takes for HTML; no images."""
+    return "".join(shown(child) for child in token.children or []).strip()
+
+
+def shown(child: Token) -> str:
+    """Returns the text of one part of a paragraph."""
+    if child.type not in _SHOWN or _is_html(child):
+        return ""
+    return _SHOWN[child.type] or child.content
+
+
+def _is_html(token: Token) -> bool:
+    if token.type != "html_inline":
+        return False
+    name = _PLACEHOLDER.fullmatch(token.content)
+    return name is None or name[1].split()[0].lower() in HTML_TAGS
+
+
+def bold_label(token: Token) -> tuple[str, str]:
+    """Returns the bold or italic text with which a paragraph begins ('' if it begins otherwise) and what follows it.
+
+    The label ends the paragraph, or a colon in or behind it sets it apart. A short line in plain text that ends
+    with a colon is a label, too.
+    """
+    children = [
+        child for child in token.children or [] if child.content.strip() or child.type.endswith(("_open", "_close"))
+    ]
+    while children and children[0].type == "text" and not re.search(r"\w", children[0].content):
+        children = children[1:]
+    if not children or children[0].type not in ("strong_open", "em_open"):
+        text = visible(token)
+        return (text, "") if text.endswith(":") and len(text.split()) <= 3 and "\n" not in text else ("", text)
+    end = next((index for index, child in enumerate(children) if child.type == children[0].type[:-4] + "close"), 0)
+    label = "".join(shown(child) for child in children[1:end]).strip()
+    rest = "".join(shown(child) for child in children[end + 1 :]).strip()
+    is_label = not rest or label.endswith(":") or rest.startswith((":", "-", "–", "—"))
+    return (label, rest.lstrip(":-–— ").strip()) if is_label and len(label) <= _MAX_LABEL else ("", visible(token))

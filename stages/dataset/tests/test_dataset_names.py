@@ -1,0 +1,156 @@
+"""Which alerts a file documents, what they are called and how severe they are."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stages.dataset.runbook.__main__ import main
+from stages.dataset.runbook.reader import read_runbook
+from stages.dataset.runbook.text import decode
+
+SECTIONS = "\n\n## Meaning\n\nIt is full.\n\n## Mitigation\n\n```\ndf -h\n```\n"
+
+
+def names(text: str, path: str = "RUNBOOK.md") -> list[str]:
+    return [alert.name for alert in read_runbook(text, path)]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "### Alert: DiskFull",
+        "### ALERT: DiskFull",
+        '##### Alert Name: "DiskFull"',
+        "### 3. DiskFull",
+        "### 3. `DiskFull`",
+        "## 🔥 DiskFull",
+        "## DiskFull (Warning)",
+        "# [Deprecated] DiskFull",
+        "# DiskFull Runbook",
+        "# Runbook: DiskFull",
+        "## Alert - DiskFull",
+        "## **DiskFull**",
+        "## <a name='x'></a>DiskFull",
+        "## DiskFull / DiskFuller",
+        "DiskFull\n========",
+        "<h2>DiskFull</h2>",
+    ],
+)
+def test_a_heading_names_an_alert(heading: str) -> None:
+    assert names(heading + SECTIONS.replace("##", "####")) == ["DiskFull"]
+
+
+@pytest.mark.parametrize("title", ["Disk usage is too high", "", "Disk Full"])
+def test_a_name_in_the_text_wins_over_the_title(title: str) -> None:
+    for stated in ("**Alert:** `NodeDiskFull`", "This runbook is for the alarm `NodeDiskFull` firing."):
+        assert names(f"# {title}\n\n{stated}{SECTIONS}", "DiskFull.md") == ["NodeDiskFull"]
+
+
+def test_the_title_wins_over_the_file_s_name() -> None:
+    assert names("# DiskFull" + SECTIONS, "Other.md") == ["DiskFull"]
+    assert names("# Disk usage too high" + SECTIONS, "NodeDiskFull.md") == ["Disk usage too high"]
+    assert names("# Node Disk Full" + SECTIONS, "NodeDiskFull.md") == ["NodeDiskFull"]
+    assert names(SECTIONS, "NodeDiskFull.md") == ["NodeDiskFull"]
+    assert names(SECTIONS, "docs/NodeDiskFull") == ["NodeDiskFull"]
+    assert names("---\ntitle: Node Disk Full\nweight: 20\n---\n\n# Node Disk Full" + SECTIONS, "NodeDiskFull.md") == [
+        "NodeDiskFull"
+    ]
+
+
+def test_an_expression_behind_a_label_names_nothing() -> None:
+    assert names("# DiskFull\n\n**Alert:** `node_free_bytes < 10`" + SECTIONS) == ["DiskFull"]
+
+
+def test_a_rule_in_a_block_names_the_alert_of_a_title_in_plain_words() -> None:
+    rule = "```yaml\n- alert: NodeDiskFull\n  labels:\n    severity: critical\n```"
+    (alert,) = read_runbook(f"# Disk usage is too high\n\n{rule}{SECTIONS}")
+    assert (alert.name, alert.severity) == ("NodeDiskFull", "critical")
+
+
+def test_a_label_below_a_heading_in_plain_words_starts_an_alert() -> None:
+    text = "".join(f"## {title}\n\n**Alert**: {name}\n\n### Fix\n\n`df -h`\n\n" for title, name in PAIRS)
+    assert names("# On-call runbook\n\n" + text) == ["DiskFull", "NodeDown"]
+
+
+PAIRS = [("No space", "DiskFull"), ("A node is gone", "NodeDown")]
+
+
+def test_headings_in_plain_words_below_alerts_name_alerts() -> None:
+    text = "# Runbook\n\n## Common alerts\n\n### Disk nearly full\n\n**Fix**: `df -h`\n\n### Node gone\n\nx"
+    assert names(text + "\n\n## Contacts\n\n### Team\n") == ["Disk nearly full", "Node gone"]
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("# GitHub\n\n## Usage\n\n```\ngit pull\n```\n", "README.md"),
+        ("# Runbooks\n\n- [KubeFoo](KubeFoo.md)\n- KubeBar\n", "index.md"),
+        ("# Naming schemes\n\n## Outputs\n\nText.\n", "LogNamingScheme.md"),
+        ("groups:\n- name: a\n  rules:\n  - alert: DiskFull\n", "rules.yaml"),
+        ("The alert KubeFoo is not documented.\n", "notes.md"),
+    ],
+)
+def test_what_documents_no_alert(text: str, path: str) -> None:
+    assert names(text, path) == []
+
+
+def test_a_state_below_a_section_is_no_alert() -> None:
+    text = "# PodNotReady\n\n## Diagnosis\n\n### CreateContainerError\n\n`kubectl get pods -A`\n"
+    (alert,) = read_runbook(text)
+    assert [command.section for command in alert.commands] == ["diagnosis"]
+
+
+@pytest.mark.parametrize(
+    ("text", "severity"),
+    [
+        ("**Severity**: Critical", "critical"),
+        ("**Severity:** warning", "warning"),
+        ("+ *Severity*: info", "info"),
+        ("Severity: `P1`", "p1"),
+        ("### Severity\n\nHigh, at once.", "high"),
+        ("### Impact\n\n- **Severity**: high", "high"),
+        ("This is a critical-level alert.", "critical"),
+        ("| Severity | Team |\n|---|---|\n| warning | web |", ""),
+        ("| Severity | warning |\n|---|---|\n| Team | web |", "warning"),
+        ("```\nlabels:\n  severity: page\n```", "page"),
+        ("It is critical to look at the disk.", ""),
+    ],
+)
+def test_severity(text: str, severity: str) -> None:
+    (alert,) = read_runbook(f"## Alert: DiskFull\n\n{text}\n\n## Alert: Other\n\n**Severity**: low\n")[:1]
+    assert alert.severity == severity
+
+
+def test_sections_keep_their_headings() -> None:
+    labels = ["Description", "Triage Steps", "Root causes", "Quick Fixes", "Post-mortem", "Who to page", "See also"]
+    (alert,) = read_runbook("# DiskFull\n\n" + "".join(f"**{label}:**\n\nText.\n\n" for label in labels))
+    headed = [(section.kind, section.heading) for section in alert.sections if section.heading]
+    kinds = ["meaning", "diagnosis", "causes", "mitigation", "prevention", "escalation", "references"]
+    assert headed == list(zip(kinds, labels, strict=True))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_any_encoding_and_line_end(encoding: str, end: str) -> None:
+    text = f"# DiskFull{SECTIONS}\nÜber".replace("\n", end)
+    (alert,) = read_runbook(decode(text.encode(encoding)))
+    assert [(command.text, command.line) for command in alert.commands] == [("df -h", 10)]
+
+
+def test_the_program_prints_what_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "RUNBOOK.md"
+    path.write_text("# DiskFull\n\n**Severity**: info\n\n## Fix\n\n```\nrm -rf /tmp/x\n```\n", "utf-8")
+    assert main([str(path), str(tmp_path / "gone.md")]) == 1
+    out, err = capsys.readouterr()
+    command = {"text": "rm -rf /tmp/x", "section": "mitigation", "line": 8, "source": "fence"}
+    alert = {
+        "name": "DiskFull",
+        "severity": "info",
+        "sections": ["mitigation"],
+        "headings": ["Fix"],
+        "commands": [command | {"dangerous": True, "mutating": True}],
+        "queries": [],
+    }
+    assert json.loads(out) == [{"path": str(path), "alerts": [alert]}]
+    assert err == f"{tmp_path / 'gone.md'} cannot be read: No such file or directory\n"
