@@ -10,7 +10,7 @@ from stages.dataset.calls.remedies import Remedy
 from stages.dataset.runbook.alert import Alert
 
 _KEY = b"agent-training phrasing 1"
-_FEWEST = 3  # phrasings of an alert that are enough to give each split its own
+_FEWEST = 5  # phrasings of an alert that are enough to give each split its own
 
 
 def phrasings(alert: Alert, answers: Collection[str]) -> list[str]:
@@ -31,7 +31,7 @@ def answers_of(remedy: Remedy) -> set[str]:
 
 
 def of_split(texts: Sequence[str], split: str) -> list[str]:
-    """Returns the texts that a split may use: of three or more, one is kept for the test and one for validation.
+    """Returns the texts that a split may use: of five or more, one is kept for the test and one for validation.
 
     Which ones is told by keyed hashes of the texts alone.
     """

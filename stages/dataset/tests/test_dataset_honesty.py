@@ -94,11 +94,11 @@ def test_held_out_alerts_stay_held_out_when_others_come() -> None:
     assert {remedy.function.name for remedy in remedies} == taught
 
 
-def test_of_three_phrasings_each_split_has_its_own() -> None:
-    texts = ["one", "two", "three", "four"]
+def test_of_five_phrasings_each_split_has_its_own() -> None:
+    texts = ["one", "two", "three", "four", "five"]
     parts = [of_split(texts, split) for split in SPLITS]
     assert sorted(text for part in parts for text in part) == sorted(texts)
-    assert [len(part) for part in parts] == [2, 1, 1]
+    assert [len(part) for part in parts] == [3, 1, 1]
     assert of_split(texts[:2], "test") == ["one", "two"]
 
 
