@@ -37,7 +37,6 @@ CONFIG = "training:\n  iters: 20\ngate:\n  minimum_accuracy: 0.8\n"
 TOOLS = """functions:
   - name: pod-restart
     description: Restart a pod.
-    dangerous: true
     parameters:
       type: object
       properties:
