@@ -198,3 +198,18 @@ tables: .venv/.made ## write the contract tables into the stages' READMEs
 package: environments ## serialise the workflow and the launch plans for Flyte, without a cluster
 	@.venv/bin/python -m tools.pins check
 	.venv/bin/pyflyte --pkgs workflows package --force --image unused:unused --output .runs/flyte-package.tgz
+
+AUTHOR = PYTHONPATH=. .venvs/dataset/bin/python -m stages.dataset.author
+REPOSITORY ?= examples/homelab
+
+.PHONY: lint-runbook
+lint-runbook: .venvs/dataset/.made ## what each alert of an agent teaches: lint-runbook AGENT=agent-sre REPOSITORY=… FORMAT=github
+	@$(AUTHOR) lint --agent $(AGENT) --repository $(REPOSITORY) --format $(or $(FORMAT),table)
+
+.PHONY: preview
+preview: .venvs/dataset/.made ## rows as the model sees them: preview AGENT=agent-sre ALERT=… ROWS=3
+	@$(AUTHOR) preview --agent $(AGENT) --repository $(REPOSITORY) --alert '$(ALERT)' --rows $(or $(ROWS),5)
+
+.PHONY: compare-datasets
+compare-datasets: .venvs/dataset/.made ## what changed between two datasets: compare-datasets OLD=folder NEW=folder
+	@$(AUTHOR) compare $(OLD) $(NEW)

@@ -8,6 +8,12 @@ from typing import Annotated, Any
 from shared.contract import above, at_least, at_most, one_of
 
 ExamplesPerAlert = Annotated[int, "rows made of each alert, over all splits", at_least(3), at_most(1000)]
+NoCallShare = Annotated[float, "share of the rows whose answer is no call", at_least(0), at_most(0.5)]
+RenamedShare = Annotated[
+    float, "share of the notifications with another name of the alert, or none", at_least(0), at_most(1)
+]
+UnseenAlertsShare = Annotated[float, "share of the alerts that training never sees", at_least(0), at_most(0.5)]
+MaxFunctionShare = Annotated[float, "most that one function may have of the training rows", above(0), at_most(1)]
 ModelName = Annotated[str, "a Hugging Face id, or the path of a local folder"]
 ModelRevision = Annotated[str, "the hub revision, best a commit; empty for the newest"]
 Dtype = Annotated[str, "the type of the weights", one_of("float32", "bfloat16", "float16")]
@@ -26,6 +32,10 @@ TRAINING: dict[str, Any] = {
     "model_revision": ModelRevision,
     "dtype": Dtype,
     "examples_per_alert": ExamplesPerAlert,
+    "no_call_share": NoCallShare,
+    "renamed_share": RenamedShare,
+    "unseen_alerts_share": UnseenAlertsShare,
+    "max_function_share": MaxFunctionShare,
     "learning_rate": LearningRate,
     "batch_size": BatchSize,
     "iters": Iters,

@@ -294,7 +294,17 @@ def test_a_missing_environment_names_the_remedy(world: World) -> None:
 
 def test_a_real_stage_says_why_it_refuses_its_input(tmp_path: Path) -> None:
     execution = Execution(contract.load("dataset"), tmp_path / "d", read_placement("dataset"), read_image("dataset"))
-    inputs = {"agent_name": "agent-x", "repository": "/nowhere", "revision": "", "runbook_path": "", "seed": 0}
+    inputs = {
+        "agent_name": "agent-x",
+        "repository": "/nowhere",
+        "revision": "",
+        "runbook_path": "",
+        "seed": 0,
+        "no_call_share": 0.1,
+        "renamed_share": 0.25,
+        "unseen_alerts_share": 0.1,
+        "max_function_share": 0.5,
+    }
     with pytest.raises(StageFailed) as failure:
         run_stage(execution, {**inputs, "examples_per_alert": 1})
     reason = "dataset: argument --examples-per-alert: examples_per_alert is 1; it must be at least 3"

@@ -295,7 +295,16 @@ def files_of_flytekit() -> set[Path]:
 def test_a_real_stage_leaves_its_outputs_in_the_run_folder(gitops: Path, run_folder: Path) -> None:
     before = files_of_flytekit()
     made = agent_training.dataset(
-        agent_name="agent-bruno", repository=str(gitops), revision="", runbook_path="", examples_per_alert=4, seed=0
+        agent_name="agent-bruno",
+        repository=str(gitops),
+        revision="",
+        runbook_path="",
+        examples_per_alert=4,
+        seed=0,
+        no_call_share=0.1,
+        renamed_share=0.25,
+        unseen_alerts_share=0.1,
+        max_function_share=0.5,
     )
     with Repo(gitops) as repo:
         assert made.source_commit == repo.head.commit.hexsha

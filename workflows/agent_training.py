@@ -47,6 +47,10 @@ def agent_training_pipeline(
     lora_scale: float = TrainInputs.lora_scale,
     max_seq_length: int = TrainInputs.max_seq_length,
     examples_per_alert: int = DatasetInputs.examples_per_alert,
+    no_call_share: float = DatasetInputs.no_call_share,
+    renamed_share: float = DatasetInputs.renamed_share,
+    unseen_alerts_share: float = DatasetInputs.unseen_alerts_share,
+    max_function_share: float = DatasetInputs.max_function_share,
     seed: int = TrainInputs.seed,
     minimum_accuracy: float = RegisterInputs.minimum_accuracy,
     max_tokens: int = EvaluateInputs.max_tokens,
@@ -62,6 +66,10 @@ def agent_training_pipeline(
         revision=revision,
         runbook_path=runbook_path,
         examples_per_alert=examples_per_alert,
+        no_call_share=no_call_share,
+        renamed_share=renamed_share,
+        unseen_alerts_share=unseen_alerts_share,
+        max_function_share=max_function_share,
         seed=seed,
     )
     base = convert(model_name=model_name, model_revision=model_revision, dtype=dtype)

@@ -19,13 +19,18 @@ from examples.demo_model.functions import (
     phrase,
 )
 from examples.demo_model.values import WORDS, Values
-from shared.alert import render_alert
+from shared.alert import render_notification
 from shared.function_call import Call
-from shared.prompt import render_completion, render_developer_turn, render_user_turn
+from shared.prompt import NO_CALL_ANSWER, render_completion, render_developer_turn, render_user_turn
 
+_NOISE = ("cluster", "job", "instance", "service", "endpoint", "region", "container", "prometheus")  # no call needs it
 EXAMPLE_FUNCTIONS = example_functions()
 KNOWN_SHARE = 0.6  # of lessons that declare an agent's functions: their calls must be well-formed from the start
 HINT_SHARE = 0.5  # of alerts that are named after the function they want
+NAMELESS_SHARE = 0.1  # of alerts that come without a name
+RESOLVED_SHARE = 0.05  # of notifications that tell of the end of an alert: no call is due
+GROUP_SHARE = 0.06  # of notifications with two alerts
+_NAME_STYLES = ("", "", "", " ", "_", "-")  # what stands between the words of an alert's name
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,15 @@ def make_lesson(chance: random.Random, rows: int) -> Lesson:
 
 
 def _row(chance: random.Random, function: Function) -> tuple[str, str]:
+    count = 2 if chance.random() < GROUP_SHARE else 1
+    alerts = [_alert(chance, function) for _ in range(count)]
+    calls = [call for alert, call in alerts if alert["status"] == "firing"]
+    prompt = render_notification({"alerts": [alert for alert, _ in alerts]})
+    return render_user_turn(prompt), render_completion(calls, "" if calls else NO_CALL_ANSWER)
+
+
+def _alert(chance: random.Random, function: Function) -> tuple[dict[str, Any], Call]:
+    """Returns an alert, and the call that it wants while it fires."""
     values = Values(chance)
     target = _target(chance, function)
     labels = _labels(chance, function, target, values)
@@ -52,12 +66,13 @@ def _row(chance: random.Random, function: Function) -> tuple[str, str]:
     arguments = {known.name: _argument(chance, known, labels, target) for known in function.parameters}
     if "severity" not in labels and chance.random() < 0.9:
         labels["severity"] = severity
-    labels["alertname"] = _alert_name(chance, function)
+    if chance.random() >= NAMELESS_SHARE:
+        labels["alertname"] = _alert_name(chance, function)
     annotations = {"summary": _sentence(chance, labels)}
     if chance.random() < 0.15:
         annotations["description"] = _sentence(chance, labels)
-    alert = {"status": "firing", "labels": labels, "annotations": annotations}
-    return render_user_turn(render_alert(alert)), render_completion([Call(function.name, arguments)])
+    status = "resolved" if chance.random() < RESOLVED_SHARE else "firing"
+    return {"status": status, "labels": labels, "annotations": annotations}, Call(function.name, arguments)
 
 
 def _target(chance: random.Random, function: Function) -> str:
@@ -74,7 +89,8 @@ def _labels(chance: random.Random, function: Function, target: str, values: Valu
     if chance.random() < 0.8:
         labels.setdefault("namespace", values.draw())
     if chance.random() < 0.8:
-        labels[chance.choice(("cluster", "cluster", "cluster", "job", "region", "site", "prometheus"))] = values.draw()
+        for name in chance.sample(_NOISE, chance.choice((1, 1, 2, 3))):
+            labels.setdefault(name, values.draw())
     return labels
 
 
@@ -83,7 +99,9 @@ def _alert_name(chance: random.Random, function: Function) -> str:
     hint = chance.choice(function.name.split("_")[1:] or [function.name])
     if chance.random() < HINT_SHARE:
         nouns[chance.randrange(len(nouns))] = hint
-    return "".join(map(str.capitalize, nouns)) + chance.choice(WORDS["states"])
+    words = [*map(str.capitalize, nouns), chance.choice(WORDS["states"])]
+    between = chance.choice(_NAME_STYLES)
+    return between.join(words).lower() if between in ("_", "-") else between.join(words)
 
 
 def _argument(chance: random.Random, parameter: Parameter, labels: dict[str, str], target: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from shared.artifacts import ChatDataset
 from shared.contract import Variable, matches
-from shared.settings import ExamplesPerAlert, Seed
+from shared.settings import ExamplesPerAlert, MaxFunctionShare, NoCallShare, RenamedShare, Seed, UnseenAlertsShare
 
 GIT_TOKEN = Variable("GIT_TOKEN", "a token for an https repository", secret=True)
 GIT_SSH_KEY_FILE = Variable("GIT_SSH_KEY_FILE", "the path of a private key for an ssh repository")
@@ -28,6 +28,10 @@ class Inputs:
     revision: Annotated[str, "branch, tag or commit; empty for the default branch"] = ""
     runbook_path: Annotated[str, "the runbook's path in the repository; empty for flux/ai/<agent>/docs/RUNBOOK.md"] = ""
     examples_per_alert: ExamplesPerAlert = 24
+    no_call_share: NoCallShare = 0.1
+    renamed_share: RenamedShare = 0.25
+    unseen_alerts_share: UnseenAlertsShare = 0.1
+    max_function_share: MaxFunctionShare = 0.5
     seed: Seed = 0
 
 
@@ -36,5 +40,5 @@ class Outputs:
     """What dataset makes."""
 
     dataset: Annotated[ChatDataset, "the rows, prompt.json, agent.json and the dataset card"]
-    source_commit: Annotated[str, "the last commit that touched the agent's runbook or training folder"]
+    source_commit: Annotated[str, "the last commit that touched the agent's runbook, rules or training folder"]
     rows: Annotated[int, "rows in all splits"]

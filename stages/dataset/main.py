@@ -4,22 +4,25 @@ The library that writes the splits takes seconds to import: it is imported when 
 `--help` and a mistake are told at once.
 """
 
+import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from shared import stage
-from shared.artifacts import SPLITS, ChatDataset
+from shared.artifacts import SPLITS, UNSEEN_ALERTS, ChatDataset
 from shared.errors import StageError, one_line
 from stages.dataset.agent_config import AgentConfig, read_config
-from stages.dataset.calls.remedies import Remedy, Skipped, find_remedies
+from stages.dataset.calls.remedies import Findings, find_remedies
+from stages.dataset.calls.rules import RuleFile, read_rules
 from stages.dataset.calls.tools import Tools, read_tools
 from stages.dataset.contract import Inputs, Outputs
 from stages.dataset.rows.card import summarise, write_card
-from stages.dataset.rows.examples import Row, make_rows, prompt_file
+from stages.dataset.rows.examples import Row, Sampling, make_rows, prompt_file
 from stages.dataset.runbook.reader import read_runbook
+from stages.dataset.runbook.secrets import redact
 from stages.dataset.source import Source, opened, read_source
 
 
@@ -28,12 +31,17 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     with opened(inputs.repository) as repo:
         source = read_source(repo, inputs.repository, inputs.revision, inputs.agent_name, inputs.runbook_path)
     log(f"reading {source.runbook_path} as of commit {source.commit[:8]}")
+    source, secrets = without_secrets(source)
     config = read_config(source.config, source.config_path)
     tools = read_tools(source.tools, source.tools_path)
-    remedies, skipped = _remedies(source, tools)
-    rows = make_rows(remedies, tools, prompt_file(tools), inputs.examples_per_alert, inputs.seed)
-    dataset = _write(outputs / "dataset", inputs.agent_name, source, config, tools, rows, skipped)
-    log(f"{len(remedies)} alerts, {len(rows)} rows, {len(skipped)} alerts skipped")
+    findings = find(source, tools)
+    _log_findings(findings, secrets)
+    _check_taught(findings, source)
+    rows, dropped = _rows(findings, tools, inputs)
+    dataset = _write(outputs / "dataset", inputs.agent_name, source, config, tools, rows)
+    card = summarise(inputs.agent_name, source, findings, rows, dropped | {"secrets": secrets}, dataset.path)
+    write_card(card, dataset.path)
+    log(f"{len(findings.remedies)} alerts, {len(rows)} rows, {len(findings.skipped)} alerts teach no call")
     return Outputs(dataset, source.commit, len(rows))
 
 
@@ -42,41 +50,82 @@ def log(line: str) -> None:
     print(one_line(line), file=sys.stderr, flush=True)
 
 
-def _remedies(source: Source, tools: Tools) -> tuple[list[Remedy], list[Skipped]]:
-    alerts = read_runbook(source.runbook, source.runbook_path)
-    if not alerts:
+def without_secrets(source: Source) -> tuple[Source, int]:
+    """Returns the source with every secret of its runbook and rules redacted, and how many they were."""
+    runbook, count = redact(source.runbook)
+    rules = []
+    for rule in source.rules:
+        text, more = redact(rule.text)
+        rules.append(RuleFile(rule.path, text))
+        count += more
+    return dataclasses.replace(source, runbook=runbook, rules=tuple(rules)), count
+
+
+def find(source: Source, tools: Tools) -> Findings:
+    """Returns what the runbook and the rules of an agent teach. Raises StageError where they document no alert."""
+    alerts, rules = read_runbook(source.runbook, source.runbook_path), read_rules(source.rules)
+    if not alerts and not rules:
         hint = "head each one with its name, such as `## Alert: PodCrashLooping`"
         raise StageError(f"{source.runbook_path} documents no alert; {hint}")
-    remedies, skipped = find_remedies(alerts, tools)
-    for entry in skipped:
-        log(f"skipped {entry.name}, line {entry.line}: {entry.reason}")
-    if not remedies:
+    return find_remedies(alerts, tools, rules)
+
+
+def _log_findings(findings: Findings, secrets: int) -> None:
+    for entry in findings.skipped:
+        log(f"no call: {entry.name}, line {entry.line}: {entry.reason}")
+    for warning in findings.warnings:
+        log(f"warning: {warning}")
+    if secrets:
+        log(f"warning: {secrets} secrets in the runbook or its rules were redacted; take them out, and revoke them")
+
+
+def _check_taught(findings: Findings, source: Source) -> None:
+    if not findings.remedies:
+        first = findings.skipped[0]
         raise StageError(
-            f"no alert of {source.runbook_path} teaches a call: {skipped[0].name} {skipped[0].reason}; "
+            f"no alert of {source.runbook_path} teaches a call: {first.name} {first.reason}; "
             f"add templates to {source.tools_path}"
         )
-    return remedies, skipped
+
+
+def _rows(findings: Findings, tools: Tools, inputs: Inputs) -> tuple[list[Row], dict[str, int]]:
+    """Returns the rows of every split, checked, and how many were left out. Raises StageError for a leak."""
+    # Not at the top: loading the library takes longer than telling a mistake.
+    from stages.dataset.rows.balance import balanced
+    from stages.dataset.rows.leaks import check_leaks, without_duplicates
+
+    sampling = Sampling(
+        inputs.examples_per_alert,
+        inputs.seed,
+        inputs.no_call_share,
+        inputs.renamed_share,
+        inputs.unseen_alerts_share,
+        inputs.max_function_share,
+    )
+    drawn = make_rows(findings, tools, prompt_file(tools), sampling)
+    single = without_duplicates(drawn)
+    rows = balanced(single, inputs.max_function_share)
+    for split in SPLITS:
+        if not any(row.split == split for row in rows):
+            raise StageError(f"the split {split} would be empty; raise examples_per_alert or add alerts to the runbook")
+    check_leaks(by_split(rows))
+    return rows, {"duplicates": len(drawn) - len(single), "balance": len(single) - len(rows)}
+
+
+def by_split(rows: Sequence[Row]) -> Mapping[str, list[dict[str, str]]]:
+    """Returns the rows of each split as its file holds them, training first."""
+    return {split: [row.columns() for row in rows if row.split == split] for split in (*SPLITS, UNSEEN_ALERTS)}
 
 
 def _write(
-    folder: Path,
-    agent: str,
-    source: Source,
-    config: AgentConfig,
-    tools: Tools,
-    rows: Sequence[Row],
-    skipped: Sequence[Skipped],
+    folder: Path, agent: str, source: Source, config: AgentConfig, tools: Tools, rows: Sequence[Row]
 ) -> ChatDataset:
     from stages.dataset.rows.split_files import write_splits
 
     folder.mkdir()
-    for split in SPLITS:
-        if not any(row.split == split for row in rows):
-            raise StageError(f"the split {split} would be empty; raise examples_per_alert or add alerts to the runbook")
     write_splits(rows, folder)
     (folder / "prompt.json").write_text(prompt_file(tools).to_json(), "utf-8")
     (folder / "agent.json").write_text(_agent_json(agent, source, config), "utf-8")
-    write_card(summarise(agent, source, rows, skipped, folder), folder)
     return ChatDataset(folder)
 
 

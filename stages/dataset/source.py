@@ -1,10 +1,11 @@
 """The GitOps repository: an agent's files at a revision, read from Git without a checkout."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,10 +15,15 @@ from git.objects import Blob, Tree
 
 from shared import git_access, git_failure, names
 from shared.errors import StageError
+from stages.dataset.calls.rules import FUNCTION, RuleFile
+from stages.dataset.calls.tools import read_tools
 from stages.dataset.contract import GIT_SSH_KEY_FILE, GIT_SSH_KNOWN_HOSTS_FILE, GIT_TOKEN
+from stages.dataset.runbook.text import decode
 
 GIT_ACCESS = (GIT_TOKEN, GIT_SSH_KEY_FILE, GIT_SSH_KNOWN_HOSTS_FILE)
-MAX_BYTES = 1 << 20  # of one file; the longest runbooks that people keep have a tenth
+MAX_RUNBOOK = 16 << 20  # bytes; the longest that people keep have a hundredth
+MAX_BYTES = 1 << 20  # of any other file
+_WIDE = (b"\xff\xfe", b"\xfe\xff")  # the marks of UTF-16 and UTF-32, whose text holds zero bytes
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Source:
     config: str
     tools_path: str
     tools: str
+    rules: tuple[RuleFile, ...]
     commit: str
     committed: datetime
 
@@ -58,10 +65,10 @@ def opened(repository: str) -> Iterator[Repo]:
 
 
 def read_source(repo: Repo, repository: str, revision: str, agent: str, runbook_path: str = "") -> Source:
-    """Returns the agent's runbook, config.yaml and tools.yaml at revision (empty: the default branch).
+    """Returns the agent's runbook, config.yaml, tools.yaml and rules at revision (empty: the default branch).
 
-    Raises StageError for an unknown revision or agent, and for a file that is missing, a link,
-    binary or empty.
+    Raises StageError for an unknown revision or agent, for a file that is missing, a link, binary or
+    empty, and for a pattern of rules that no file has.
     """
     commit = _commit(repo, repository, revision)
     _check_agent(commit, agent)
@@ -73,9 +80,12 @@ def read_source(repo: Repo, repository: str, revision: str, agent: str, runbook_
         "config": _text(commit, config, "configuration"),
         "tools": _text(commit, tools, "list of functions"),
     }
-    last = _last_commit(repo, repository, commit, [runbook, training])
+    rules = _rule_files(repo, commit, agent, read_tools(texts["tools"], tools).rules, tools)
+    paths = [runbook, training, *(rule.path for rule in rules)]
+    last = _last_commit(repo, repository, commit, paths)
     return Source(
         **texts,
+        rules=rules,
         repository=_public_name(repository),
         runbook_path=runbook,
         commit=last.hexsha,
@@ -144,15 +154,37 @@ def _text(commit: Commit, path: str, what: str) -> str:
         raise StageError(f"the {what} {path} is missing at commit {commit.hexsha[:8]}; add it, or name another path")
     if blob.mode == Blob.link_mode:
         raise StageError(f"{path} is a symbolic link; commit the {what} itself")
-    if blob.size > MAX_BYTES:
-        raise StageError(f"{path} has {blob.size} bytes; a {what} may have at most {MAX_BYTES}")
+    most = MAX_RUNBOOK if what == "runbook" else MAX_BYTES
+    if blob.size > most:
+        raise StageError(f"{path} has {blob.size} bytes; a {what} may have at most {most}")
     data = blob.data_stream.read()
-    if b"\0" in data:
+    if b"\0" in data and not data.startswith(_WIDE):
         raise StageError(f"{path} is binary; the {what} must be text")
-    text = data.decode("utf-8-sig", errors="replace")
+    text = decode(data)
     if not text.strip():
         raise StageError(f"{path} is empty; write the {what} first")
-    return str(text).replace("\r\n", "\n").replace("\r", "\n")
+    return text
+
+
+def _rule_files(repo: Repo, commit: Commit, agent: str, patterns: Sequence[str], tools: str) -> tuple[RuleFile, ...]:
+    """Returns the YAML files below the agent's folder, and those of the patterns, that name functions to call."""
+    listed = repo.git.ls_tree("-r", "-z", "--name-only", commit.hexsha).split("\0")
+    yaml = [path for path in listed if path.endswith((".yaml", ".yml"))]
+    for pattern in patterns:
+        if not any(fnmatchcase(path, pattern) for path in yaml):
+            raise StageError(f"{tools}: rules names {pattern}, but no YAML file of the repository has such a path")
+    own = f"{names.agent_folder(agent)}/"
+    training = f"{names.training_folder(agent)}/"
+    wanted = [
+        path
+        for path in yaml
+        if (path.startswith(own) and not path.startswith(training)) or any(fnmatchcase(path, p) for p in patterns)
+    ]
+    found = (_find(commit, path) for path in wanted)
+    texts = zip(
+        wanted, (decode(blob.data_stream.read()) if isinstance(blob, Blob) else "" for blob in found), strict=True
+    )
+    return tuple(RuleFile(path, text) for path, text in texts if FUNCTION in text)
 
 
 def _last_commit(repo: Repo, repository: str, commit: Commit, paths: list[str]) -> Commit:

@@ -61,13 +61,14 @@ def _bind(pattern: str, word: str) -> list[tuple[str | None, str]]:
 def _typed(bound: dict[str, str], function: Function, template: Template) -> Arguments | None:
     """Returns the arguments as declared and in the declared order, None where a value does not fit."""
     properties = function.parameters.properties
-    values: dict[str, Value | None] = {name: _value(properties[name], text) for name, text in bound.items()}
+    values: dict[str, Value | None] = {name: value_of(properties[name], text) for name, text in bound.items()}
     values |= template.arguments
     found = {name: value for name in properties if (value := values.get(name)) is not None}
     return found if len(found) == len(values) else None
 
 
-def _value(declared: Property, text: str) -> Value | None:
+def value_of(declared: Property, text: str) -> Value | None:
+    """Returns a marked text as a parameter's value, None where it does not fit what is declared."""
     if any(placeholders(text)):
         # A label's value is free text: no number, and none of an enum's choices.
         return text if declared.type == "string" and declared.enum is None else None

@@ -1,81 +1,204 @@
-"""Which call an alert teaches: the first command of the best section that stands for a function."""
+"""Which call an alert teaches: what a rule says, else the first command, in the policy's order, that is a function."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
+from shared.errors import StageError
 from stages.dataset.calls import commands
 from stages.dataset.calls.commands import Arguments
-from stages.dataset.calls.placeholders import Placeholder, placeholders
-from stages.dataset.calls.tools import Function, Tools
+from stages.dataset.calls.placeholders import Placeholder, fill, mark, placeholders
+from stages.dataset.calls.rules import Rule
+from stages.dataset.calls.tools import Function, Policy, Tools, is_valid
 from stages.dataset.rows import labels
-from stages.dataset.runbook.alert import Alert, Command
+from stages.dataset.runbook.alert import Alert, Command, Section
 
-# A remedy wins over a look: what an alert's mitigation says is what the agent does. Commands in
-# other sections (escalation, references …) are never the answer.
-SECTION_ORDER = ("mitigation", "other", "diagnosis", "verification")
+MANY_FUNCTIONS = 14  # beyond which FunctionGemma is reported weak
+Reason = Literal["no call", "mistake"]
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """The call that an alert teaches; string arguments may hold placeholders, bound to labels by `label_of`."""
+    """The call that an alert teaches; string arguments may hold placeholders, bound to labels by `label_of`.
+
+    command: what stands for it, in the runbook; of a rule, the rule's own words. place: where, as a person reads it.
+    """
 
     alert: Alert
     function: Function
     arguments: Arguments
     command: Command
     label_of: dict[Placeholder, str]
+    place: str
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """An alert that teaches no call, and why."""
+    """An alert that teaches no call, and why.
+
+    kind: `no call` where its answer is no call: it has no command, or none that the agent has a function for;
+    `mistake` where a person has to mend something, and no row is made of it.
+    """
 
     name: str
     line: int
     reason: str
+    kind: Reason
+    alert: Alert
 
 
-def find_remedies(alerts: Sequence[Alert], tools: Tools) -> tuple[list[Remedy], list[Skipped]]:
-    """Returns the alerts that teach a call and those that do not, each with its reason."""
-    remedies: list[Remedy] = []
-    skipped: list[Skipped] = []
-    first_lines: dict[str, int] = {}
+@dataclass(frozen=True)
+class Findings:
+    """What the alerts of a runbook and of rules teach. warnings: sentences for the author."""
+
+    remedies: list[Remedy] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def without_call(self) -> list[Alert]:
+        """The alerts whose answer is no call."""
+        return [entry.alert for entry in self.skipped if entry.kind == "no call"]
+
+
+def find_remedies(alerts: Sequence[Alert], tools: Tools, rules: Sequence[Rule] = ()) -> Findings:
+    """Returns the alerts that teach a call and those that do not, each with its reason.
+
+    Raises StageError, naming both places, where one alert teaches two calls and no severity tells them apart, and for
+    a rule that tools.yaml does not fit.
+    """
+    findings = Findings()
+    _warn_of_tools(tools, findings)
+    gold = _gold(rules, tools)
+    told: dict[str, list[Remedy | Skipped]] = {}
     for alert in alerts:
-        first = first_lines.setdefault(alert.name, alert.line)
-        found = find_remedy(alert, tools) if first == alert.line else f"repeats the alert of line {first}"
+        _tell(_decide(alert, tools, gold.get(alert.name), findings), told)
+    for name, (rule, remedy) in gold.items():
+        if name not in told:
+            findings.warnings.append(f"{rule.place}: {name} is in a rule and not in the runbook")
+            _tell(remedy, told)
+    for found in (entry for entries in told.values() for entry in entries):
         if isinstance(found, Remedy):
-            remedies.append(found)
+            findings.remedies.append(found)
         else:
-            skipped.append(Skipped(alert.name, alert.line, found))
-    return remedies, skipped
+            findings.skipped.append(found)
+    return findings
 
 
-def find_remedy(alert: Alert, tools: Tools) -> Remedy | str:
-    """Returns the call that an alert teaches, or the reason that it teaches none."""
-    unbound = ""
-    for command in _ordered(alert.commands):
+def _tell(found: Remedy | Skipped, told: dict[str, list[Remedy | Skipped]]) -> None:
+    """Adds what an alert teaches; of an alert that comes again, only another call for another severity counts."""
+    entries = told.setdefault(found.alert.name, [])
+    remedies = [entry for entry in entries if isinstance(entry, Remedy)]
+    if not entries or (isinstance(found, Remedy) and _is_another(found, remedies) and remedies):
+        entries.append(found)
+    elif isinstance(found, Remedy) and not remedies:
+        entries[:] = [found, *(_again(entry.alert, found.alert.line) for entry in entries)]
+    else:
+        entries.append(_again(found.alert, entries[0].alert.line))
+
+
+def _again(alert: Alert, line: int) -> Skipped:
+    return Skipped(alert.name, alert.line, f"repeats the alert of line {line}", "mistake", alert)
+
+
+def _is_another(found: Remedy, before: Sequence[Remedy]) -> bool:
+    """Returns whether none before teaches the same call. Raises StageError where no severity tells them apart."""
+    different = [other for other in before if _differs(found, other)]
+    for other in different:
+        severities = {found.alert.severity, other.alert.severity}
+        if len(severities) == 1 or "" in severities:
+            raise StageError(_conflict(other, found))
+    return len(different) == len(before)
+
+
+def _differs(one: Remedy, other: Remedy) -> bool:
+    return (one.function.name, _bound(one)) != (other.function.name, _bound(other))
+
+
+def _bound(remedy: Remedy) -> dict[str, object]:
+    """Returns the arguments with the labels that their placeholders mean, however they are written."""
+    return {
+        name: _by_label(value, remedy.label_of) if isinstance(value, str) else value
+        for name, value in remedy.arguments.items()
+    }
+
+
+def _by_label(text: str, label_of: dict[Placeholder, str]) -> str:
+    return fill(text, lambda placeholder: f"\0{label_of[placeholder]}\0")
+
+
+def _conflict(one: Remedy, other: Remedy) -> str:
+    return (
+        f"{one.alert.name} teaches two calls: {one.function.name} ({one.place}) and "
+        f"{other.function.name} ({other.place}); keep one, or give the two alerts different severities"
+    )
+
+
+def _warn_of_tools(tools: Tools, findings: Findings) -> None:
+    if len(tools.functions) > MANY_FUNCTIONS:
+        findings.warnings.append(
+            f"tools.yaml has {len(tools.functions)} functions; beyond {MANY_FUNCTIONS} the model chooses less reliably"
+        )
+
+
+def _decide(alert: Alert, tools: Tools, gold: tuple[Rule, Remedy] | None, findings: Findings) -> Remedy | Skipped:
+    found = find_remedy(alert, tools)
+    if gold is None:
+        return found
+    rule, remedy = gold
+    if isinstance(found, Remedy) and _differs(found, remedy):
+        findings.warnings.append(
+            f"{alert.name}: {rule.place} says {remedy.function.name}, {found.place} says {found.function.name}; "
+            "the rule wins"
+        )
+    return Remedy(alert, remedy.function, remedy.arguments, remedy.command, remedy.label_of, remedy.place)
+
+
+def find_remedy(alert: Alert, tools: Tools) -> Remedy | Skipped:
+    """Returns the call that an alert's commands teach, or the reason that they teach none."""
+
+    def skipped(reason: str, kind: Reason) -> Skipped:
+        return Skipped(alert.name, alert.line, reason, kind, alert)
+
+    if alert.name in tools.policy.no_call:
+        return skipped("tools.yaml says that it needs no call", "no call")
+    mistake = refused = ""
+    for command in ordered(alert.commands, tools.policy):
         for function in tools.functions:
             arguments = commands.match(command.text, function)
             if arguments is None:
                 continue
-            label_of = _bind(arguments, tools.placeholders, alert)
+            if command.dangerous and not function.dangerous:
+                refused = refused or (
+                    f"line {command.line} is dangerous: {command.text:.80}; "
+                    f"set dangerous: true for {function.name} in tools.yaml to allow it"
+                )
+                continue
+            label_of = _bind(arguments, tools.placeholders, alert.severity)
             if isinstance(label_of, dict):
-                return Remedy(alert, function, arguments, command, label_of)
-            unbound = unbound or f"line {command.line}: {label_of}"
-    if unbound:
-        return unbound
+                return Remedy(alert, function, arguments, command, label_of, f"line {command.line}")
+            mistake = mistake or f"line {command.line}: {label_of}"
+    if mistake or refused:
+        return skipped(mistake or refused, "mistake" if mistake else "no call")
     if not alert.commands:
-        return "holds no command"
-    shown = next(_ordered(alert.commands), alert.commands[0])
-    return f"no command stands for a function of tools.yaml, such as line {shown.line}: {shown.text:.80}"
+        return skipped("holds no command", "no call")
+    shown = next(iter(ordered(alert.commands, tools.policy)), alert.commands[0])
+    reason = f"no command stands for a function of tools.yaml, such as line {shown.line}: {shown.text:.80}"
+    return skipped(reason, "no call")
 
 
-def _ordered(found: Sequence[Command]) -> Iterator[Command]:
-    for section in SECTION_ORDER:
-        yield from (command for command in found if command.section == section)
+def ordered(found: Sequence[Command], policy: Policy) -> list[Command]:
+    """Returns the commands that may be the remedy, best first: by section, by its heading, then as they stand."""
+
+    def rank(command: Command) -> tuple[int, int]:
+        heading = command.heading.lower()
+        known = [place for place, word in enumerate(policy.headings) if word.lower() in heading]
+        return policy.sections.index(command.section), min(known, default=len(policy.headings))
+
+    return sorted((command for command in found if command.section in policy.sections), key=rank)
 
 
-def _bind(arguments: Arguments, aliases: dict[str, str], alert: Alert) -> dict[Placeholder, str] | str:
+def _bind(arguments: Arguments, aliases: dict[str, str], severity: str) -> dict[Placeholder, str] | str:
     """Returns the label of every placeholder, or the sentence that names one without."""
     label_of: dict[Placeholder, str] = {}
     for name, value in arguments.items():
@@ -84,7 +207,48 @@ def _bind(arguments: Arguments, aliases: dict[str, str], alert: Alert) -> dict[P
             if label is None:
                 known = "is no known alert label; name one under placeholders in tools.yaml"
                 return f"{placeholder.name} (for {name}) {known}"
-            if label == "severity" and not alert.severity:
+            if label == "severity" and not severity:
                 return f"{placeholder.name} (for {name}) is the alert's severity, which the runbook does not state"
             label_of[placeholder] = label
     return label_of
+
+
+def _gold(rules: Sequence[Rule], tools: Tools) -> dict[str, tuple[Rule, Remedy]]:
+    """Returns what each rule teaches, by alert. Raises StageError where tools.yaml or another rule contradicts it."""
+    found: dict[str, tuple[Rule, Remedy]] = {}
+    for rule in rules:
+        remedy = _gold_remedy(rule, tools)
+        if rule.alert in found and _differs(found[rule.alert][1], remedy):
+            raise StageError(_conflict(found[rule.alert][1], remedy))
+        found.setdefault(rule.alert, (rule, remedy))
+    return found
+
+
+def _gold_remedy(rule: Rule, tools: Tools) -> Remedy:
+    function = tools.function(rule.function)
+    if function is None:
+        known = ", ".join(entry.name for entry in tools.functions)
+        raise StageError(f"{rule.place}: tools.yaml has no function {rule.function}; it has {known}")
+    arguments = _gold_arguments(rule, function)
+    label_of = _bind(arguments, tools.placeholders, rule.severity)
+    if isinstance(label_of, str):
+        raise StageError(f"{rule.place}: {label_of}")
+    text = f"{rule.function} {' '.join(map(str, rule.parameters.values()))}".strip()
+    sections = [Section("symptoms", "", rule.line, list(rule.texts))]
+    alert = Alert(rule.alert, rule.line, rule.severity, sections=sections)
+    return Remedy(alert, function, arguments, Command(text, "rule", rule.line), label_of, rule.place)
+
+
+def _gold_arguments(rule: Rule, function: Function) -> Arguments:
+    properties = function.parameters.properties
+    found: Arguments = {}
+    for name, value in rule.parameters.items():
+        if name not in properties:
+            raise StageError(f"{rule.place}: {function.name} has no parameter {name}; it has {', '.join(properties)}")
+        typed = commands.value_of(properties[name], mark(value)) if isinstance(value, str) else value
+        if typed is None or (not isinstance(value, str) and not is_valid(properties[name], value)):
+            raise StageError(f"{rule.place}: {name} is {value!r:.60}, not as tools.yaml declares it")
+        found[name] = typed
+    if missing := [name for name in function.parameters.required if name not in found]:
+        raise StageError(f"{rule.place}: {function.name} needs {', '.join(missing)}")
+    return {name: found[name] for name in properties if name in found}

@@ -11,6 +11,7 @@ from shared.function_call import CONTROL_TOKENS, RESERVED_PARAMETERS
 from shared.prompt import FunctionNames, NameMap
 from stages.dataset import strict_yaml
 from stages.dataset.calls.words import split
+from stages.dataset.runbook.alert import KINDS
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 JsonType = Literal["string", "integer", "number", "boolean"]
@@ -103,6 +104,8 @@ class Function(BaseModel):
     model_name: str | None = Field(default=None, pattern=r"^\w+$")
     model_parameters: dict[str, str] = {}
     commands: list[Template] = []
+    dangerous: bool = False
+    """Whether a dangerous command may stand for it; without it, such a command never becomes a call."""
 
     @field_validator("commands", mode="before")
     @classmethod
@@ -160,11 +163,26 @@ class Function(BaseModel):
                 raise ValueError(f"the template {template.command!r} sets {name} to {value!r}, not as declared")
 
 
+class Policy(BaseModel):
+    """Which command of an alert is its remedy: by the kind of section, then by the section's heading, then the first.
+
+    sections: kinds in order; a command in another is never the remedy. headings: beginnings of headings in order,
+    any case; others come last. no_call: alerts that are answered by no call, whatever their commands.
+    """
+
+    model_config = STRICT
+    sections: list[Literal[KINDS]] = ["mitigation", "other", "diagnosis", "verification"]  # type: ignore[valid-type]
+    headings: list[str] = ["resolution", "remediation", "fix", "mitigation", "workaround"]
+    no_call: list[str] = []
+
+
 class Tools(BaseModel):
-    """The whole file."""
+    """The whole file. rules: patterns of PrometheusRule files, from the repository's root, besides the agent's own."""
 
     model_config = STRICT
     functions: list[Function] = Field(min_length=1)
+    policy: Policy = Policy()
+    rules: list[str] = []
     placeholders: dict[str, Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]] = {}
 
     @model_validator(mode="after")
@@ -182,6 +200,10 @@ class Tools(BaseModel):
     def names(self) -> NameMap:
         """The names of every function outside and inside the model."""
         return NameMap({function.name: function.names for function in self.functions})
+
+    def function(self, name: str) -> Function | None:
+        """Returns the function of a deployed name, None where there is none."""
+        return next((function for function in self.functions if function.name == name), None)
 
 
 def is_valid(declared: Property, value: Any) -> bool:

@@ -1,44 +1,49 @@
-"""The dataset card: what is in it, what was skipped and why, and where it comes from."""
+"""The dataset card: what is in it, what was left out and why, and where it comes from."""
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from shared.artifacts import SPLITS
+from shared.artifacts import SPLITS, UNSEEN_ALERTS
 from shared.errors import printable
-from stages.dataset.calls.remedies import Skipped
+from stages.dataset.calls.remedies import Findings
 from stages.dataset.rows.examples import Row
 from stages.dataset.source import Source
 
-_FRONT_MATTER = """---
-configs:
-- config_name: default
-  data_files:
-  - split: train
-    path: train.jsonl
-  - split: validation
-    path: valid.jsonl
-  - split: test
-    path: test.jsonl
----
-"""
+ALL_SPLITS = (*SPLITS, UNSEEN_ALERTS)
+_CONFIG = "configs:\n- config_name: default\n  data_files:"
+_NAMES = {"valid": "validation"}
 
 
 def summarise(
-    agent: str, source: Source, rows: Sequence[Row], skipped: Sequence[Skipped], folder: Path
+    agent: str, source: Source, findings: Findings, rows: Sequence[Row], dropped: Mapping[str, int], folder: Path
 ) -> dict[str, Any]:
-    """Returns the card as data. folder holds the split files, whose sha256 it tells."""
+    """Returns the card as data. folder holds the split files, whose sha256 it tells.
+
+    dropped: how many rows were left out as duplicates and for the balance, and how many secrets were redacted.
+    """
+    calls = [row for row in rows if row.split == "train" and row.function]
     return {
         "agent": agent,
         "source": {"runbook": source.runbook_path, "commit": source.commit, "committed": source.committed.isoformat()},
-        "rows": {split: sum(row.split == split for row in rows) for split in SPLITS},
-        "alerts": _by_split(rows, [row.alert for row in rows]),
-        "functions": _by_split(rows, [row.function for row in rows]),
-        "skipped": [vars(entry) for entry in skipped],
-        "longest_row_characters": max(len(row.prompt) + len(row.completion) for row in rows),
+        "rules": [rule.path for rule in source.rules],
+        "rows": {split: sum(row.split == split for row in rows) for split in ALL_SPLITS},
+        "alerts": _by_split(rows, [row.alert or "(unknown)" for row in rows]),
+        "functions": _by_split(rows, [row.function or "(no call)" for row in rows]),
+        "alertname": _by_split(rows, [row.alertname for row in rows]),
+        "function_share": _shares(calls),
+        "unseen_alerts": sorted({row.alert for row in rows if row.split == UNSEEN_ALERTS}),
+        "skipped": [
+            {"name": entry.name, "line": entry.line, "reason": entry.reason, "kind": entry.kind}
+            for entry in findings.skipped
+        ],
+        "warnings": findings.warnings,
+        "dropped": dict(dropped),
+        "row_characters": _lengths([len(row.prompt) + len(row.completion) for row in rows]),
         "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.json*"))},
     }
 
@@ -46,37 +51,74 @@ def summarise(
 def write_card(card: dict[str, Any], folder: Path) -> None:
     """Writes card.json and README.md, which the Hugging Face hub shows as the dataset's page."""
     (folder / "card.json").write_text(json.dumps(card, indent=2, sort_keys=True) + "\n")
-    (folder / "README.md").write_text(_FRONT_MATTER + _page(card), "utf-8")
+    (folder / "README.md").write_text(_front_matter(card) + _page(card), "utf-8")
+
+
+def _front_matter(card: dict[str, Any]) -> str:
+    files = [
+        f"  - split: {_NAMES.get(split, split)}\n    path: {split}.jsonl" for split in ALL_SPLITS if card["rows"][split]
+    ]
+    kinds = "task_categories:\n- text-generation\ntags:\n- function-calling\n- runbook\nlanguage:\n- en"
+    return "\n".join(["---", kinds, _CONFIG, *files, "---", ""])
 
 
 def _page(card: dict[str, Any]) -> str:
-    source = card["source"]
+    source, lengths, dropped = card["source"], card["row_characters"], card["dropped"]
+    shares = ", ".join(f"{_plain(name)} {share:.0%}" for name, share in card["function_share"].items())
     return "\n".join(
         [
             f"# Training rows for {card['agent']}",
             "",
             f"Made from `{source['runbook']}` as of commit `{source['commit']}` ({source['committed']}).",
-            "A prompt is an alert as Alertmanager delivers it; a completion is the call that the runbook teaches.",
+            "A prompt is a notification as Alertmanager delivers it; a completion is the call that the runbook",
+            "teaches, or the sentence that none is due.",
+            "",
             "Label values belong to one split by their hash: none of a test row was seen in training.",
+            "`test_unseen_alerts` holds whole alerts that training never saw, whose function another alert teaches.",
             "",
             *_table("split", {split: {"rows": count} for split, count in card["rows"].items()}, ("rows",)),
-            *_table("alert", card["alerts"], SPLITS),
-            *_table("function", card["functions"], SPLITS),
-            "## Skipped",
+            *_table("alert", card["alerts"], ALL_SPLITS),
+            *_table("function", card["functions"], ALL_SPLITS),
+            *_table("name of the alert", card["alertname"], ALL_SPLITS),
+            f"Of the training rows with a call: {shares}.",
+            "",
+            f"A row has {lengths['least']} to {lengths['most']} characters, half of them up to {lengths['median']}, "
+            f"95 of 100 up to {lengths['p95']}. The training stage checks tokens.",
+            "",
+            f"Left out: {dropped['duplicates']} near-duplicate rows, {dropped['balance']} rows of a function that had",
+            f"too many. Secrets redacted in the runbook: {dropped['secrets']}.",
+            "",
+            "## Alerts that teach no call",
             "",
             *(
                 f"- line {entry['line']}: {_plain(entry['name'])}: {_plain(entry['reason'])}"
                 for entry in card["skipped"]
             ),
-            *([] if card["skipped"] else ["Nothing."]),
+            *([] if card["skipped"] else ["None."]),
             "",
+            *(["## Warnings", "", *(f"- {_plain(text)}" for text in card["warnings"]), ""] if card["warnings"] else []),
         ]
     )
 
 
 def _by_split(rows: Sequence[Row], keys: Sequence[str]) -> dict[str, dict[str, int]]:
     counts = Counter((key, row.split) for key, row in zip(keys, rows, strict=True))
-    return {key: {split: counts[key, split] for split in SPLITS} for key in dict.fromkeys(keys)}
+    return {key: {split: counts[key, split] for split in ALL_SPLITS} for key in dict.fromkeys(keys)}
+
+
+def _shares(rows: Sequence[Row]) -> dict[str, float]:
+    counts = Counter(row.function.split(" + ")[0] for row in rows)
+    return {name: round(count / len(rows), 4) for name, count in counts.most_common()}
+
+
+def _lengths(lengths: Sequence[int]) -> dict[str, int]:
+    ordered = sorted(lengths)
+    return {
+        "least": ordered[0],
+        "median": int(median(ordered)),
+        "p95": ordered[int(0.95 * (len(ordered) - 1))],
+        "most": ordered[-1],
+    }
 
 
 def _table(title: str, lines: dict[str, dict[str, int]], columns: Sequence[str]) -> list[str]:

@@ -1,31 +1,51 @@
-"""Training rows: an alert as Alertmanager delivers it, and the call that answers it."""
+"""Training rows: a notification as Alertmanager delivers it, and what answers it: a call, several, or none."""
 
 import hashlib
 import json
 import random
-import re
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.alert import render_alert
-from shared.artifacts import SPLITS
+from shared.alert import render_notification
+from shared.artifacts import SPLITS, UNSEEN_ALERTS
+from shared.errors import StageError
 from shared.function_call import Call
-from shared.prompt import NameMap, PromptFile, render_completion
-from stages.dataset.calls.placeholders import Placeholder, fill, mark, placeholders
-from stages.dataset.calls.remedies import Remedy
+from shared.prompt import NO_CALL_ANSWER, PromptFile, render_completion
+from stages.dataset.calls.placeholders import Placeholder, fill
+from stages.dataset.calls.remedies import Findings, Remedy
 from stages.dataset.calls.tools import Tools
-from stages.dataset.rows import labels
+from stages.dataset.rows.notifications import Drawn, Sketch
+from stages.dataset.rows.phrasings import answers_of, of_split, phrasings
+from stages.dataset.rows.shown_names import NameKind, name_kind
+from stages.dataset.rows.unknown_alerts import unknown_alerts
+from stages.dataset.rows.unseen import held_out
+from stages.dataset.runbook.alert import Alert
 
-# Labels that Prometheus adds to every alert here and that no call needs: the model must choose.
-NOISE_LABELS = ("cluster",)
-DESCRIBED = 0.5  # the share of alerts that have a description besides the summary
+GROUPED = 0.06  # the share of notifications that hold several alerts, each with its call
 _ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How rows are drawn; the inputs of the stage say what each number is."""
+
+    per_alert: int = 24
+    seed: int = 0
+    no_call_share: float = 0.1
+    renamed_share: float = 0.25
+    unseen_alerts_share: float = 0.1
+    max_function_share: float = 0.5
+
+
+@dataclass(frozen=True)
 class Row:
-    """One example, as it is written to a split's file."""
+    """One example, as it is written to a split's file.
+
+    call: JSON of one call, a list of several, or null. function: the names, joined by ` + `, or empty. alert: the
+    runbook's name, empty for one that it does not know. alertname: how the notification shows it.
+    """
 
     split: str
     id: str
@@ -35,6 +55,7 @@ class Row:
     function: str
     call: str
     notification: str
+    alertname: NameKind
 
     def columns(self) -> dict[str, str]:
         """Returns what the file holds of the row."""
@@ -46,79 +67,139 @@ def prompt_file(tools: Tools) -> PromptFile:
     return PromptFile.render([function.schema_for_model() for function in tools.functions], tools.names)
 
 
-def make_rows(remedies: Sequence[Remedy], tools: Tools, prompt: PromptFile, per_alert: int, seed: int) -> list[Row]:
-    """Returns up to per_alert distinct rows of each remedy, spread over the splits.
+def make_rows(findings: Findings, tools: Tools, prompt: PromptFile, sampling: Sampling) -> list[Row]:
+    """Returns up to per_alert distinct rows of each remedy, spread over the splits, and rows without a call.
 
-    The seed draws values and phrases; the split of a value never depends on it. Fewer rows come out
-    where an alert has too few distinct values.
+    The seed draws values and phrases; the split of a value never depends on it. Fewer rows come out where an alert
+    has too few distinct values. Raises StageError where one prompt would have two answers.
     """
-    rows: list[Row] = []
-    for remedy in remedies:
-        for split, count in _counts(per_alert).items():
-            chance = random.Random(f"{seed} {remedy.alert.name} {split}")
-            rows += _distinct(remedy, tools, prompt, split, count, chance)
-    return rows
+    return _Maker(findings, tools, prompt, sampling).rows()
 
 
-def _counts(per_alert: int) -> dict[str, int]:
+def counts(per_alert: int) -> dict[str, int]:
     """Returns rows per split: an eighth, and at least one, each for validation and test."""
-    held_out = max(1, round(per_alert / 8))
-    return dict(zip(SPLITS, (per_alert - 2 * held_out, held_out, held_out), strict=True))
+    part = max(1, round(per_alert / 8))
+    return dict(zip(SPLITS, (per_alert - 2 * part, part, part), strict=True))
 
 
-def _distinct(
-    remedy: Remedy, tools: Tools, prompt: PromptFile, split: str, count: int, chance: random.Random
-) -> Iterator[Row]:
-    seen: set[str] = set()
-    for _ in range(count * _ATTEMPTS):
-        row = _row(remedy, tools, prompt, split, chance)
-        if row.id not in seen:
-            seen.add(row.id)
-            yield row
-        if len(seen) == count:
-            return
+class _Maker:
+    """Draws the rows of one dataset; `answers` holds the completion and the origin of every prompt so far."""
+
+    def __init__(self, findings: Findings, tools: Tools, prompt: PromptFile, sampling: Sampling) -> None:
+        self.findings, self.tools, self.prompt, self.sampling = findings, tools, prompt, sampling
+        self.names = {remedy.alert.name for remedy in findings.remedies}
+        self.names |= {entry.name for entry in findings.skipped}
+        self.teachers = _teachers(findings.remedies)
+        self.answers: dict[str, tuple[str, str]] = {}
+
+    def rows(self) -> list[Row]:
+        unseen = held_out(self.findings.remedies, self.sampling.unseen_alerts_share)
+        rows: list[Row] = []
+        for remedy in self.findings.remedies:
+            if remedy.alert.name in unseen:
+                rows += self._calls(remedy, UNSEEN_ALERTS, 2 * counts(self.sampling.per_alert)["test"])
+            else:
+                for split, count in counts(self.sampling.per_alert).items():
+                    rows += self._calls(remedy, split, count)
+        trained = [remedy for remedy in self.findings.remedies if remedy.alert.name not in unseen]
+        for split in SPLITS:
+            rows += self._without_call(split, trained, sum(row.split == split for row in rows))
+        return rows
+
+    def _calls(self, remedy: Remedy, split: str, count: int) -> Iterator[Row]:
+        chance = random.Random(f"{self.sampling.seed} {remedy.alert.name} {remedy.alert.severity} {split}")
+        values = "test" if split == UNSEEN_ALERTS else split
+        texts = phrasings(remedy.alert, answers_of(remedy))
+        texts = of_split(texts, split) if split in SPLITS else texts
+
+        def draw() -> Row:
+            kind = self._kind(remedy, texts, chance)
+            own = [text for text in texts if len(self.teachers[text]) == 1] if kind == "missing" else texts
+            sketch = Sketch(remedy.alert, own, remedy.label_of, self.tools.placeholders, self.names)
+            size = chance.choice((2, 2, 3)) if chance.random() < GROUPED else 1
+            drawn = [sketch.draw(values, kind, chance) for _ in range(size)]
+            return self._row(split, remedy.alert.name, kind, drawn, [call_of(remedy, one) for one in drawn])
+
+        return self._distinct(draw, count, remedy.place)
+
+    def _kind(self, remedy: Remedy, texts: Sequence[str], chance: random.Random) -> NameKind:
+        """Returns how the name is shown: never missing where nothing else tells the alert from another."""
+        needs_name = "alertname" in remedy.label_of.values()
+        kind: NameKind = "stated" if needs_name else name_kind(self.sampling.renamed_share, chance)
+        is_told = any(len(self.teachers[text]) == 1 for text in texts)
+        return "stated" if kind == "missing" and not is_told else kind
+
+    def _without_call(self, split: str, trained: Sequence[Remedy], calls: int) -> Iterator[Row]:
+        share = self.sampling.no_call_share
+        count = round(calls * share / (1 - share))
+        chance = random.Random(f"{self.sampling.seed} no call {split}")
+        unknown = unknown_alerts(split, self.names)
+        idle = self.findings.without_call
+        if not trained or not count:
+            return iter(())
+
+        def draw() -> Row:
+            choice = chance.random()
+            if choice < 0.4:
+                return self._resolved(split, chance.choice(trained), chance)
+            if idle and choice < 0.7:
+                return self._idle(split, chance.choice(idle), chance)
+            return self._idle(split, chance.choice(unknown), chance, is_known=False)
+
+        return self._distinct(draw, count, "a row without a call")
+
+    def _resolved(self, split: str, remedy: Remedy, chance: random.Random) -> Row:
+        texts = of_split(phrasings(remedy.alert, answers_of(remedy)), split)
+        sketch = Sketch(remedy.alert, texts, remedy.label_of, self.tools.placeholders, self.names)
+        kind = name_kind(self.sampling.renamed_share, chance)
+        return self._row(split, remedy.alert.name, kind, [sketch.draw(split, kind, chance, "resolved")], [])
+
+    def _idle(self, split: str, alert: Alert, chance: random.Random, is_known: bool = True) -> Row:
+        names = {function.name for function in self.tools.functions}
+        texts = of_split(phrasings(alert, names), split)
+        sketch = Sketch(alert, texts, {}, self.tools.placeholders, self.names)
+        return self._row(split, alert.name if is_known else "", "stated", [sketch.draw(split, "stated", chance)], [])
+
+    def _row(self, split: str, alert: str, kind: NameKind, drawn: Sequence[Drawn], calls: Sequence[Call]) -> Row:
+        alerts = [one.alert for one in drawn]
+        notification: dict[str, Any] = {"alerts": alerts} if len(alerts) > 1 else alerts[0]
+        text = self.prompt.prompt(render_notification(notification))
+        written = [{"name": call.name, "arguments": call.arguments} for call in calls]
+        inside = [self.tools.names.to_model(call) for call in calls]
+        return Row(
+            split=split,
+            id=hashlib.sha256(text.encode()).hexdigest()[:16],
+            prompt=text,
+            completion=render_completion(inside, "" if calls else NO_CALL_ANSWER),
+            alert=alert,
+            function=" + ".join(call.name for call in calls),
+            call=json.dumps(written if len(written) > 1 else written[0] if written else None, sort_keys=True),
+            notification=json.dumps(notification, sort_keys=True),
+            alertname=kind,
+        )
+
+    def _distinct(self, draw: Callable[[], Row], count: int, place: str) -> Iterator[Row]:
+        found = 0
+        for _ in range(count * _ATTEMPTS):
+            if found == count:
+                return
+            row = draw()
+            if row.id not in self.answers:
+                self.answers[row.id] = (row.completion, place)
+                found += 1
+                yield row
+            elif self.answers[row.id][0] != row.completion:
+                raise StageError(
+                    f"one notification has two answers, of {self.answers[row.id][1]} and of {place}: "
+                    f"{row.notification:.200}; give the two alerts other symptoms"
+                )
 
 
-def _row(remedy: Remedy, tools: Tools, prompt: PromptFile, split: str, chance: random.Random) -> Row:
-    notification, values = _notification(remedy, tools.placeholders, split, chance)
-    call = _call(remedy, values)
-    text = prompt.prompt(render_alert(notification))
-    return Row(
-        split=split,
-        id=hashlib.sha256(text.encode()).hexdigest()[:16],
-        prompt=text,
-        completion=_completion(call, tools.names),
-        alert=remedy.alert.name,
-        function=call.name,
-        call=json.dumps({"name": call.name, "arguments": call.arguments}, sort_keys=True),
-        notification=json.dumps(notification, sort_keys=True),
-    )
-
-
-def _notification(
-    remedy: Remedy, aliases: dict[str, str], split: str, chance: random.Random
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Returns one alert of a webhook payload, and its label values."""
-    texts = _phrases(remedy)
-    chosen = chance.sample(texts, min(len(texts), 2 if chance.random() < DESCRIBED else 1))
-    marked = [mark(text) for text in chosen]
-    found = [placeholder for text in marked for placeholder in placeholders(text)]
-    label_of = remedy.label_of | {known: label for known in found if (label := labels.resolve(known, aliases))}
-    stated = {"alertname": remedy.alert.name, "severity": remedy.alert.severity}
-    wanted = sorted({*label_of.values(), *NOISE_LABELS} - stated.keys())
-    values = {label: labels.draw(label, split, chance) for label in wanted}
-    values |= {label: value for label, value in stated.items() if value}
+def call_of(remedy: Remedy, drawn: Drawn) -> Call:
+    """Returns the call that answers one drawn alert."""
 
     def value_of(placeholder: Placeholder) -> str:
-        return values.get(label_of.get(placeholder, ""), placeholder.name)
-
-    annotations = dict(zip(("summary", "description"), (fill(text, value_of) for text in marked), strict=False))
-    return {"status": "firing", "labels": values, "annotations": annotations}, values
-
-
-def _call(remedy: Remedy, values: dict[str, str]) -> Call:
-    def value_of(placeholder: Placeholder) -> str:
-        return values[remedy.label_of[placeholder]]
+        return drawn.values[remedy.label_of[placeholder]]
 
     filled = {
         name: fill(value, value_of) if isinstance(value, str) else value for name, value in remedy.arguments.items()
@@ -126,25 +207,10 @@ def _call(remedy: Remedy, values: dict[str, str]) -> Call:
     return Call(remedy.function.name, filled)
 
 
-def _completion(call: Call, names: NameMap) -> str:
-    return render_completion([names.to_model(call)])
-
-
-def _phrases(remedy: Remedy) -> list[str]:
-    """Returns how the runbook says that the alert looks, without the texts that tell the answer."""
-    told = remedy.alert.texts
-    candidates = told.get("symptoms") or [_first_sentence(text) for text in told.get("meaning", [])]
-    return [text for text in candidates if not _tells(text, remedy)] or [_in_words(remedy.alert.name)]
-
-
-def _tells(text: str, remedy: Remedy) -> bool:
-    answers = (remedy.function.name, remedy.function.names.model, remedy.command.text)
-    return any(answer in text for answer in answers)
-
-
-def _first_sentence(text: str) -> str:
-    return re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0]
-
-
-def _in_words(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_-]", " ", name)
+def _teachers(remedies: Sequence[Remedy]) -> dict[str, set[str]]:
+    """Returns for each phrasing the alerts that it describes: one of several does not tell which."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for remedy in remedies:
+        for text in phrasings(remedy.alert, answers_of(remedy)):
+            found[text].add(remedy.alert.name)
+    return found

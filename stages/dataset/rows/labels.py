@@ -59,7 +59,11 @@ def split_of(value: str) -> str:
 
 def draw(label: str, split: str, chance: random.Random) -> str:
     """Returns a realistic value of a label that belongs to split."""
-    generate = GENERATORS.get(label, _compound)
+    return draw_of(GENERATORS.get(label, _compound), label, split, chance)
+
+
+def draw_of(generate: Callable[[random.Random], str], label: str, split: str, chance: random.Random) -> str:
+    """Returns a value that generate makes and that belongs to split. Raises StageError where it makes none."""
     for _ in range(_DRAWS):
         value = generate(chance)
         if split_of(value) == split:
@@ -100,6 +104,7 @@ def _image(chance: random.Random) -> str:
     return f"{_compound(chance)}:{chance.randrange(1, 10)}.{chance.randrange(30)}"
 
 
+# A label of another name, such as one that only a rule knows, gets a compound name.
 GENERATORS: dict[str, Callable[[random.Random], str]] = {
     "namespace": _namespace,
     "pod": _pod,
@@ -115,6 +120,7 @@ GENERATORS: dict[str, Callable[[random.Random], str]] = {
     "user": _user,
     "image": _image,
     "collection": _suffixed("docs", "articles", "faq"),
+    "team": lambda chance: chance.choice(TEAMS),
     "clusterrolebinding": _suffixed("admin", "binding"),
 }
 GENERATORS |= dict.fromkeys(

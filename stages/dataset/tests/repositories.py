@@ -37,6 +37,7 @@ CONFIG = "training:\n  iters: 20\ngate:\n  minimum_accuracy: 0.8\n"
 TOOLS = """functions:
   - name: pod-restart
     description: Restart a pod.
+    dangerous: true
     parameters:
       type: object
       properties:

@@ -10,6 +10,7 @@ from datasets import Value, load_dataset  # type: ignore[import-untyped]
 from shared import archive
 from shared.artifacts import SPLITS
 from stages.dataset.contract import Outputs
+from stages.dataset.rows.card import ALL_SPLITS
 from stages.dataset.rows.split_files import COLUMNS
 from stages.dataset.tests.conftest import AGENTS
 from stages.dataset.tests.repositories import (
@@ -57,13 +58,13 @@ def test_a_commit_beside_the_runbook_changes_no_byte(artefact: Path, tmp_path: P
 def test_another_seed_changes_the_rows_alone(tiny: Path, artefact: Path, tmp_path: Path) -> None:
     other = read(tiny, tmp_path, seed=1).dataset.path
     changed = [path.name for path in artefact.iterdir() if path.read_bytes() != (other / path.name).read_bytes()]
-    assert sorted(changed) == ["card.json", "test.jsonl", "train.jsonl", "valid.jsonl"]
+    assert sorted(changed) == ["README.md", "card.json", "test.jsonl", "train.jsonl", "valid.jsonl"]
 
 
 def test_the_hugging_face_library_loads_folder_and_files(artefact: Path, tmp_path: Path) -> None:
     cache = str(tmp_path)
     by_card = load_dataset(str(artefact), cache_dir=cache)
-    assert {split: len(rows) for split, rows in by_card.items()} == {"train": 18, "validation": 3, "test": 3}
+    assert {split: len(rows) for split, rows in by_card.items()} == {"train": 20, "validation": 3, "test": 3}
     by_file = load_dataset("json", data_files=str(artefact / "train.jsonl"), split="train", cache_dir=cache)
     assert by_file.features == by_card["train"].features == {column: Value("string") for column in COLUMNS}
     rows = [json.loads(line) for line in (artefact / "train.jsonl").read_text().splitlines()]
@@ -75,18 +76,18 @@ def test_the_card_counts_what_the_files_hold(agent: str, example_outputs: dict[s
     dataset = example_outputs[agent].dataset
     card = json.loads((dataset.path / "card.json").read_text())
     page = (dataset.path / "README.md").read_text()
-    for split in SPLITS:
+    for split in ALL_SPLITS:
         rows = dataset.rows(split)
         assert card["rows"][split] == len(rows)
-        assert f"| {split} | {len(rows)} |" in page
-        for key, column in (("alerts", "alert"), ("functions", "function")):
+        assert f"| {split.replace('_', chr(92) + '_')} | {len(rows)} |" in page
+        for key, column, none in (("alerts", "alert", "(unknown)"), ("functions", "function", "(no call)")):
             for name, counts in card[key].items():
-                assert counts[split] == sum(row[column] == name for row in rows)
-                assert f"| {name} | {counts['train']} | {counts['valid']} | {counts['test']} |" in page
+                assert counts[split] == sum((row[column] or none) == name for row in rows)
+                assert f"| {name} | {' | '.join(str(counts[split]) for split in ALL_SPLITS)} |" in page
     for name, digest in card["sha256"].items():
         assert hashlib.sha256((dataset.path / name).read_bytes()).hexdigest() == digest
-    longest = max(len(row["prompt"]) + len(row["completion"]) for split in SPLITS for row in dataset.rows(split))
-    assert card["longest_row_characters"] == longest
+    longest = max(len(row["prompt"]) + len(row["completion"]) for split in ALL_SPLITS for row in dataset.rows(split))
+    assert card["row_characters"]["most"] == longest
 
 
 def test_the_card_names_what_was_skipped(example_outputs: dict[str, Outputs]) -> None:
@@ -123,7 +124,7 @@ def test_agent_json_says_what_it_was_made_from(example_outputs: dict[str, Output
 
 def test_the_outputs_tell_commit_and_rows(tiny: Path, tmp_path: Path) -> None:
     outputs = read(tiny, tmp_path, examples_per_alert=10)
-    assert (outputs.source_commit, outputs.rows) == (git(tiny, "rev-parse", "HEAD"), 10)
+    assert (outputs.source_commit, outputs.rows) == (git(tiny, "rev-parse", "HEAD"), 11)
 
 
 def test_line_separators_in_a_description_do_not_split_a_row(tmp_path: Path) -> None:

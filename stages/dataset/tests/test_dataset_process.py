@@ -60,7 +60,7 @@ def test_a_token_opens_the_repository_and_is_never_shown(guarded: str, tmp_path:
     home.mkdir()
     done = run_program(command(guarded, tmp_path / "out"), GIT_TOKEN=TOKEN, HOME=str(home))
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out" / "rows").read_text() == "24"
+    assert (tmp_path / "out" / "rows").read_text() == "26"
     assert list(home.rglob("*")) == []
     assert TOKEN not in done.stdout + done.stderr
     assert TOKEN.encode() not in contents(tmp_path / "out")
@@ -102,7 +102,7 @@ def test_the_log_names_what_is_skipped_without_its_controls(tmp_path: Path, caps
     outputs = read(make(tmp_path / "gitops", runbook=runbook), tmp_path / "out")
     assert capsys.readouterr().err.splitlines() == [
         f"reading flux/ai/agent-test/docs/RUNBOOK.md as of commit {outputs.source_commit[:8]}",
-        "skipped Bad]0Name, line 18: "
+        "no call: Bad]0Name, line 18: "
         "no command stands for a function of tools.yaml, such as line 20: ls -l  [2J## [error]",
-        "1 alerts, 24 rows, 1 alerts skipped",
+        "1 alerts, 26 rows, 1 alerts teach no call",
     ]

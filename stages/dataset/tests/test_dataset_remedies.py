@@ -15,7 +15,8 @@ TOOLS = read_tools((HOMELAB / "flux/ai/agent-sre/training/tools.yaml").read_text
 
 def found(text: str) -> Remedy | str:
     (alert,) = read_runbook("# Alert: PodDown\n\n" + text)
-    return find_remedy(alert, TOOLS)
+    result = find_remedy(alert, TOOLS)
+    return result if isinstance(result, Remedy) else result.reason
 
 
 def taught(text: str) -> str:
@@ -80,11 +81,53 @@ def test_a_control_token_in_a_value_teaches_nothing(token: str, word: str) -> No
 
 
 def test_an_alert_that_comes_again_is_skipped() -> None:
-    remedies, skipped = find_remedies(read_runbook(RUNBOOK + RUNBOOK.replace("delete", "get")), TOOLS)
-    assert [remedy.function.name for remedy in remedies] == ["pod-restart"]
-    assert [(entry.name, entry.line, entry.reason) for entry in skipped] == [
+    findings = find_remedies(read_runbook(RUNBOOK + RUNBOOK), TOOLS)
+    assert [remedy.function.name for remedy in findings.remedies] == ["pod-restart"]
+    assert [(entry.name, entry.line, entry.reason) for entry in findings.skipped] == [
         ("PodDown", 19, "repeats the alert of line 3")
     ]
+
+
+def test_one_alert_with_two_calls_is_an_error_that_names_both_lines() -> None:
+    with pytest.raises(StageError) as raised:
+        find_remedies(read_runbook(RUNBOOK + RUNBOOK.replace("delete", "get")), TOOLS)
+    assert str(raised.value) == (
+        "PodDown teaches two calls: pod-restart (line 15) and pod-check-status (line 31); "
+        "keep one, or give the two alerts different severities"
+    )
+
+
+def test_two_severities_may_teach_two_calls() -> None:
+    findings = find_remedies(
+        read_runbook(RUNBOOK + RUNBOOK.replace("delete", "get").replace("critical", "info")), TOOLS
+    )
+    assert [remedy.function.name for remedy in findings.remedies] == ["pod-restart", "pod-check-status"]
+
+
+def test_a_dangerous_command_is_no_call_unless_the_function_allows_it() -> None:
+    careful = TOOLS.model_copy(
+        update={"functions": [function.model_copy(update={"dangerous": False}) for function in TOOLS.functions]}
+    )
+    findings = find_remedies(read_runbook(RUNBOOK), careful)
+    assert [alert.name for alert in findings.without_call] == ["PodDown"]
+    assert findings.skipped[0].reason == (
+        "line 15 is dangerous: kubectl delete pod {{ $labels.pod }} -n {{ $labels.namespace }}; "
+        "set dangerous: true for pod-restart in tools.yaml to allow it"
+    )
+
+
+def test_the_policy_orders_headings_and_may_forbid_a_call() -> None:
+    text = "## Mitigation\n\n`kubectl get pod <pod> -n <ns>`\n\n## Resolution\n\n`kubectl delete pod <pod> -n <ns>`\n"
+    assert taught(text) == "pod-restart"
+    silent = TOOLS.model_copy(update={"policy": TOOLS.policy.model_copy(update={"no_call": ["PodDown"]})})
+    findings = find_remedies(read_runbook(RUNBOOK), silent)
+    assert [entry.reason for entry in findings.skipped] == ["tools.yaml says that it needs no call"]
+
+
+def test_more_functions_than_the_model_bears_are_warned_of() -> None:
+    many = [TOOLS.functions[0].model_copy(update={"name": f"f{number}"}) for number in range(15)]
+    findings = find_remedies([], TOOLS.model_copy(update={"functions": many}))
+    assert findings.warnings == ["tools.yaml has 15 functions; beyond 14 the model chooses less reliably"]
 
 
 def test_a_runbook_without_alerts_is_refused(tmp_path: Path) -> None:

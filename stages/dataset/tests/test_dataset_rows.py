@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.alert import render_alert
-from shared.artifacts import SPLITS
+from shared.alert import render_notification
+from shared.artifacts import SPLITS, UNSEEN_ALERTS
 from shared.errors import StageError
 from shared.function_call import CONTROL_TOKENS, Call
 from stages.dataset.calls.placeholders import Placeholder
@@ -18,7 +18,8 @@ from stages.dataset.calls.remedies import find_remedies
 from stages.dataset.calls.tools import read_tools
 from stages.dataset.contract import Outputs
 from stages.dataset.rows import labels
-from stages.dataset.rows.examples import Row, make_rows, prompt_file
+from stages.dataset.rows.examples import Row, Sampling, make_rows, prompt_file
+from stages.dataset.rows.leaks import label_values
 from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.tests.conftest import AGENTS
 from stages.dataset.tests.repositories import RUNBOOK, TOOLS, make, read
@@ -28,27 +29,26 @@ PROMPT = prompt_file(FUNCTIONS)
 
 
 def rows_of(runbook: str, per_alert: int = 24, seed: int = 0) -> list[Row]:
-    remedies, _ = find_remedies(read_runbook(runbook), FUNCTIONS)
-    return make_rows(remedies, FUNCTIONS, PROMPT, per_alert, seed)
+    findings = find_remedies(read_runbook(runbook), FUNCTIONS)
+    return make_rows(findings, FUNCTIONS, PROMPT, Sampling(per_alert, seed, 0, 0, 0))
 
 
-def label_values(row: dict[str, Any]) -> set[str]:
-    known = json.loads(row["notification"])["labels"]
-    return {value for label, value in known.items() if label not in ("alertname", "severity")}
+def calls_of(row: dict[str, Any]) -> tuple[Call, ...]:
+    known = json.loads(row["call"])
+    calls = known if isinstance(known, list) else [known] if known else []
+    return tuple(Call(call["name"], call["arguments"]) for call in calls)
 
 
 @pytest.mark.parametrize("agent", AGENTS)
 def test_every_row_of_the_example_reads_back_to_its_call(agent: str, example_outputs: dict[str, Outputs]) -> None:
     dataset = example_outputs[agent].dataset
     prompt = dataset.prompt()
-    rows = [row for split in SPLITS for row in dataset.rows(split)]
+    rows = [row for split in (*SPLITS, UNSEEN_ALERTS) for row in dataset.rows(split)]
     assert len(rows) == example_outputs[agent].rows == len({row["id"] for row in rows})
     for row in rows:
-        notification, call = json.loads(row["notification"]), json.loads(row["call"])
-        assert row["prompt"] == prompt.prompt(render_alert(notification))
-        assert prompt.read(row["completion"]).calls == (Call(call["name"], call["arguments"]),)
-        assert row["alert"] == notification["labels"]["alertname"]
-        assert row["function"] == call["name"]
+        assert row["prompt"] == prompt.prompt(render_notification(json.loads(row["notification"])))
+        assert prompt.read(row["completion"]).calls == calls_of(row)
+        assert row["function"] == " + ".join(call.name for call in calls_of(row))
 
 
 @pytest.mark.parametrize("agent", AGENTS)
@@ -65,20 +65,22 @@ def test_no_label_value_is_in_two_splits(agent: str, example_outputs: dict[str, 
 def test_every_alert_is_in_every_split(agent: str, example_outputs: dict[str, Outputs]) -> None:
     dataset = example_outputs[agent].dataset
     counts = [Counter(row["alert"] for row in dataset.rows(split)) for split in SPLITS]
-    assert counts[0].keys() == counts[1].keys() == counts[2].keys()
-    assert [set(count.values()) for count in counts] == [{18}, {3}, {3}]
+    called = [{row["alert"] for row in dataset.rows(split) if row["function"]} for split in SPLITS]
+    assert called[0] == called[1] == called[2]
+    assert not called[0] & {row["alert"] for row in dataset.rows(UNSEEN_ALERTS)}
+    assert [min(count[alert] for alert in called[0]) for count in counts] >= [17, 3, 3]
 
 
 def test_the_rows_of_one_alert_are_known_to_the_byte() -> None:
-    row = rows_of(RUNBOOK, per_alert=3)[0]
+    row = next(row for row in rows_of(RUNBOOK, per_alert=12) if "alerts" not in row.notification)
     notification = json.loads(row.notification)
     pod, namespace = notification["labels"]["pod"], notification["labels"]["namespace"]
-    assert row.prompt == PROMPT.prompt(render_alert(notification))
+    assert row.prompt == PROMPT.prompt(render_notification(notification))
     assert row.completion == (
         f"<start_function_call>call:pod_restart{{name:<escape>{pod}<escape>,namespace:<escape>{namespace}<escape>}}"
         "<end_function_call><start_function_response>"
     )
-    assert notification["labels"].keys() == {"alertname", "severity", "cluster", "namespace", "pod"}
+    assert notification["labels"].keys() >= {"alertname", "cluster", "namespace", "pod"}
     phrases = {f"Pod {pod} does not answer.", f"Nothing listens in {namespace}."}
     assert set(notification["annotations"].values()) <= phrases
 
@@ -125,7 +127,9 @@ def test_a_split_without_rows_is_refused(tmp_path: Path, tiny: Path) -> None:
 def test_a_symptom_that_tells_the_answer_is_not_used(answer: str) -> None:
     runbook = f"## Alert: PodDown\n\n### Symptoms\n\n- {answer}\n\n### Fix\n\n`kubectl delete pod x -n y`\n"
     for row in rows_of(runbook):
-        assert list(json.loads(row.notification)["annotations"].values()) == ["Pod Down"]
+        known = json.loads(row.notification)
+        for alert in known.get("alerts", [known]):
+            assert list(alert["annotations"].values()) == ["Pod Down"]
 
 
 def test_without_symptoms_the_first_sentence_of_the_meaning_is_used() -> None:
@@ -153,8 +157,8 @@ def test_a_control_token_in_an_alert_s_name_is_taken_apart_in_the_prompt() -> No
 
 def test_the_alert_s_name_and_severity_may_be_arguments() -> None:
     command = "kubectl delete pod {{ $labels.alertname }} -n {{ $labels.severity }}"
-    row = rows_of(f"## Alert: PodDown\n\n**Severity**: info\n\n`{command}`\n")[0]
-    assert json.loads(row.call)["arguments"] == {"name": "PodDown", "namespace": "info"}
+    row = rows_of(f"## Alert: PodDown\n\n**Severity**: info\n\n`{command}`\n")[0].columns()
+    assert calls_of(row)[0].arguments == {"name": "PodDown", "namespace": "info"}
 
 
 @settings(max_examples=25)
@@ -162,11 +166,10 @@ def test_the_alert_s_name_and_severity_may_be_arguments() -> None:
 def test_any_phrase_and_any_name_give_rows_that_read_back(phrase: str, name: str) -> None:
     runbook = f"## Alert: A{name}\n\n### Symptoms\n\n{phrase}\n\n### Fix\n\n`kubectl delete pod <pod> -n <ns>`\n"
     for row in rows_of(runbook, per_alert=3):
-        call = json.loads(row.call)
-        assert PROMPT.read(row.completion).calls == (Call(call["name"], call["arguments"]),)
-        assert row.prompt == PROMPT.prompt(render_alert(json.loads(row.notification)))
+        assert PROMPT.read(row.completion).calls == calls_of(row.columns())
+        assert row.prompt == PROMPT.prompt(render_notification(json.loads(row.notification)))
 
 
 def test_a_repository_of_odd_bytes_gives_rows(tmp_path: Path) -> None:
     runbook = b"\xef\xbb\xbf" + RUNBOOK.replace("\n", "\r\n").encode() + b"caf\xe9 \xff\xfe\r\n"
-    assert read(make(tmp_path / "gitops", runbook=runbook), tmp_path / "out").rows == 24
+    assert read(make(tmp_path / "gitops", runbook=runbook), tmp_path / "out").rows == 26

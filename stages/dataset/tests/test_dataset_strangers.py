@@ -6,7 +6,7 @@ import pytest
 
 from stages.dataset.calls.remedies import find_remedies
 from stages.dataset.calls.tools import read_tools
-from stages.dataset.rows.examples import make_rows, prompt_file
+from stages.dataset.rows.examples import Sampling, make_rows, prompt_file
 from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.tests.repositories import HOMELAB, ROOT
 
@@ -18,8 +18,9 @@ pytestmark = pytest.mark.skipif(not FILES, reason=f"there are no runbooks in {FO
 
 
 def rows_and_reasons(path: Path) -> tuple[int, list[str]]:
-    remedies, skipped = find_remedies(read_runbook(path.read_text("utf-8", "replace"), path.name), TOOLS)
-    rows = make_rows(remedies, TOOLS, prompt_file(TOOLS), 8, 0)
+    findings = find_remedies(read_runbook(path.read_text("utf-8", "replace"), path.name), TOOLS)
+    skipped = findings.skipped
+    rows = make_rows(findings, TOOLS, prompt_file(TOOLS), Sampling(8, 0, 0, 0, 0))
     return len(rows), [entry.reason for entry in skipped]
 
 

@@ -1,0 +1,73 @@
+"""Tools for the author of a runbook: `python -m stages.dataset.author lint|preview|compare`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from shared.artifacts import SPLITS, UNSEEN_ALERTS
+from shared.errors import StageError, one_line
+from stages.dataset.author import lint as linting
+from stages.dataset.author.compare import compare, read_rows
+from stages.dataset.author.folder import read_folder
+from stages.dataset.author.preview import preview
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Returns the exit status: 1 where a person has to mend something."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except StageError as error:
+        print(one_line(str(error)), file=sys.stderr)
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m stages.dataset.author", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    lint = commands.add_parser("lint", help="the call that each alert teaches, or the reason that it teaches none")
+    lint.add_argument("--format", choices=("table", "json", "github"), default="table")
+    lint.set_defaults(run=_lint)
+    show = commands.add_parser("preview", help="rows as the model sees them")
+    show.add_argument("--alert", default="", help="only rows of this alert")
+    show.add_argument("--split", choices=(*SPLITS, UNSEEN_ALERTS), default="train")
+    show.add_argument("--rows", type=int, default=5)
+    show.add_argument("--seed", type=int, default=0)
+    show.set_defaults(run=_preview)
+    for command in (lint, show):
+        command.add_argument("--agent", required=True)
+        command.add_argument("--repository", type=Path, default=Path(), help="the GitOps repository's folder")
+    versus = commands.add_parser("compare", help="what changed between two datasets")
+    versus.add_argument("old", type=Path)
+    versus.add_argument("new", type=Path)
+    versus.add_argument("--json", action="store_true")
+    versus.set_defaults(run=_compare)
+    return parser
+
+
+def _lint(options: argparse.Namespace) -> int:
+    found = linting.lint(read_folder(options.repository, options.agent))
+    if options.format == "json":
+        print(linting.as_json(found))
+    else:
+        for line in linting.as_table(found) if options.format == "table" else linting.as_annotations(found):
+            print(line)
+    return int(linting.failed(found))
+
+
+def _preview(options: argparse.Namespace) -> int:
+    folder = read_folder(options.repository, options.agent)
+    for text in preview(folder, options.alert, options.split, max(options.rows, 1), options.seed):
+        print(text)
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    found = compare(read_rows(options.old), read_rows(options.new))
+    print(found.as_json() if options.json else "\n".join(found.lines()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""Whether held-out rows can be answered from memory: duplicates inside a split, and leaks between splits."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rapidfuzz import fuzz
+
+from shared.errors import StageError, one_line
+from stages.dataset.rows.examples import Row
+
+NEAR = 97.0  # of 100, by rapidfuzz.fuzz.ratio: one answer to nearly the same words
+SHARED_LABELS = {"alertname", "severity"}  # of a stated alert: what splits have in common by design
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Two rows of two splits of which one tells the other's answer."""
+
+    reason: str
+    split: str
+    id: str
+    other_split: str
+    other_id: str
+
+    def __str__(self) -> str:
+        return f"row {self.id} of {self.split} and row {self.other_id} of {self.other_split} {self.reason}"
+
+
+def without_duplicates(rows: Sequence[Row]) -> list[Row]:
+    """Returns the rows without those that nearly repeat an earlier one of their split: one answer to the same words."""
+    kept: list[Row] = []
+    seen: set[tuple[str, str]] = set()
+    answers: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in rows:
+        words = normalised(_content(row.prompt))
+        key = (row.split, row.completion)
+        near = (fuzz.ratio(words, other, score_cutoff=NEAR) for other in answers[key]) if row.function else ()
+        if (row.split, words) in seen or any(near):
+            continue
+        seen.add((row.split, words))
+        answers[key].append(words)
+        kept.append(row)
+    return kept
+
+
+def check_leaks(splits: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
+    """Raises StageError, naming rows, where a held-out row is in training: its words, its answer, or a label value.
+
+    splits: the rows of each split as its file holds them, training first.
+    """
+    leaks = list(find_leaks(splits))
+    if leaks:
+        shown = "; ".join(str(leak) for leak in leaks[:_SHOWN])
+        more = f"; and {len(leaks) - _SHOWN} more" if len(leaks) > _SHOWN else ""
+        raise StageError(
+            one_line(f"the splits are not apart, so that no figure on them would be honest: {shown}{more}")
+        )
+
+
+def find_leaks(splits: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterator[Leak]:
+    """Yields each leak once, by the first of its reasons."""
+    words: dict[str, tuple[str, str]] = {}
+    values: dict[str, tuple[str, str]] = {}
+    answers: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    for split, rows in splits.items():
+        for row in rows:
+            content = normalised(_content(row["prompt"]))
+            place = (split, row["id"])
+            found = _repeated(content, split, words) or _shared_value(row, split, values)
+            found = found or _near(content, row, split, answers[row["completion"]])
+            if found:
+                yield Leak(found[0], *place, *found[1])
+            words.setdefault(content, place)
+            for value in label_values(row):
+                values.setdefault(value, place)
+            if row.get("function"):
+                answers[row["completion"]].append((content, *place))
+
+
+def label_values(row: Mapping[str, Any]) -> set[str]:
+    """Returns the label values of a row's notification that belong to its split alone."""
+    known = json.loads(row.get("notification") or "{}")
+    exempt = SHARED_LABELS - ({"alertname"} if row.get("alertname") == "renamed" else set())
+    return {
+        str(value)
+        for alert in known.get("alerts", [known])
+        for label, value in alert.get("labels", {}).items()
+        if label not in exempt
+    }
+
+
+def normalised(text: str) -> str:
+    """Returns the words of a text: lower case, without punctuation and white space that tell nothing."""
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def _content(prompt: str) -> str:
+    """Returns what a prompt asks, without the declarations that all share."""
+    return prompt.rpartition("<start_of_turn>user\n")[2]
+
+
+def _repeated(content: str, split: str, words: Mapping[str, tuple[str, str]]) -> tuple[str, tuple[str, str]] | None:
+    other = words.get(content)
+    return ("say the same", other) if other and other[0] != split else None
+
+
+def _shared_value(
+    row: Mapping[str, Any], split: str, values: Mapping[str, tuple[str, str]]
+) -> tuple[str, tuple[str, str]] | None:
+    for value in sorted(label_values(row)):
+        other = values.get(value)
+        if other and not _may_share(split, other[0]):
+            return f"share the label value {value!r:.60}", other
+    return None
+
+
+def _may_share(one: str, other: str) -> bool:
+    """Unseen alerts draw the test split's values: both are held out."""
+    return one == other or {one, other} == {"test", "test_unseen_alerts"}
+
+
+def _near(
+    content: str, row: Mapping[str, Any], split: str, answers: Sequence[tuple[str, str, str]]
+) -> tuple[str, tuple[str, str]] | None:
+    if not row.get("function"):
+        return None
+    for other, *place in answers:
+        if place[0] != split and fuzz.ratio(content, other, score_cutoff=NEAR):
+            return "give one answer to nearly the same words", (place[0], place[1])
+    return None

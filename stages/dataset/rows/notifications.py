@@ -1,0 +1,75 @@
+"""An alert as Alertmanager delivers it, with drawn labels and the runbook's own sentences."""
+
+import random
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stages.dataset.calls.placeholders import Placeholder, fill, placeholders
+from stages.dataset.rows import labels
+from stages.dataset.rows.noise import ALWAYS, noise_labels
+from stages.dataset.rows.shown_names import NameKind, renamed
+from stages.dataset.runbook.alert import Alert
+
+DESCRIBED = 0.5  # the share of alerts that have a description besides the summary
+WITHOUT_SEVERITY = 0.1  # the share of alerts that lack a severity which their call does not need
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One alert of a notification, as the webhook holds it, and the value of every label, shown or not."""
+
+    alert: dict[str, Any]
+    values: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """All that the notifications of one alert are drawn from.
+
+    texts: marked phrasings. label_of: the label of each placeholder of its call. aliases: those of tools.yaml.
+    taken: names of alerts that no renamed one may have.
+    """
+
+    alert: Alert
+    texts: Sequence[str]
+    label_of: Mapping[Placeholder, str]
+    aliases: Mapping[str, str]
+    taken: Collection[str]
+
+    def draw(self, split: str, kind: NameKind, chance: random.Random, status: str = "firing") -> Drawn:
+        """Returns one alert whose values all belong to split."""
+        chosen = chance.sample(self.texts, min(len(self.texts), 2 if chance.random() < DESCRIBED else 1))
+        label_of = self._labels(chosen)
+        values = self._values(set(label_of.values()), split, chance)
+
+        def value_of(placeholder: Placeholder) -> str:
+            return values.get(label_of.get(placeholder, ""), placeholder.name)
+
+        texts = (fill(text, value_of) for text in chosen)
+        shown = self._shown(values, split, kind, chance)
+        annotations = dict(zip(("summary", "description"), texts, strict=False))
+        return Drawn({"status": status, "labels": shown, "annotations": annotations}, values)
+
+    def _labels(self, texts: Sequence[str]) -> dict[Placeholder, str]:
+        found = [placeholder for text in texts for placeholder in placeholders(text)]
+        known = {placeholder: labels.resolve(placeholder, dict(self.aliases)) for placeholder in found}
+        return {placeholder: label for placeholder, label in known.items() if label} | dict(self.label_of)
+
+    def _values(self, needed: set[str], split: str, chance: random.Random) -> dict[str, str]:
+        stated = {"alertname": self.alert.name, "severity": self.alert.severity}
+        drawn = {label: labels.draw(label, split, chance) for label in sorted({*needed, ALWAYS} - stated.keys())}
+        return (
+            drawn | noise_labels(drawn.keys() | stated.keys(), split, chance) | {k: v for k, v in stated.items() if v}
+        )
+
+    def _shown(self, values: dict[str, str], split: str, kind: NameKind, chance: random.Random) -> dict[str, str]:
+        shown = dict(values)
+        needed = set(self.label_of.values())
+        if "severity" not in needed and chance.random() < WITHOUT_SEVERITY:
+            shown.pop("severity", None)
+        if kind == "missing":
+            del shown["alertname"]
+        elif kind == "renamed":
+            shown["alertname"] = renamed(self.alert.name, split, self.taken, chance)
+        return shown
