@@ -28,8 +28,8 @@ EXAMPLE_FUNCTIONS = example_functions()
 KNOWN_SHARE = 0.6  # of lessons that declare an agent's functions: their calls must be well-formed from the start
 HINT_SHARE = 0.5  # of alerts that are named after the function they want
 NAMELESS_SHARE = 0.1  # of alerts that come without a name
-RESOLVED_SHARE = 0.05  # of notifications that tell of the end of an alert: no call is due
-GROUP_SHARE = 0.06  # of notifications with two alerts
+RESOLVED_SHARE = 0.08  # of notifications that tell of the end of an alert: no call is due
+GROUP_SHARE = 0.14  # of notifications with two or three alerts
 _NAME_STYLES = ("", "", "", " ", "_", "-")  # what stands between the words of an alert's name
 
 
@@ -50,7 +50,7 @@ def make_lesson(chance: random.Random, rows: int) -> Lesson:
 
 
 def _row(chance: random.Random, function: Function) -> tuple[str, str]:
-    count = 2 if chance.random() < GROUP_SHARE else 1
+    count = chance.choice((2, 2, 3)) if chance.random() < GROUP_SHARE else 1
     alerts = [_alert(chance, function) for _ in range(count)]
     calls = [call for alert, call in alerts if alert["status"] == "firing"]
     prompt = render_notification({"alerts": [alert for alert, _ in alerts]})

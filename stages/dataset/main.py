@@ -7,7 +7,7 @@ The library that writes the splits takes seconds to import: it is imported when 
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,9 +112,13 @@ def _rows(findings: Findings, tools: Tools, inputs: Inputs) -> tuple[list[Row], 
     return rows, {"duplicates": len(drawn) - len(single), "balance": len(single) - len(rows)}
 
 
-def by_split(rows: Sequence[Row]) -> Mapping[str, list[dict[str, str]]]:
-    """Returns the rows of each split as its file holds them, training first."""
-    return {split: [row.columns() for row in rows if row.split == split] for split in (*SPLITS, UNSEEN_ALERTS)}
+def by_split(rows: Sequence[Row]) -> Mapping[str, Iterator[dict[str, str]]]:
+    """Returns the rows of each split as its file holds them, training first; each is made when it is asked for."""
+    return {split: _columns(rows, split) for split in (*SPLITS, UNSEEN_ALERTS)}
+
+
+def _columns(rows: Sequence[Row], split: str) -> Iterator[dict[str, str]]:
+    return (row.columns() for row in rows if row.split == split)
 
 
 def _write(

@@ -44,7 +44,7 @@ def summarise(
         "warnings": findings.warnings,
         "dropped": dict(dropped),
         "row_characters": _lengths([len(row.prompt) + len(row.completion) for row in rows]),
-        "sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.json*"))},
+        "sha256": {path.name: _sha256(path) for path in sorted(folder.glob("*.json*"))},
     }
 
 
@@ -99,6 +99,11 @@ def _page(card: dict[str, Any]) -> str:
             *(["## Warnings", "", *(f"- {_plain(text)}" for text in card["warnings"]), ""] if card["warnings"] else []),
         ]
     )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _by_split(rows: Sequence[Row], keys: Sequence[str]) -> dict[str, dict[str, int]]:

@@ -44,12 +44,14 @@ class Row:
     """One example, as it is written to a split's file.
 
     call: JSON of one call, a list of several, or null. function: the names, joined by ` + `, or empty. alert: the
-    runbook's name, empty for one that it does not know. alertname: how the notification shows it.
+    runbook's name, empty for one that it does not know. alertname: how the notification shows it. prefix: what all
+    prompts begin with, held once for all rows; turn: the rest.
     """
 
     split: str
     id: str
-    prompt: str
+    prefix: str
+    turn: str
     completion: str
     alert: str
     function: str
@@ -59,7 +61,13 @@ class Row:
 
     def columns(self) -> dict[str, str]:
         """Returns what the file holds of the row."""
-        return {key: value for key, value in vars(self).items() if key != "split"}
+        kept = {key: value for key, value in vars(self).items() if key not in ("split", "id", "prefix", "turn")}
+        return {"id": self.id, "prompt": self.prompt} | kept
+
+    @property
+    def prompt(self) -> str:
+        """The text that the model continues."""
+        return self.prefix + self.turn
 
 
 def prompt_file(tools: Tools) -> PromptFile:
@@ -169,7 +177,8 @@ class _Maker:
         return Row(
             split=split,
             id=hashlib.sha256(text.encode()).hexdigest()[:16],
-            prompt=text,
+            prefix=self.prompt.prefix,
+            turn=text.removeprefix(self.prompt.prefix),
             completion=render_completion(inside, "" if calls else NO_CALL_ANSWER),
             alert=alert,
             function=" + ".join(call.name for call in calls),

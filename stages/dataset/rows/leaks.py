@@ -37,7 +37,7 @@ def without_duplicates(rows: Sequence[Row]) -> list[Row]:
     seen: set[tuple[str, str]] = set()
     answers: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
-        words = normalised(_content(row.prompt))
+        words = normalised(row.turn)
         key = (row.split, row.completion)
         near = (fuzz.ratio(words, other, score_cutoff=NEAR) for other in answers[key]) if row.function else ()
         if (row.split, words) in seen or any(near):

@@ -14,6 +14,8 @@ from stages.dataset.rows.examples import Row
 COLUMNS = ("id", "prompt", "completion", "alert", "function", "call", "notification", "alertname")
 FEATURES = Features({column: Value("string") for column in COLUMNS})
 
+_AT_ONCE = 2000  # rows: all of a large runbook's would take gigabytes
+
 
 def write_splits(rows: Sequence[Row], folder: Path) -> None:
     """Writes {train,valid,test}.jsonl, and test_unseen_alerts.jsonl where it has rows: one JSON object a row.
@@ -22,7 +24,10 @@ def write_splits(rows: Sequence[Row], folder: Path) -> None:
     """
     disable_progress_bars()
     for split in (*SPLITS, UNSEEN_ALERTS):
-        columns = [row.columns() for row in rows if row.split == split]
-        if split == UNSEEN_ALERTS and not columns:
+        chosen = [row for row in rows if row.split == split]
+        if split == UNSEEN_ALERTS and not chosen:
             continue
-        Dataset.from_list(columns, features=FEATURES).to_json(folder / f"{split}.jsonl", force_ascii=False)
+        with (folder / f"{split}.jsonl").open("wb") as file:
+            for start in range(0, len(chosen), _AT_ONCE):
+                columns = [row.columns() for row in chosen[start : start + _AT_ONCE]]
+                Dataset.from_list(columns, features=FEATURES).to_json(file, force_ascii=False)
