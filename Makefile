@@ -53,7 +53,7 @@ test: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## everything 
 lint: environments ## style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy shared workflows tools $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py tests/tools/*.py))
+	.venv/bin/mypy shared workflows tools benchmarks $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py tests/tools/*.py))
 	.venv/bin/mypy --python-executable .venvs/train/bin/python examples/demo_model/*.py tests/tiny_model.py
 	@$(foreach s,$(STAGES),echo mypy stages/$s; .venv/bin/mypy --python-executable .venvs/$s/bin/python $(filter-out stages/$s/tests/%,$(wildcard stages/$s/*.py stages/$s/*/*.py));)
 
@@ -201,6 +201,10 @@ package: environments ## serialise the workflow and the launch plans for Flyte, 
 
 AUTHOR = PYTHONPATH=. .venvs/dataset/bin/python -m stages.dataset.author
 REPOSITORY ?= examples/homelab
+
+.PHONY: bench-dataset
+bench-dataset: .venvs/dataset/.made ## seconds and memory of dataset for 10, 1,000 and 10,000 alerts
+	@.venvs/dataset/bin/python -m benchmarks.dataset_growth
 
 .PHONY: lint-runbook
 lint-runbook: .venvs/dataset/.made ## what each alert of an agent teaches: lint-runbook AGENT=agent-sre REPOSITORY=… FORMAT=github

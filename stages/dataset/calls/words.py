@@ -26,6 +26,7 @@ _RESOURCES = {
 RESOURCE_NAMES = {alias: name for name, aliases in _RESOURCES.items() for alias in (name, *aliases)}
 # What is left of `$`, `{{` and `<` once placeholders are marked is an expression that nobody can fill in.
 _SHELL_SYNTAX = re.compile(r"[|;&`<>$]|\{\{|\}\}")
+_GROUP = re.compile(r"\.(?:v\d\w*\.)?(?:apps|batch|cert-manager\.io)$")  # of `deployments.v1.apps`
 _PARAMETER = re.compile(r"\{\w+\}")
 # Everything up to a `#` that starts a word outside quotes.
 _CODE = re.compile(r"""(?:[^'"\\#]|\\.|'[^']*'|"(?:[^"\\]|\\.)*"|(?<!\s)#)*""", re.DOTALL)
@@ -80,7 +81,11 @@ def _resource(word: str, before: list[str], is_resource: bool) -> list[str]:
     if slash and (kind in RESOURCE_NAMES or (is_resource and _PARAMETER.fullmatch(kind))):
         resource = RESOURCE_NAMES.get(kind, kind)
         return [resource, _named(name, resource)]
-    return [_named(RESOURCE_NAMES.get(word, word), before[-1])] if before else [word]
+    if not before:
+        return [word]
+    if before[-1] in _RESOURCES:  # the resource's own name, whatever it is
+        return [_named(word, before[-1])]
+    return [_named(RESOURCE_NAMES.get(_GROUP.sub("", word), word), before[-1])]
 
 
 def _named(word: str, resource: str) -> str:

@@ -1,5 +1,7 @@
 """A command stands for a call when its parsed words are those of a template, neither more nor fewer."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -176,3 +178,39 @@ COMMANDS = st.lists(st.sampled_from(WORDS) | st.text(max_size=5)).map(" ".join)
 def test_matching_never_raises(command: str) -> None:
     for function in FUNCTIONS.values():
         match(command, function)
+
+
+WORDS = st.from_regex(r"[a-z][a-z0-9-]{0,12}[a-z0-9]", fullmatch=True)
+PLACEHOLDERS = WORDS.map(lambda word: "{{ $labels." + word.replace("-", "_") + " }}")
+
+
+@given(WORDS | PLACEHOLDERS, WORDS | PLACEHOLDERS, st.integers(0, 10**6), st.randoms(use_true_random=False))
+def test_every_spelling_of_a_call_is_that_call(name: str, namespace: str, replicas: int, chance: random.Random) -> None:
+    target = chance.choice(
+        ([f"deployment/{name}"], [f"deploy/{name}"], ["deployment", name], ["deployments.apps", name])
+    )
+    flags = [
+        chance.choice((["-n", namespace], ["--namespace", namespace], [f"--namespace={namespace}"])),
+        chance.choice((["--replicas", str(replicas)], [f"--replicas={replicas}"])),
+    ]
+    chance.shuffle(flags)
+    parts = [*flags, target]
+    chance.shuffle(parts)
+    command = chance.choice((" ", "  ")).join(["kubectl", "scale", *(word for part in parts for word in part)])
+    assert shown(command, "scale-deployment") == {
+        "name": shown_value(name),
+        "namespace": shown_value(namespace),
+        "replicas": replicas,
+    }
+
+
+@given(
+    WORDS, WORDS, st.integers(0, 99), st.sampled_from(("--force", "--dry-run=client", "| tee log", "&& date", "extra"))
+)
+def test_one_word_more_is_another_command(name: str, namespace: str, replicas: int, more: str) -> None:
+    assert matched(f"kubectl scale deployment/{name} -n {namespace} --replicas={replicas} {more}") == {}
+
+
+def shown_value(text: str) -> str:
+    """Returns a placeholder's name in brackets, any other text as it is."""
+    return fill(mark(text), lambda placeholder: f"[{placeholder.name}]")
