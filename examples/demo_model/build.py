@@ -22,7 +22,7 @@ from shared.function_call import CONTROL_TOKENS, STOP_TOKENS
 RECIPE = "recipe.txt"
 VOCABULARY = 2600
 SEED = 0
-STEPS, ROWS = 330, 20
+STEPS, ROWS = 480, 20
 _HERE = Path(__file__).parent
 
 
