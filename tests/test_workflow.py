@@ -303,6 +303,7 @@ def test_a_real_stage_leaves_its_outputs_in_the_run_folder(gitops: Path, run_fol
         seed=0,
         no_call_share=0.1,
         renamed_share=0.25,
+        grouped_share=0.06,
         unseen_alerts_share=0.1,
         max_function_share=0.5,
     )

@@ -8,7 +8,15 @@ from typing import Annotated
 
 from shared.artifacts import ChatDataset
 from shared.contract import Variable, matches
-from shared.settings import ExamplesPerAlert, MaxFunctionShare, NoCallShare, RenamedShare, Seed, UnseenAlertsShare
+from shared.settings import (
+    ExamplesPerAlert,
+    GroupedShare,
+    MaxFunctionShare,
+    NoCallShare,
+    RenamedShare,
+    Seed,
+    UnseenAlertsShare,
+)
 
 GIT_TOKEN = Variable("GIT_TOKEN", "a token for an https repository", secret=True)
 GIT_SSH_KEY_FILE = Variable("GIT_SSH_KEY_FILE", "the path of a private key for an ssh repository")
@@ -30,6 +38,7 @@ class Inputs:
     examples_per_alert: ExamplesPerAlert = 24
     no_call_share: NoCallShare = 0.1
     renamed_share: RenamedShare = 0.25
+    grouped_share: GroupedShare = 0.06
     unseen_alerts_share: UnseenAlertsShare = 0.1
     max_function_share: MaxFunctionShare = 0.5
     seed: Seed = 0

@@ -99,6 +99,7 @@ def _rows(findings: Findings, tools: Tools, inputs: Inputs) -> tuple[list[Row], 
         inputs.seed,
         inputs.no_call_share,
         inputs.renamed_share,
+        inputs.grouped_share,
         inputs.unseen_alerts_share,
         inputs.max_function_share,
     )

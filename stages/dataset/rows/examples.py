@@ -23,7 +23,6 @@ from stages.dataset.rows.unknown_alerts import unknown_alerts
 from stages.dataset.rows.unseen import held_out
 from stages.dataset.runbook.alert import Alert
 
-GROUPED = 0.06  # the share of notifications that hold several alerts, each with its call
 _ATTEMPTS = 20
 
 
@@ -35,6 +34,7 @@ class Sampling:
     seed: int = 0
     no_call_share: float = 0.1
     renamed_share: float = 0.25
+    grouped_share: float = 0.06
     unseen_alerts_share: float = 0.1
     max_function_share: float = 0.5
 
@@ -124,7 +124,7 @@ class _Maker:
             kind = self._kind(remedy, texts, chance)
             own = [text for text in texts if len(self.teachers[text]) == 1] if kind == "missing" else texts
             sketch = Sketch(remedy.alert, own, remedy.label_of, self.tools.placeholders, self.names)
-            size = chance.choice((2, 2, 3)) if chance.random() < GROUPED else 1
+            size = chance.choice((2, 2, 3)) if chance.random() < self.sampling.grouped_share else 1
             drawn = [sketch.draw(values, kind, chance) for _ in range(size)]
             return self._row(split, remedy.alert.name, kind, drawn, [call_of(remedy, one) for one in drawn])
 
