@@ -1,7 +1,7 @@
 """How adapters are trained on the demo model: these settings win over the agent's config.yaml.
 
-So small a model learns only from many rows to copy names that it has not seen, and it cannot keep the labels of two alerts
-apart: notifications that hold several are left out.
+So small a model learns only from many rows to copy names that it has not seen, and it cannot keep the labels of two
+alerts apart: notifications that hold several are left out.
 """
 
 from typing import Any
