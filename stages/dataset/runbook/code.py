@@ -40,7 +40,7 @@ SESSIONS = {
 }
 QUERIES = {"promql", "logql", "metricsql", "prometheus"}
 _PROMPT = re.compile(
-    r"^\s*(?:\[?[\w.-]+@[\w.:~/ -]+?\]?\s*[$#%]|\([\w.-]+\)\s*\$"
+    r"^\s*(?:\[?[\w.-]+@[\w.:~/ -]+?\]?\s*[$#%]|[\w.-]+:[~/][\w./~-]*[$#]|\([\w.-]+\)\s*\$"
     r"|(?:ba|z|k)?sh-[\d.]+[$#]|\$|❯|➜|%|PS [A-Z]:[^>]*>|[A-Z]:\\[^>]*>|root#)\s+(?=\S)"
     r"|^\s*(?:ba)?sh-[\d.]+[$#]\s*(?=\S)|^\s*\$(?=(?:kubectl|oc|sudo|docker|aws|curl|cat|ls|cd|git)\b)"
 )

@@ -63,9 +63,11 @@ def test_a_block_of_another_language_holds_none(info: str) -> None:
             [root@node1 ~]# systemctl status chronyd
             chronyd.service - NTP client
             user@host:~$ date
+            db-01.example.net:/var/log$ sudo tail -n 20 postgres.log
+            LOG: checkpoint starting
             ```
             """,
-            [("systemctl status chronyd", 2), ("date", 4)],
+            [("systemctl status chronyd", 2), ("date", 4), ("sudo tail -n 20 postgres.log", 5)],
             id="prompts with a host's name",
         ),
         pytest.param(
