@@ -89,7 +89,7 @@ def test_a_published_model_is_summed_up(capsys: pytest.CaptureFixture[str], fold
         "register  0.1.4    5.2      agent-test-functiongemma-20251224-01234567",
         "publish   0.1.5    6.2      published",
         f"Outcome   published {VERSION}",
-        "Accuracy  40.0% before, 90.0% after, on alerts that training never saw",
+        "Accuracy  40.0% before, 90.0% after, on rows that training never saw",
         f"Report    {folder}/evaluation/report.html",
         "MLflow    run 0123456789abcdef0123456789abcdef in agent-test-training; `make ui` opens its page",
         f"Model     file:///store/agent-test/{VERSION}",

@@ -54,7 +54,7 @@ def _print(
     before, after = summary["accuracy_before"], summary["accuracy_after"]
     lines = {
         "Outcome": summary["outcome"],
-        "Accuracy": f"{before:.1%} before, {after:.1%} after, on alerts that training never saw",
+        "Accuracy": f"{before:.1%} before, {after:.1%} after, on rows that training never saw",
         "Report": _relative(folder / "evaluation" / "report.html"),
         "MLflow": f"run {summary['mlflow_run']} in {experiment(summary['agent'])}; {_page(tracking_uri)}",
         "Model": summary["model_uri"] or "not stored",

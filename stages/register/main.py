@@ -44,7 +44,8 @@ def _decide(inputs: Inputs, content: str, champion: Champion | None, experiment:
     if champion and not is_champion:
         stored = experiment.stored_predictions(champion.content, champion.version)
         comparison = compare(inputs.dataset, new, champion.version, stored)
-    return gate.decide(accuracy, len(new), inputs.minimum_accuracy, comparison, is_champion)
+    tested = sum(row["id"] in new for row in inputs.dataset.rows("test"))
+    return gate.decide(accuracy, tested, inputs.minimum_accuracy, comparison, is_champion)
 
 
 def _record(
