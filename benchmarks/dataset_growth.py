@@ -66,18 +66,19 @@ def main() -> None:
     print(
         f"{'alerts':>8} {'rows':>8} {'n':>3} {'seconds':>9} {'spread':>15} {'ms/alert':>9} {'MiB':>7} {'KiB/alert':>10}"
     )
-    smallest: float | None = None
+    first: tuple[int, float] | None = None
     for alerts in arguments.alerts:
         with tempfile.TemporaryDirectory() as folder:
             repository = _repository(Path(folder), alerts)
             runs = [_run(repository, arguments.rows) for _ in range(arguments.runs)]
         seconds = [run.seconds for run in runs]
         middle, memory = statistics.median(seconds), statistics.median(run.memory for run in runs)
-        smallest = memory if smallest is None else smallest
+        first = first or (alerts, memory)
+        grown = 1024 * (memory - first[1]) / max(1, alerts - first[0])  # KiB for each alert more than the first size
         spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
         print(
             f"{alerts:>8} {runs[0].rows:>8} {len(runs):>3} {middle:>9.2f} {spread:>15} {1000 * middle / alerts:>9.2f} "
-            f"{memory:>7.0f} {1024 * (memory - smallest) / alerts:>10.1f}",
+            f"{memory:>7.0f} {grown:>10.1f}",
             flush=True,
         )
 

@@ -36,6 +36,7 @@ PUBLISHED = Result(
 )
 REJECTED = PUBLISHED._replace(outcome="rejected: accuracy 0.40 is below 0.80", model_uri="", bump_commit="")
 ALERT = {"labels": {"alertname": "Down", "deployment": "shop-12"}, "annotations": {"summary": "[red]☃"}}
+RENAMED = {"labels": {"alertname": "custom_down"}, "annotations": {}}
 LOCAL = f"sqlite:///{ROOT}/.runs/mlflow/mlflow.db"
 
 
@@ -51,7 +52,11 @@ def folder(tmp_path: Path) -> Path:
         for name, text in SCALARS[stage].items():
             (outputs / name).write_text(text)
     dataset = write_dataset(tmp_path / "dataset")
-    test = [{**row(number), "notification": json.dumps(ALERT)} for number in range(12, 16)]
+    shown = [("renamed", RENAMED), ("stated", ALERT), ("stated", RENAMED), ("missing", RENAMED)]
+    test = [
+        {**row(number), "alertname": kind, "notification": json.dumps(alert)}
+        for number, (kind, alert) in enumerate(shown, 12)
+    ]
     (dataset.path / "test.jsonl").write_text("".join(json.dumps(line) + "\n" for line in test))
     archive.pack(dataset.path, folder / "dataset" / "outputs" / "dataset")
     archive.pack(write_evaluation(tmp_path / "evaluation").path, folder / "evaluate" / "outputs" / "evaluation")
@@ -124,7 +129,7 @@ def test_a_rejected_model_is_stored_nowhere(capsys: pytest.CaptureFixture[str], 
     assert (summary["model_uri"], summary["bump_commit"]) == ("", "")
 
 
-def test_the_report_and_the_first_test_alert_lie_in_the_folder(
+def test_the_report_and_a_test_alert_with_its_own_name_lie_in_the_folder(
     capsys: pytest.CaptureFixture[str], folder: Path
 ) -> None:
     shown(capsys, folder, PUBLISHED)

@@ -38,11 +38,17 @@ def write_summary(folder: Path, inputs: Mapping[str, Any], result: Any, tracking
 
 
 def _unpack_for_reading(folder: Path) -> None:
-    """Puts the report and the first test alert where a person finds them."""
+    """Puts the report, and a test alert to try, where a person finds them."""
     archive.unpack(folder / "evaluate" / "outputs" / "evaluation", folder / "evaluation")
     archive.unpack(folder / "dataset" / "outputs" / "dataset", folder / "dataset" / "unpacked")
-    row = ChatDataset(folder / "dataset" / "unpacked").rows("test")[0]
-    (folder / "alert.json").write_text(json.dumps(json.loads(row["notification"]), indent=2) + "\n")
+    alert = _alert_to_try(list(ChatDataset(folder / "dataset" / "unpacked").rows("test")))
+    (folder / "alert.json").write_text(json.dumps(alert, indent=2) + "\n")
+
+
+def _alert_to_try(rows: list[dict[str, Any]]) -> Any:
+    """Returns the first alert that shows its name as the runbook states it and asks for a call; else the first."""
+    row = next((row for row in rows if row["function"] and row["alertname"] == "stated"), rows[0])
+    return json.loads(row["notification"])
 
 
 def _print(

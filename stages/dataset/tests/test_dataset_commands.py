@@ -180,11 +180,11 @@ def test_matching_never_raises(command: str) -> None:
         match(command, function)
 
 
-WORDS = st.from_regex(r"[a-z][a-z0-9-]{0,12}[a-z0-9]", fullmatch=True)
-PLACEHOLDERS = WORDS.map(lambda word: "{{ $labels." + word.replace("-", "_") + " }}")
+NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,12}[a-z0-9]", fullmatch=True)
+PLACEHOLDERS = NAMES.map(lambda word: "{{ $labels." + word.replace("-", "_") + " }}")
 
 
-@given(WORDS | PLACEHOLDERS, WORDS | PLACEHOLDERS, st.integers(0, 10**6), st.randoms(use_true_random=False))
+@given(NAMES | PLACEHOLDERS, NAMES | PLACEHOLDERS, st.integers(0, 10**6), st.randoms(use_true_random=False))
 def test_every_spelling_of_a_call_is_that_call(name: str, namespace: str, replicas: int, chance: random.Random) -> None:
     target = chance.choice(
         ([f"deployment/{name}"], [f"deploy/{name}"], ["deployment", name], ["deployments.apps", name])
@@ -205,7 +205,7 @@ def test_every_spelling_of_a_call_is_that_call(name: str, namespace: str, replic
 
 
 @given(
-    WORDS, WORDS, st.integers(0, 99), st.sampled_from(("--force", "--dry-run=client", "| tee log", "&& date", "extra"))
+    NAMES, NAMES, st.integers(0, 99), st.sampled_from(("--force", "--dry-run=client", "| tee log", "&& date", "extra"))
 )
 def test_one_word_more_is_another_command(name: str, namespace: str, replicas: int, more: str) -> None:
     assert matched(f"kubectl scale deployment/{name} -n {namespace} --replicas={replicas} {more}") == {}
