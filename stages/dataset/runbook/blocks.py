@@ -26,6 +26,7 @@ _BOLD = re.compile(r"[ \t]*(?:[-*+][ \t]+)?\*\*(?P<text>[^*]+)\*\*")
 _PRE = re.compile(r"[ \t]*<pre\b[^>]*>(?P<rest>.*)$", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _HTML_HEADING = re.compile(r"[ \t]*<h(?P<level>[1-6])\b[^>]*>(?P<text>[^<]*)</h[1-6]>[ \t]*$", re.IGNORECASE)
+_FRONT_TITLE = re.compile(r"title\s*[:=]\s*(?P<quote>[\"']?)(?P<title>\S.*?)(?P=quote)\s*$")
 _SHORTCODE = re.compile(r"[ \t]*\{\{[<%].*[%>]\}\}[ \t]*$")
 
 
@@ -168,9 +169,56 @@ def _parsed(tokens: Sequence[Token]) -> Iterator[Block]:
     row = 1
     for index, token in enumerate(tokens):
         row = token.map[0] + 1 if token.map else row
+        if token.type == "front_matter" and not any(other.tag == "h1" for other in tokens):
+            yield from _front_title(token)
         if token.type == "code_block":
             yield Code(_dedented(token.content.rstrip("\n").split("\n")), "", row, is_fence=False)
         elif token.type == "inline" and tokens[index - 1].type == "heading_open":
             yield Heading(int(tokens[index - 1].tag[1]), token, row)
+        elif token.type == "inline" and _heads_a_list(tokens, index):
+            yield Heading(6, token, row)
         elif token.type == "inline":
-            yield Paragraph(token, row)
+            yield from _labels_apart(token, row)
+
+
+def _front_title(front_matter: Token) -> Iterator[Heading]:
+    """Yields the title in a front matter, which pages without a heading of the first level have instead."""
+    for number, line in enumerate(front_matter.content.split("\n"), 2):
+        if found := _FRONT_TITLE.match(line):
+            title = Token("text", "", 0, content=found["title"])
+            yield Heading(1, Token("inline", "", 0, content=title.content, children=[title]), number)
+            return
+
+
+def _heads_a_list(tokens: Sequence[Token], index: int) -> bool:
+    """Returns whether a paragraph is the name of a section alone on a line, right above its list."""
+    text, behind = tokens[index].content, tokens[index + 2 : index + 3]
+    is_above_list = bool(behind) and behind[0].type in ("bullet_list_open", "ordered_list_open")
+    is_title = bool(re.fullmatch(r"[A-Z][\w/&-]*(?: [\w/&-]+){0,2}", text)) and tokens[index - 1].level == 0
+    return is_title and is_above_list and bool(section_kind(text))
+
+
+def _labels_apart(token: Token, line: int) -> Iterator[Paragraph]:
+    """Yields a paragraph, each of its lines that begins with a bold label as one of its own."""
+    children = token.children or []
+    starts = [0]
+    starts += [index + 1 for index, child in enumerate(children) if _is_break(child) and _is_label(children, index + 1)]
+    if len(starts) == 1:
+        yield Paragraph(token, line)
+        return
+    for start, end in zip(starts, [*starts[1:], len(children)], strict=True):
+        breaks = sum(map(_is_break, children[:start]))
+        yield Paragraph(Token("inline", "", 0, children=children[start:end], content=""), line + breaks)
+
+
+def _is_break(token: Token) -> bool:
+    return token.type in ("softbreak", "hardbreak")
+
+
+def _is_label(children: Sequence[Token], start: int) -> bool:
+    part = [child for child in children[start : start + 6] if child.type != "text" or child.content.strip()]
+    if not part or part[0].type not in ("strong_open", "em_open"):
+        return False
+    inside = "".join(child.content for child in part[1:3])
+    behind = next((part[number + 1 :] for number, child in enumerate(part) if child.type.endswith("_close")), [])
+    return inside.endswith(":") or bool(behind and behind[0].content.lstrip().startswith(":"))

@@ -38,10 +38,11 @@ SESSIONS = {
     ),
     *("output", "log", "logs", "", "sh-session", "term", "cli"),
 }
+DATA = {"yaml", "yml", "json"}
 QUERIES = {"promql", "logql", "metricsql", "prometheus"}
 _PROMPT = re.compile(
     r"^\s*(?:\[?[\w.-]+@[\w.:~/ -]+?\]?\s*[$#%]|[\w.-]+:[~/][\w./~-]*[$#]|\([\w.-]+\)\s*\$"
-    r"|(?:ba|z|k)?sh-[\d.]+[$#]|\$|❯|➜|%|PS [A-Z]:[^>]*>|[A-Z]:\\[^>]*>|root#)\s+(?=\S)"
+    r"|(?:ba|z|k)?sh-[\d.]+[$#]|\$|❯|➜|%|PS [A-Z]:[^>]*>|[A-Z]:\\[^>]*>|root#)\s+(?:\$\s+)?(?=\S)"
     r"|^\s*(?:ba)?sh-[\d.]+[$#]\s*(?=\S)|^\s*\$(?=(?:kubectl|oc|sudo|docker|aws|curl|cat|ls|cd|git)\b)"
 )
 _ROOT = re.compile(r"^\s*#\s+(?=\S)")
@@ -61,15 +62,26 @@ def read_code(code: Code) -> Found:
     language = re.split(r"[\s,{:]", code.info.strip("{}. "))[0].lower()
     if language in QUERIES:
         return Found(queries=_queries(code.lines))
+    lines = list(code.lines)
+    if language in DATA:
+        return _command_above_data(lines, code.line)
     if language not in SHELLS | SESSIONS:
         return Found()
-    lines = list(code.lines)
     if all(evidence.is_query(line) or not line.strip() or line.lstrip().startswith("#") for line in lines):
         return Found(queries=_queries(lines))
     prompt = _ROOT if _is_root_session(lines) else _PROMPT
     prompted = {number for number, line in enumerate(lines) if prompt.match(line)}
     lines = [prompt.sub("", line, count=1) if number in prompted else line for number, line in enumerate(lines)]
     return _Reader(lines, prompted, code.line, language in SHELLS).read()
+
+
+def _command_above_data(lines: Sequence[str], first: int) -> Found:
+    """Returns the command with which a block of YAML and its like begins, such as `kubectl edit` above what to edit."""
+    number = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")), None)
+    if number is None or not evidence.is_known_command(lines[number]) or evidence.is_printed(lines[number]):
+        return Found()
+    logical = logical_line(lines, number, False)
+    return Found([(logical.text, first + number)]) if _has_arguments(logical.text) else Found()
 
 
 def _is_root_session(lines: Sequence[str]) -> bool:

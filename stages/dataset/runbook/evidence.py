@@ -48,7 +48,11 @@ _SELECTOR = re.compile(
     r"\b[a-zA-Z_:][\w:]*\{\s*(?:\w+\s*(?:=~|!~|!=|=)[^{}]*)?\}|^\s*\{\s*\w+\s*(?:=~|!~|!=|=)\s*[\"`]"
 )
 _METRIC = re.compile(r"^\s*\(*[a-z][a-z0-9]*(?:[_:][a-z0-9]+){2,}\)*\s*(?:$|[-+*/<>=!]|\[)")
+_OPENS = re.compile(r"(?:xdg-)?open\s+[\"']?https?://\S+")
 _COMPARED = re.compile(r"(?:==|!=|>=|<=|[<>])\s*(?:bool\s*)?-?[\d.]+")
+
+
+_TAKES_VALUE = {"sudo": ("-u", "-g", "-U"), "watch": ("-n", "--interval"), "nice": ("-n",)}
 
 
 def is_query(text: str) -> bool:
@@ -56,7 +60,7 @@ def is_query(text: str) -> bool:
     first = text.split()[0] if text.split() else ""
     if program_of(text) in PROGRAMS - {"time", "sort", "group"} and not _QUERY_FUNCTION.match(text):
         return False
-    if first.endswith(":") or re.match(r"\s*[A-Z_]+=", text):
+    if first.endswith(":") or re.match(r"\s*[A-Z_]+=", text) or _OPENS.fullmatch(text.strip()):
         return False
     return bool(
         _QUERY_FUNCTION.match(text.lstrip("( ")) or _SELECTOR.match(text.lstrip("( ")) or _METRIC.match(text)
@@ -86,7 +90,7 @@ def words_of(text: str) -> list[str]:
         elif word in BEFORE and len(words) > 1 and word not in {"xargs"}:
             words = words[1:]
             while words and words[0].startswith("-") and len(words) > 1:
-                takes_value = word == "sudo" and words[0] in ("-u", "-g", "-U")
+                takes_value = words[0] in _TAKES_VALUE.get(word, ())
                 words = words[2:] if takes_value and len(words) > 2 else words[1:]
             if word in ("timeout", "nice") and words and re.fullmatch(r"\d+[smhd]?", words[0]) and len(words) > 1:
                 words = words[1:]
@@ -128,6 +132,8 @@ def is_known_command(text: str) -> bool:
     words = words_of(text)
     if not words:
         return False
+    if _OPENS.fullmatch(text.strip()):
+        return True
     first = words[0].strip("\"'")
     if first in COMPOUNDS:
         return bool(re.search(r"[;\n]|\]\]?", text))

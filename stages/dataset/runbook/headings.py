@@ -16,8 +16,25 @@ _STATED = re.compile(
     r"^\W*(?:[Pp]rometheus\s+|[Ff]iring\s+)?(?:alert|alarm)(?:\s*(?:name|rule|id))?\s*(?:[:：—–]|\s-\s)\s*(?P<name>.+)$",
     re.IGNORECASE,
 )
+_NAMED = re.compile(r"^\W*(?:alert|alarm)\s+(?:name|rule)\s+(?P<name>\S+)$", re.IGNORECASE)
 _ABOUT = re.compile(
-    r"^\W*(?:runbook|playbook|alert|troubleshooting)\s*(?:[:：—–-]|for|of)?\s+(?:the\s+)?", re.IGNORECASE
+    r"^\W*(?:incident\s+)?(?:response\s+)?(?:runbook|playbook|alert|troubleshooting)\s*(?:[:：—–-]|for|of)?\s+(?:the\s+)?",
+    re.IGNORECASE,
+)
+_PROBLEM = re.compile(
+    r"\b(?:down|too (?:high|low|many|few|slow|far|old)|high|low|slow|fail(?:ed|ing|s|ures?)?|errors?(?: ratio| rate)?$"
+    r"|unavailable|unreachable|exhaust\w*|stuck|lag(?:ging)?|full|missing|crash\w*|outage|breach\w*|expir\w*|degrad\w*"
+    r"|unhealthy|is not|alert$)",
+    re.IGNORECASE,
+)
+_LIST_OF_ALERTS = re.compile(r"\b(?:alerts|runbooks|playbooks|index|readme|operation\w*|template)\b", re.IGNORECASE)
+_CODE = re.compile(r"^\W*(?:(?:p|sev-?|s)[0-5]|[A-Z]{2,6}-?\d{1,4})\s*[:—–-]+\s*", re.IGNORECASE)
+_TASK = re.compile(
+    r"(?:access|add|adding|adjust|build|change|configure|connect|create|creating|delete|deploy\w*|disable|enable|export|find"
+    r"|get|handle|how|install|list|manage|managing|migrat\w+|move|perform|post|provision\w*|publish|purge|query|remove|rename"
+    r"|rotate|rotating|run|running|send|resend|set|share|switch|test|understand|update|updating|upgrade|upgrading|use|using"
+    r"|view|write|writing|work with|working)\s+\S",
+    re.IGNORECASE,
 )
 _BEHIND = re.compile(r"\s*(?:[-–—:]\s*)?\b(?:runbooks?|playbook|alerts?|alarm|is firing|firing)\W*$", re.IGNORECASE)
 _NUMBER = re.compile(r"^\W*\d+(?:[.)]\d+)*[.):]?\s+")
@@ -60,14 +77,14 @@ def label_kind(text: str) -> str:
 
 def is_stated(heading: str) -> bool:
     """Returns whether a heading says that it names an alert: `Alert: X`."""
-    return len(heading) <= MAX_TITLE and bool(_STATED.match(heading))
+    return len(heading) <= MAX_TITLE and bool(_STATED.match(heading) or _NAMED.match(heading))
 
 
 def prose_name(heading: str) -> str:
     """Returns the alert that a heading in plain words names among alerts; '' for a severity or a group."""
-    text = _undecorated(heading) if len(heading) <= MAX_TITLE else ""
-    is_name = text and len(text.split()) <= 8 and not _GENERIC.search(text) and not _GROUP.fullmatch(text)
-    return text if is_name else ""
+    text = _undecorated(_CODE.sub("", heading)) if len(heading) <= MAX_TITLE else ""
+    is_short = text and len(text.split()) <= 8 and not _GENERIC.search(text)
+    return text if is_short and not _GROUP.fullmatch(text) and not _TASK.match(text) else ""
 
 
 def alert_name(heading: str) -> str:
@@ -80,8 +97,10 @@ def alert_name(heading: str) -> str:
         return ""
     if stated := _STATED.match(heading):
         return stated_name(stated["name"]) or _first_word(stated["name"])
+    if named := _NAMED.match(heading):
+        return named["name"].strip(_QUOTES)
     text = _undecorated(heading)
-    names = re.split(r"\s*(?:[/,&+]|\band\b|\bor\b)\s*", text)
+    names = re.split(r"\s*(?:[/,&+|]|\band\b|\bor\b)\s*", text)
     return names[0] if all(is_identifier(name) for name in names) else ""
 
 
@@ -101,17 +120,33 @@ def _first_word(text: str) -> str:
     return words[0].strip(_QUOTES) if words else ""
 
 
-def title_name(title: str) -> str:
-    """Returns the alert that the title of a file about one alert names, as it is written; '' for a general title."""
-    text = _undecorated(title)
-    is_title = text and len(text.split()) <= 8 and not _GENERIC.search(text) and not section_kind(text)
-    return text if is_title else ""
+def title_name(title: str, is_of_symptoms: bool = False) -> str:
+    """Returns the alert that the title of a file about one alert names, as it is written; '' for a general title.
+
+    A title may have the name of a section in it (`Certificate expiry remediation`), but not be one.
+    is_of_symptoms: the file has a section of symptoms, so a word such as `procedures` says nothing against it.
+    """
+    text = _undecorated(_CODE.sub("", title)) if len(title) <= MAX_TITLE else ""
+    is_short = text and len(text.split()) <= 8 and not _STEP.match(text) and not _TASK.match(text)
+    is_general = _LIST_OF_ALERTS.search(text) if is_of_symptoms else _GENERIC.search(text)
+    is_section = section_kind(text) and len(text.split()) < 3
+    return text if is_short and not is_general and not is_section else ""
+
+
+def tells_a_problem(title: str) -> bool:
+    """Returns whether a title in plain words says that something is wrong: `The disk is full`."""
+    return bool(_PROBLEM.search(title))
 
 
 def file_name(stem: str) -> str:
     """Returns the alert that a file's name without suffix names, KubeFoo in `team_KubeFoo`; '' for none."""
     parts = (stem, stem.rsplit("_")[-1], stem.rsplit("-")[-1])
     return next((part for part in reversed(parts) if is_identifier(part)), "")
+
+
+def is_whole_name(text: str) -> bool:
+    """Returns whether a text is one identifier in quotes or not, and nothing else."""
+    return is_identifier(text.strip(_QUOTES))
 
 
 def is_identifier(text: str) -> bool:

@@ -53,8 +53,8 @@ def is_run(text: str, before: str, after: str, prompted: bool = False) -> bool:
         return False
     name = evidence.program_of(text)
     if len(words) == 1:
-        is_script = "/" in words[0] and bool(_ASKED.search(before))
-        return (name in evidence.ALONE and bool(_ASKED.search(before))) or is_script
+        stands_alone = name in evidence.ALONE or "/" in words[0] or text.startswith("sudo ")
+        return stands_alone and bool(_ASKED.search(before))
     if _is_verb_alone(name, words):
         return False
     mention = _MENTIONED.match(after)
@@ -79,7 +79,7 @@ def _is_command(text: str, prompted: bool) -> bool:
         return False
     if re.match(r"(?:export\s+)?[A-Z_]\w*=\S", text) and evidence.is_assignment(text):
         return text.startswith("export ")
-    return prompted or evidence.is_known_command(text) or evidence.has_options(text)
+    return prompted or text.startswith("sudo ") or evidence.is_known_command(text) or evidence.has_options(text)
 
 
 def inline_queries(paragraph: Token) -> Iterator[str]:

@@ -17,23 +17,21 @@ from stages.dataset.runbook.code import read_code
 from stages.dataset.runbook.danger import effect
 from stages.dataset.runbook.headings import (
     alert_name,
-    file_name,
     is_identifier,
     is_stated,
     label_kind,
     prose_name,
     section_kind,
     stated_name,
-    title_name,
 )
 from stages.dataset.runbook.inline import inline_commands, inline_queries
 from stages.dataset.runbook.severity import LABEL, first_severity, titled_severity, told_severity
+from stages.dataset.runbook.subject import Subject, subject_of
 from stages.dataset.runbook.text import clean
 from stages.dataset.runbook.visible import bold_label, visible
 
-_ALERT_LABEL = re.compile(r"\W*(?:prometheus\s+)?(?:alert|alarm)(?:\s*(?:name|rule))?s?\W*", re.IGNORECASE)
 _ALERTS = re.compile(r"\balerts\b|\balert (?:runbooks|playbooks|responses?|catalog\w*|reference)\b", re.IGNORECASE)
-_RULE = re.compile(r"^\s*(?:- )?[\"']?alert(?:name)?[\"']?\s*:\s*[\"']?(?P<name>[A-Za-z][\w.-]*)[\"']?\s*$")
+_RULE = re.compile(r"^\s*(?:- )?[\"']?[Aa]lert(?:\s?[Nn]ame)?[\"']?\s*:\s*[\"']?(?P<name>[A-Za-z][\w.-]*)[\"']?\s*$")
 _RULE_SEVERITY = re.compile(r"^\s*[\"']?severity[\"']?\s*[:=]\s*[\"']?(?P<word>[A-Za-z]\w*)", re.IGNORECASE)
 _IN_PROSE = re.compile(
     r"\b(?:alarm|alert)\s+[`\"“*]*(?P<name>[A-Za-z][\w-]*)[`\"”*]*\s+(?:is\s+|was\s+|has\s+)?(?:firing|fired|fires|triggered|triggers)"
@@ -51,29 +49,10 @@ def read_runbook(text: str, path: str = "RUNBOOK.md") -> list[Alert]:
     if file.suffix.lower() not in MARKDOWN and not re.fullmatch(r"\.[\w-]*\d[\w-]*", file.suffix):
         return []
     blocks = read_blocks(clean(text))
-    reader = _Reader(_about(blocks, file.stem))
-    for block in blocks:
-        reader.read(block)
+    reader = _Reader(subject_of(blocks, file.stem.removesuffix(".html")))
+    for index, block in enumerate(blocks):
+        reader.read(index, block)
     return _owners(reader.alerts)
-
-
-def _about(blocks: Sequence[Block], stem: str) -> str:
-    """Returns the name of the alert that a whole file is about, '' where headings name alerts or it has none."""
-    titles = [visible(block.content) for block in blocks if isinstance(block, Heading)]
-    if any(alert_name(title) and not section_kind(title) for title in titles):
-        return ""
-    labels = [bold_label(block.content)[0] for block in blocks if isinstance(block, Paragraph)]
-    kinds = {section_kind(title) for title in titles} | {label_kind(label) for label in labels}
-    shown = kinds & {"meaning", "symptoms", "impact", "diagnosis", "mitigation"}
-    title = next((title for title in titles if not section_kind(title)), "")
-    named, filed = title_name(title), file_name(stem)
-    if filed and shown and (not named or _squeezed(named) == _squeezed(filed)):
-        return filed
-    return named if len(shown) >= 2 and len(named.split()) >= 2 else ""
-
-
-def _squeezed(name: str) -> str:
-    return re.sub(r"[\W_]", "", name).lower()
 
 
 def _owners(alerts: Sequence[Alert]) -> list[Alert]:
@@ -94,26 +73,28 @@ def _owners(alerts: Sequence[Alert]) -> list[Alert]:
 class _Reader:
     """Walks the blocks once; `alert` and `section` are where it is."""
 
-    def __init__(self, about: str) -> None:
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
         self.alerts: list[Alert] = []
         self.alert: Alert | None = None
         self.section = Section("other", "", 1)
         self.section_level = 7
         self.expects_severity = False
-        self.expects_name = False
         self.prose: Heading | None = None
         """The last heading that names neither an alert nor a section: a label below it may name its alert."""
         self.alerts_level = 7
         """The level of a heading such as `Alerts`, below which headings in plain words name alerts."""
         self.is_named_by_title = False
-        if about:
-            self._start(about, 0, 1)
-            self.is_named_by_title = True
+        if subject.about:
+            self._start(subject.about, 0, 1)
+            self.is_named_by_title = not subject.is_stated
 
-    def read(self, block: Block) -> None:
+    def read(self, index: int, block: Block) -> None:
         if isinstance(block, Heading):
             self._heading(block)
         elif isinstance(block, Paragraph):
+            if index in self.subject.labelled:
+                self._label(self.subject.labelled[index], block.line)
             self._paragraph(block)
         else:
             self._code(block)
@@ -133,22 +114,22 @@ class _Reader:
     def _heading(self, heading: Heading) -> None:
         text = visible(heading.content)
         self.expects_severity = bool(LABEL.fullmatch(text))
-        self.expects_name = bool(_ALERT_LABEL.fullmatch(text)) and not text.rstrip(": ").lower().endswith("s")
+        if self.alert and re.match(r"\W*severity\b", text, re.IGNORECASE):
+            self.alert.severity = self.alert.severity or told_severity(text)
         kind = section_kind(text)
-        name = self._name(text, kind, heading.level)
+        name = prose_name(text) if heading.line in self.subject.plain else self._name(text, kind, heading.level)
         if heading.level <= self.alerts_level:
             self.alerts_level = heading.level if _ALERTS.search(text) and not name else 7
         if name:
             self._named(name, text, heading)
-        elif kind and not self._is_behind(kind, heading.level):
+        elif kind and not self._is_title(heading, text) and not self._is_behind(kind, heading.level):
             self._section_heading(kind, text, heading)
         elif self.alert and 0 < heading.level <= self.alert.level:
             self.alert = None
             self.prose = heading
         else:
             self.prose = heading
-            is_title = self.alert is not None and self.alert.level == 0 and heading.level == 1
-            if heading.level <= self.section_level and not is_title:
+            if heading.level <= self.section_level and not self._is_title(heading, text):
                 self._enter("other", text, heading.line, heading.level)
         self._inline(heading)
 
@@ -171,6 +152,10 @@ class _Reader:
         if self.alert:
             self.alert.severity = titled_severity(text)
 
+    def _is_title(self, heading: Heading, text: str) -> bool:
+        is_first = self.alert is not None and self.alert.level == 0 and heading.level == 1
+        return is_first and (not section_kind(text) or len(text.split()) > 2)
+
     def _is_behind(self, kind: str, level: int) -> bool:
         """Returns whether a section as high as its alert is the file's and not the alert's."""
         if not self.alert or level > self.alert.level:
@@ -185,13 +170,8 @@ class _Reader:
     def _paragraph(self, paragraph: Paragraph) -> None:
         text = visible(paragraph.content)
         label, rest = bold_label(paragraph.content)
-        if _ALERT_LABEL.fullmatch(label) and rest:
-            self._label(rest, paragraph.line)
-        elif self.expects_name and is_identifier(text.strip("`* ")):
-            self._label(text.strip("`* "), paragraph.line)
-        elif found := _IN_PROSE.search(text[:2000]):
+        if found := _IN_PROSE.search(text[:2000]):
             self._told(found["name"])
-        self.expects_name = bool(_ALERT_LABEL.fullmatch(text)) and bool(label)
         if not self.alert:
             return
         kind = label_kind(label)
@@ -216,6 +196,8 @@ class _Reader:
         """A label in the text names the alert: that of the title, or of the heading in plain words above it."""
         name = stated_name(text)
         if not name or not (is_identifier(name) or len(text.split()) == 1):
+            return
+        if self.alert and self.alert.name == name:
             return
         if self.prose is not None and not (self.alert and self.is_named_by_title and len(self.alerts) == 1):
             self._start(name, self.prose.level, self.prose.line)

@@ -23,9 +23,16 @@ def test_a_shell_s_block_holds_commands_whatever_its_info_string(info: str) -> N
     assert texts(f"```{info}\nkubectl get pods -n web\n```\n") == ["kubectl get pods -n web"]
 
 
-@pytest.mark.parametrize("info", ["yaml", "json", "promql", "sql", "go", "python", "diff", "mermaid"])
+@pytest.mark.parametrize("info", ["promql", "sql", "go", "python", "diff", "mermaid"])
 def test_a_block_of_another_language_holds_none(info: str) -> None:
     assert texts(f"```{info}\nkubectl get pods -n web\n```\n") == []
+
+
+@pytest.mark.parametrize("info", ["yaml", "yml", "json"])
+def test_a_block_of_data_holds_the_command_with_which_it_begins(info: str) -> None:
+    block = "# what to edit\nkubectl edit kafka events -n web\n\nspec:\n  command: kubectl get pods -A\n"
+    assert texts(f"```{info}\n{block}```\n") == ["kubectl edit kafka events -n web"]
+    assert texts(f"```{info}\nspec:\n  x: 1\nkubectl get pods -n web\n```\n") == []
 
 
 @pytest.mark.parametrize(
