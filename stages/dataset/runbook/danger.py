@@ -84,9 +84,14 @@ _DANGEROUS = _rules(_RULES["dangerous"])
 _MUTATING = _rules(_RULES["mutating"])
 
 
+_SCRIPT = re.compile(
+    rf"(?:^|[\s/])(?:{'|'.join(_RULES['scripts']['programs'])})\s+-[ce]\s(?s:.*)\.(?:{'|'.join(_RULES['scripts']['calls'])})\("
+)
+
+
 def effect(command: str) -> Effect:
     """Returns what a command does, as far as its words tell."""
-    dangerous = mutating = False
+    dangerous, mutating = bool(_SCRIPT.search(command)), False
     for part in _parts(command):
         program = evidence.program_of(part)
         rest = _behind(part, program)

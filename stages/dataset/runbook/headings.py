@@ -36,6 +36,7 @@ _TASK = re.compile(
     r"|view|write|writing|work with|working)\s+\S",
     re.IGNORECASE,
 )
+_BEFORE = re.compile(r"^\W*(?:[\w-]+\s+){0,3}(?:runbook|playbook)\s*[:：—–]\s*(?=\S)", re.IGNORECASE)
 _BEHIND = re.compile(r"\s*(?:[-–—:]\s*)?\b(?:runbooks?|playbook|alerts?|alarm|is firing|firing)\W*$", re.IGNORECASE)
 _NUMBER = re.compile(r"^\W*\d+(?:[.)]\d+)*[.):]?\s+")
 _DECORATION = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\W*$|^\W*\[[^\]]*\]\s*")
@@ -155,6 +156,7 @@ def is_identifier(text: str) -> bool:
 
 
 def _undecorated(text: str) -> str:
+    text = _BEFORE.sub("", text)
     text = re.sub(r"[^\w\s()\[\]:/.,'\"`&%+<>={}$|-]", "", text).strip()
     text = _NUMBER.sub("", text)
     for pattern in (_DECORATION, _DECORATION, _ABOUT, _BEHIND, _DECORATION):

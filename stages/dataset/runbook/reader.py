@@ -148,7 +148,7 @@ class _Reader:
         if self.alert and self.alert.name == name and not self.alert.commands and heading.level > self.alert.level:
             return
         self._start(name, heading.level, heading.line)
-        self.is_named_by_title = heading.level == 1
+        self.is_named_by_title = heading.level == 1 or heading.line in self.subject.plain
         if self.alert:
             self.alert.severity = titled_severity(text)
 

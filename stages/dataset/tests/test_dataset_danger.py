@@ -5,6 +5,8 @@ import pytest
 from stages.dataset.runbook.danger import effect
 
 DANGEROUS = """
+kubectl exec deploy/worker -- python -c "from tasks import app; app.control.purge()"
+python3 -c 'import shutil; shutil.rmtree("/data")'
 kubectl delete pod web-0 -n web
 kubectl -n web delete pvc <claim>
 oc adm drain <node> --ignore-daemonsets

@@ -154,3 +154,70 @@ def test_the_program_prints_what_is_read(tmp_path: Path, capsys: pytest.CaptureF
     }
     assert json.loads(out) == [{"path": str(path), "alerts": [alert]}]
     assert err == f"{tmp_path / 'gone.md'} cannot be read: No such file or directory\n"
+
+
+TOLD = "\n\n## Symptoms\n\nIt is slow.\n\n## What to do\n\n```\ndf -h\n```\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# Runbook: Disk usage\n\n**Alert Name**: DiskFull  \n**Severity**: Critical  \n**Team**: web\n", "DiskFull"),
+        (
+            "# Disk investigation runbook\n\n## Alert details\n\n- **Alert name**: DiskFull\n- **Team**: web\n",
+            "DiskFull",
+        ),
+        ("# Disk\n\n## Alert\n\n- **Name:** DiskFull\n", "DiskFull"),
+        ("# Disk usage\n\n## Alert Name\n\n`DiskFull` / `DiskFuller`\n", "DiskFull"),
+        ("# Disk usage\n\nAlert: DiskFull\n", "DiskFull"),
+        ("# Disk usage\n\n| Field | Value |\n|---|---|\n| Alert name | DiskFull |\n", "DiskFull"),
+        ("# Disk usage\n\n```\nAlert: DISK_FULL\nSeverity: high\n```\n", "DISK_FULL"),
+    ],
+)
+def test_one_name_in_the_text_makes_the_whole_file_its_alert(text: str, expected: str) -> None:
+    (alert,) = read_runbook(text + TOLD + "\n## Monitoring\n\n```\ntop -b\n```\n")
+    assert (alert.name, [command.text for command in alert.commands]) == (expected, ["df -h", "top -b"])
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("# Incident Runbook: Disk Usage", "Disk Usage"),
+        ("# Storage Runbook — Disk Usage", "Disk Usage"),
+        ("# RB-012: Disk Usage", "Disk Usage"),
+        ("# Disk recovery procedures", "Disk recovery procedures"),
+        ("---\ntitle: 'Disk: usage too high'\nweight: 2\n---", "Disk: usage too high"),
+        ("Disk Usage\n==========", "Disk Usage"),
+        ("", "disk_is_full"),
+        ("# Alerts", None),
+        ("# Upgrade the disk", None),
+    ],
+)
+def test_a_page_about_one_problem_is_named_by_its_title(title: str, expected: str | None) -> None:
+    assert names(title + TOLD, "docs/disk_is_full.html.md") == ([expected] if expected else [])
+
+
+def test_bare_words_above_lists_are_sections() -> None:
+    text = (
+        "# Disk Usage\n\nSymptoms\n- It is slow.\n\nDiagnosis\n1) `df -h`\n\nMitigations\n- `rm -rf /x`\n\nMore\n- x\n"
+    )
+    (alert,) = read_runbook(text)
+    assert [section.kind for section in alert.sections if section.heading] == ["symptoms", "diagnosis", "mitigation"]
+    assert [command.section for command in alert.commands] == ["diagnosis", "mitigation"]
+
+
+def test_headings_in_plain_words_with_sections_of_their_own_are_alerts() -> None:
+    alerts = "".join(f"## P{n} — {name}\n\n### Symptoms\n\nx\n\n### Response\n\n`df -h`\n\n" for n, name in NAMED)
+    assert names("# Incident response\n\n" + alerts + "## Contacts\n\nweb\n") == ["Disk full", "Node gone"]
+    causes = "".join(f"### {name}\n\n**Symptoms:** x\n\n**Solution:** `df -h`\n\n" for _, name in NAMED)
+    assert names("# Disk Usage\n\n## Symptoms\n\nx\n\n## Common causes\n\n" + causes) == ["Disk Usage"]
+
+
+NAMED = [(1, "Disk full"), (2, "Node gone")]
+
+
+def test_a_line_s_label_ends_the_label_before_it() -> None:
+    (alert,) = read_runbook("# DiskFull\n\n**Severity**: high\n**Impact**: Writes fail.\n**Fix**: run `df -h`.\n")
+    assert alert.severity == "high"
+    assert alert.texts["impact"] == ["Writes fail."]
+    assert [(command.section, command.line) for command in alert.commands] == [("mitigation", 5)]

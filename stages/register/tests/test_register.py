@@ -42,6 +42,13 @@ def test_a_good_model_is_approved_and_named_by_its_commit(inputs: Inputs) -> Non
     assert outputs == Outputs(True, decision, VERSION, "", outputs.run_id)
 
 
+def test_answers_to_unseen_alerts_are_not_counted(inputs: Inputs) -> None:
+    file = inputs.evaluation.path / "predictions.jsonl"
+    unseen = {"id": "f" * 16, "expected": "", "base": "", "tuned": WRONG}
+    write_lines(file, [*inputs.evaluation.predictions(), unseen])
+    assert register(inputs).decision.startswith("accuracy 0.90 on 4 rows is at least 0.80")
+
+
 def test_the_run_tells_parameters_and_where_they_came_from(inputs: Inputs, client: MlflowClient) -> None:
     run = client.get_run(register(inputs).run_id)
     assert (run.info.run_name, run.info.status) == (FULL_NAME, "FINISHED")
