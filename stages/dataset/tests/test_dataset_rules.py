@@ -27,6 +27,7 @@ spec:
             lambda_function: {function}
             lambda_parameters: '{parameters}'
 """
+POD_WITH_TYPE = '{"name": "{{ $labels.pod }}", "namespace": "{{ $labels.namespace }}", "type": "pod"}'
 POD = '{"name": "{{ $labels.pod }}", "namespace": "{{ $labels.namespace }}"}'
 
 
@@ -70,6 +71,14 @@ def test_a_wrong_rule_is_refused_with_its_line(function: str, parameters: str, m
     with pytest.raises(StageError) as raised:
         find_remedies([], TOOLS, read_rules([rule("PodDown", function, parameters)]))
     assert str(raised.value).startswith(message)
+
+
+def test_two_rules_that_contradict_each_other_are_an_error() -> None:
+    rules = read_rules([rule("PodDown", "pod-check-status", POD), rule("PodDown", "pod-restart", POD_WITH_TYPE)])
+    with pytest.raises(StageError) as raised:
+        find_remedies([], TOOLS, rules)
+    assert "PodDown" in str(raised.value)
+    assert "pod-restart (rules.yaml, line 7)" in str(raised.value)
 
 
 def test_what_is_no_yaml_is_refused_with_its_line() -> None:
