@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from git import Repo
 
+from shared import archive
 from workflows.demo import demo_repository
 from workflows.execution import ROOT
 
