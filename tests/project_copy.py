@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from shared.contract import STAGES
 from workflows.placement import read_image
 
 ROOT = Path(__file__).parents[1]
+FIRST = "0.1.0"
 AUTHOR = Actor("Test", "test@localhost")
 TOOLS = ("images", "image_source", "docker_program", "registry", "pins", "release")
 DOCKERFILE = """FROM scratch
@@ -80,12 +82,21 @@ def project(tmp_path: Path, registry: str) -> ProjectCopy:
     _copy(copy.folder)
     images = (copy.folder / "workflows/images.toml").read_text()
     prefix = read_image("train").name.removesuffix("/train")
-    (copy.folder / "workflows/images.toml").write_text(images.replace(prefix, copy.registry))
+    named = re.sub(r":[\d.]+(?:@[\w:]+)?\"", f':{FIRST}"', images.replace(prefix, copy.registry))
+    (copy.folder / "workflows/images.toml").write_text(named)
     for stage in STAGES:
+        _make_first(copy.folder / "stages" / stage)
         (copy.folder / f"stages/{stage}/Dockerfile").write_text(DOCKERFILE.format(stage=stage))
     Repo.init(copy.folder, initial_branch="main").close()
     copy.commit("First")
     return copy
+
+
+def _make_first(stage: Path) -> None:
+    """Gives a stage the version FIRST: what a test says of versions shall not depend on how many there were."""
+    file = stage / "pyproject.toml"
+    file.write_text(re.sub(r'(?m)^version = ".*"$', f'version = "{FIRST}"', file.read_text()))
+    (stage / "CHANGELOG.md").write_text(f"# Changelog of {stage.name}\n\n## {FIRST}\n\n- First version.\n")
 
 
 def _copy(folder: Path) -> None:

@@ -25,6 +25,7 @@ from tests.git_server import TOKEN, git_over_http
 from tests.minio_server import MinioServer, minio_server
 from tests.mlflow_server import mlflow_server, running_mlflow
 from tests.registry_server import registry
+from tools.release import raised
 from workflows import container
 from workflows.demo import demo_repository
 from workflows.execution import ROOT
@@ -271,21 +272,23 @@ def test_another_version_of_a_stage_is_one_line_there_and_one_back(
     place = world(tmp_path, checkout, servers, base_model, **local)
     old_pins, old_workflow = checkout.images.read_text(), checkout.serialised()
 
-    checkout.edit("stages/train/main.py", '"""', '"""Version 0.2.0: ')
-    checkout.edit("stages/train/CHANGELOG.md", "## 0.1.0", "## Unreleased\n\n- Says its version.\n\n## 0.1.0")
+    first = contract.load("train").version
+    second = raised(first, "minor")
+    checkout.edit("stages/train/main.py", '"""', f'"""Version {second}: ')
+    checkout.edit("stages/train/CHANGELOG.md", f"## {first}", f"## Unreleased\n\n- Says its version.\n\n## {first}")
     checkout.done("tools.release", "train", "--part", "minor")
-    checkout.commit("Release train 0.2.0")
+    checkout.commit(f"Release train {second}")
     checkout.build("train")
     checkout.done("tools.images", "push", "train")
-    checkout.done("tools.pins", "pin", "train", "--version", "0.2.0")
+    checkout.done("tools.pins", "pin", "train", "--version", second)
     assert changed_lines(old_pins, checkout.images.read_text()) == 1
-    assert checkout.pinned()["train"].partition("@")[0].endswith("/train:0.2.0")
+    assert checkout.pinned()["train"].partition("@")[0].endswith(f"/train:{second}")
     different = set(checkout.serialised()) ^ set(old_workflow)
     assert different and all("/train:0." in line for line in different), different
     place.run(BACKEND="docker")
-    assert "── train 0.2.0 ──\n" in place.log()
+    assert f"── train {second} ──\n" in place.log()
 
-    checkout.done("tools.pins", "pin", "train", "--version", "0.1.0")
+    checkout.done("tools.pins", "pin", "train", "--version", first)
     assert checkout.images.read_text() == old_pins
     assert checkout.serialised() == old_workflow
     place.run(BACKEND="docker")
