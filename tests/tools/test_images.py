@@ -11,7 +11,7 @@ import pytest
 from shared import contract
 from shared.contract import STAGES
 from tests.mlflow_server import free_port
-from tests.project_copy import ProjectCopy, docker_project, labels, project
+from tests.project_copy import FIRST, ProjectCopy, docker_project, labels, project
 from tests.pushed import push_manifest
 from tests.registry_server import registry
 from tools.pins import newest_version
@@ -25,7 +25,7 @@ DIGEST = "sha256:" + "0a" * 32
 
 
 def described(**others: object) -> dict[str, str]:
-    return {LABEL: json.dumps(contract.load("train").describe() | others)}
+    return {LABEL: json.dumps(contract.load("train").describe() | {"version": FIRST} | others)}
 
 
 def change(project: ProjectCopy, path: str = "stages/train/engine.py") -> None:
@@ -313,7 +313,7 @@ def test_the_newest_version_is_the_highest_of_three_numbers(tags: list[str], new
 
 def pin_all(project: ProjectCopy) -> None:
     for stage in STAGES:
-        label = {LABEL: json.dumps(contract.load(stage).describe())}
+        label = {LABEL: json.dumps(contract.load(stage).describe() | {"version": FIRST})}
         push_manifest(f"{project.registry}/{stage}", "0.1.0", label)
         project.said(PINS, "pin", stage, "--version=0.1.0")
 
