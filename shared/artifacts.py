@@ -94,6 +94,11 @@ class MlxModel(Artifact):
         if scripts := sorted(path.name for path in self.path.rglob("*.py")):
             raise StageError(f"{self.path} holds code ({', '.join(scripts)}); a model must be data alone")
 
+    def weights_digest(self) -> str:
+        """Returns the sha256 (hex) of the weights' files."""
+        lines = [f"{archive.digest(file)}  {file.name}\n" for file in sorted(self.path.glob("*.safetensors"))]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
 
 class FineTunedModel(MlxModel):
     """An MlxModel with the fused adapters, and the prompt.json that it was trained with."""

@@ -23,8 +23,18 @@ Dtype = Annotated[str, "the type of the weights", one_of("float32", "bfloat16", 
 LearningRate = Annotated[float, "the step size of AdamW", above(0), at_most(1)]
 BatchSize = Annotated[int, "rows a step", at_least(1)]
 Iters = Annotated[int, "steps", at_least(1)]
+Epochs = Annotated[int, "passes over the training rows, instead of iters; 0: iters decides", at_least(0)]
+LearningSchedule = Annotated[
+    str, "how the step size goes on: as it is, or down to a tenth", one_of("constant", "cosine")
+]
+WarmupIters = Annotated[int, "first steps, over which the step size rises from nothing", at_least(0)]
+MaxGradientNorm = Annotated[float, "a longer gradient is shortened to this; 0: none is", at_least(0)]
+MicroBatchSize = Annotated[int, "rows at a time, where a batch does not fit in memory; 0: all", at_least(0)]
+ValidateEvery = Annotated[int, "steps between validations; 0: a fifth of all", at_least(0)]
+Patience = Annotated[int, "validations without a better loss after which training ends; 0: never", at_least(0)]
 LoraLayers = Annotated[int, "layers that get adapters, from the last one down", at_least(1)]
 LoraRank = Annotated[int, "rank of the adapters", at_least(1)]
+LoraModules = Annotated[str, "linear layers that get adapters, such as q_proj,v_proj; empty: all"]
 LoraScale = Annotated[float, "factor of the adapters' output; not divided by the rank", above(0)]
 MaxSeqLength = Annotated[int, "most tokens of a row; a longer row is refused, never cut", at_least(16)]
 Seed = Annotated[int, "draws rows, their order and the adapters' start; never moves a row's split", at_least(0)]
@@ -43,9 +53,17 @@ TRAINING: dict[str, Any] = {
     "learning_rate": LearningRate,
     "batch_size": BatchSize,
     "iters": Iters,
+    "epochs": Epochs,
+    "learning_schedule": LearningSchedule,
+    "warmup_iters": WarmupIters,
+    "max_gradient_norm": MaxGradientNorm,
+    "micro_batch_size": MicroBatchSize,
+    "validate_every": ValidateEvery,
+    "patience": Patience,
     "lora_layers": LoraLayers,
     "lora_rank": LoraRank,
     "lora_scale": LoraScale,
+    "lora_modules": LoraModules,
     "max_seq_length": MaxSeqLength,
     "seed": Seed,
 }

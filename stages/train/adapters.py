@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+from mlx.nn import Linear
 from mlx.utils import tree_flatten, tree_unflatten
 from mlx_lm.tuner.utils import linear_to_lora_layers
 from mlx_lm.utils import load_model, save_model
@@ -23,11 +24,26 @@ class Lora:
     layers: int
     rank: int
     scale: float
+    modules: tuple[str, ...] = ()
+    """The linear layers that get them, such as q_proj; all where empty."""
 
-    @property
-    def parameters(self) -> dict[str, float]:
-        """What mlx-lm calls lora_parameters. Dropout is 0, because a shared prefix could draw only once."""
-        return {"rank": self.rank, "scale": self.scale, "dropout": 0.0}
+    def parameters(self, model: Any) -> dict[str, Any]:
+        """Returns what mlx-lm calls lora_parameters. Dropout is 0, because a shared prefix could draw only once.
+
+        Raises StageError for a module that the model does not have.
+        """
+        parameters: dict[str, Any] = {"rank": self.rank, "scale": self.scale, "dropout": 0.0}
+        if self.modules:
+            parameters["keys"] = self._keys(model)
+        return parameters
+
+    def _keys(self, model: Any) -> list[str]:
+        paths = {path for layer in model.layers for path, module in layer.named_modules() if isinstance(module, Linear)}
+        known = {path.rpartition(".")[2] for path in paths}
+        if unknown := [name for name in self.modules if name not in known]:
+            reason = f"lora_modules names {', '.join(unknown)}, which the model does not have"
+            raise StageError(f"{reason}; it has {', '.join(sorted(known))}")
+        return sorted(path for path in paths if path.rpartition(".")[2] in self.modules)
 
 
 def load_base(base: MlxModel) -> Any:
@@ -40,20 +56,29 @@ def load_base(base: MlxModel) -> Any:
     return model
 
 
-def add_adapters(model: Any, lora: Lora, seed: int) -> int:
-    """Freezes the model, adds adapters to every linear layer of its last layers; returns their number of weights."""
+def add_adapters(model: Any, lora: Lora, seed: int) -> dict[str, Any]:
+    """Freezes the model, and adds adapters to linear layers of its last layers; returns mlx-lm's lora_parameters.
+
+    Raises StageError for a module that the model does not have.
+    """
+    parameters = lora.parameters(model)
     mx.random.seed(seed)
     model.freeze()
-    linear_to_lora_layers(model, lora.layers, lora.parameters)
+    linear_to_lora_layers(model, lora.layers, parameters)
     mx.eval(model.parameters())
+    return parameters
+
+
+def count_trained(model: Any) -> int:
+    """Returns the number of weights that are trained."""
     return sum(weight.size for weight in _trained_weights(model).values())
 
 
-def write_adapters(model: Any, lora: Lora, folder: Path) -> Adapters:
-    """Writes the adapters as `mlx_lm.load(…, adapter_path=folder)` reads them."""
+def write_adapters(model: Any, lora: Lora, parameters: dict[str, Any], folder: Path) -> Adapters:
+    """Writes the adapters as `mlx_lm.load(…, adapter_path=folder)` reads them; parameters: those of add_adapters."""
     folder.mkdir()
     mx.save_safetensors(str(folder / "adapters.safetensors"), _trained_weights(model))
-    config = {"fine_tune_type": "lora", "num_layers": lora.layers, "lora_parameters": lora.parameters}
+    config = {"fine_tune_type": "lora", "num_layers": lora.layers, "lora_parameters": parameters}
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")
     return Adapters(folder)
 

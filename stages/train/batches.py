@@ -3,10 +3,12 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import mlx.core as mx
 import numpy as np
 
+from stages.train.prefix import Group
 from stages.train.rows import Row
 
 SHAPE_STEP = 32  # each new shape is traced and compiled again
@@ -27,22 +29,36 @@ class Batch:
     token_count: int
     scored_count: int
 
-
-def training_batches(rows: Sequence[Row], size: int, seed: int, prefix_length: int) -> Iterator[Batch]:
-    """Yields batches without end, their rows without the first prefix_length tokens.
-
-    Every epoch holds each row once, in an order of its own; a batch may reach into the next epoch, so that no row
-    is left out.
-    """
-    order = _endless_order(rows, random.Random(seed))
-    while True:
-        yield assemble([next(order) for _ in range(size)], prefix_length)
+    @property
+    def arrays(self) -> tuple[mx.array, mx.array, mx.array, mx.array]:
+        """What a loss takes."""
+        return self.tokens, self.positions, self.targets, self.weights
 
 
-def validation_batches(rows: Sequence[Row], size: int, prefix_length: int) -> Iterator[Batch]:
-    """Yields each row once, in the given order; the last batch may be smaller."""
-    for start in range(0, len(rows), size):
-        yield assemble(rows[start : start + size], prefix_length)
+@dataclass(frozen=True)
+class Step:
+    """The rows of one step, all of one group. group: its number."""
+
+    group: int
+    rows: tuple[Row, ...]
+
+
+def training_steps(groups: Sequence[Group], size: int, seed: int) -> Iterator[Step]:
+    """Yields steps without end. Every epoch holds each row once, in an order of its own that seed draws."""
+    for epoch in count():
+        yield from _epoch(groups, size, random.Random(f"{seed}/{epoch}"))
+
+
+def steps_of_an_epoch(groups: Sequence[Group], size: int) -> int:
+    """Returns how many steps see every row once."""
+    return sum(-(-len(group.rows) // size) for group in groups)
+
+
+def validation_steps(groups: Sequence[Group], size: int) -> Iterator[Step]:
+    """Yields each row once, in the given order."""
+    for number, group in enumerate(groups):
+        for start in range(0, len(group.rows), size):
+            yield Step(number, group.rows[start : start + size])
 
 
 def assemble(rows: Sequence[Row], prefix_length: int) -> Batch:
@@ -60,20 +76,29 @@ def assemble(rows: Sequence[Row], prefix_length: int) -> Batch:
         targets += row.tokens[row.prompt_length :]
         start = number * width + row.prompt_length - 1 - prefix_length
         positions += range(start, number * width + len(known))
-    count = len(targets)
+    scored = len(targets)
     return Batch(
         tokens=mx.array(tokens),
         positions=mx.array(_padded(positions, np.int32)),
         targets=mx.array(_padded(targets, np.int32)),
-        weights=mx.array(_padded([1] * count, np.float32)),
+        weights=mx.array(_padded([1] * scored, np.float32)),
         token_count=sum(len(row.tokens) for row in rows),
-        scored_count=count,
+        scored_count=scored,
     )
 
 
-def _endless_order(rows: Sequence[Row], draw: random.Random) -> Iterator[Row]:
-    while True:
-        yield from draw.sample(rows, len(rows))
+def _epoch(groups: Sequence[Group], size: int, draw: random.Random) -> list[Step]:
+    """Returns the steps of one epoch: rows of about one length together, for padding is work; the steps in any order.
+
+    Rows are drawn before they are sorted by length, so that rows of one length meet others in every epoch.
+    """
+    steps = []
+    for number, group in enumerate(groups):
+        rows = draw.sample(group.rows, len(group.rows))
+        rows.sort(key=lambda row: _round_up(len(row.tokens)))
+        steps += [Step(number, tuple(rows[start : start + size])) for start in range(0, len(rows), size)]
+    draw.shuffle(steps)
+    return steps
 
 
 def _padded(values: Sequence[int], dtype: type[np.int32] | type[np.float32]) -> np.ndarray:

@@ -4,10 +4,28 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from shared.artifacts import Adapters, ChatDataset, FineTunedModel, MlxModel, TrainingMetrics
-from shared.settings import BatchSize, Iters, LearningRate, LoraLayers, LoraRank, LoraScale, MaxSeqLength, Seed
+from shared.contract import at_least
+from shared.settings import (
+    BatchSize,
+    Epochs,
+    Iters,
+    LearningRate,
+    LearningSchedule,
+    LoraLayers,
+    LoraModules,
+    LoraRank,
+    LoraScale,
+    MaxGradientNorm,
+    MaxSeqLength,
+    MicroBatchSize,
+    Patience,
+    Seed,
+    ValidateEvery,
+    WarmupIters,
+)
 
 ENVIRONMENT = ()
-RUNTIME = ()
+RUNTIME = ("checkpoints", "checkpoint_every")
 
 
 @dataclass(frozen=True)
@@ -19,11 +37,21 @@ class Inputs:
     learning_rate: LearningRate = 2e-4
     batch_size: BatchSize = 8
     iters: Iters = 300
+    epochs: Epochs = 0
+    learning_schedule: LearningSchedule = "constant"
+    warmup_iters: WarmupIters = 0
+    max_gradient_norm: MaxGradientNorm = 1.0
+    micro_batch_size: MicroBatchSize = 0
+    validate_every: ValidateEvery = 0
+    patience: Patience = 0
     lora_layers: LoraLayers = 16
     lora_rank: LoraRank = 8
     lora_scale: LoraScale = 20.0
+    lora_modules: LoraModules = ""
     max_seq_length: MaxSeqLength = 4096
     seed: Seed = 0
+    checkpoints: Annotated[str, "a folder to keep a checkpoint in, and to go on from; empty: none"] = ""
+    checkpoint_every: Annotated[int, "steps between checkpoints", at_least(1)] = 50
 
 
 @dataclass(frozen=True)
@@ -33,4 +61,6 @@ class Outputs:
     model: Annotated[FineTunedModel, "the model with the adapters fused in, and its prompt.json"]
     adapters: Annotated[Adapters, "the adapters alone, as mlx-lm loads them"]
     metrics: Annotated[TrainingMetrics, "parameters, losses, seconds, tokens per second, peak memory"]
-    validation_loss: Annotated[float, "the mean loss per completion token on the validation rows, at the end"]
+    validation_loss: Annotated[
+        float, "the mean loss per completion token on the validation rows, the lowest: that of the model"
+    ]

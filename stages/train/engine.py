@@ -1,58 +1,107 @@
 """What one step computes: the loss on completions, its gradients, and the optimizer's update."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import mlx.core as mx
 from mlx.nn.losses import cross_entropy
 from mlx.nn.utils import value_and_grad
-from mlx.optimizers import AdamW
+from mlx.optimizers import Optimizer, clip_grad_norm
+from mlx.utils import tree_flatten, tree_map, tree_unflatten
 
 from stages.train.batches import Batch
 from stages.train.head_loss import head_loss, head_weight
-from stages.train.prefix import hidden_states
+from stages.train.prefix import hidden_states, run_prefix
 
+Weights = dict[str, mx.array]
 Loss = Callable[..., mx.array]
 """f(model, tokens, positions, targets, weights), shaped as in Batch -> the mean cross entropy in nats."""
 
 
 class Engine:
-    """Trains the unfrozen weights of a model on batches whose rows all go on after the same prefix."""
+    """Trains the unfrozen weights of a model on batches whose rows go on after one of some prefixes."""
 
-    def __init__(self, model: Any, prefix: Sequence[int], learning_rate: float) -> None:
+    def __init__(
+        self, model: Any, prefixes: Sequence[Sequence[int]], optimizer: Optimizer, max_gradient_norm: float = 0.0
+    ) -> None:
+        """max_gradient_norm: a longer gradient is scaled down to it; 0 leaves every gradient as it is."""
         self.model = model
-        self.loss = rest_loss(model, prefix) if prefix else whole_loss
-        self.optimizer = AdamW(learning_rate=learning_rate)
-        self.optimizer.init(self.model.trainable_parameters())
-        self.state = [self.model.state, self.optimizer.state]
-        self.update = self._compiled_update()
+        self.prefixes = [mx.array([prefix], mx.int32) if prefix else None for prefix in prefixes]
+        self.losses = [rest_loss(model, prefix) if prefix else whole_loss for prefix in prefixes]
+        self.optimizer = optimizer
+        self.max_gradient_norm = max_gradient_norm
+        self.optimizer.init(model.trainable_parameters())
+        self.state = [model.state, optimizer.state]
+        self.updates = [self._compiled_update(loss) for loss in self.losses]
 
-    def step(self, batch: Batch) -> float:
-        """Trains on a batch; returns its loss before the update."""
-        loss: Any = self.update(*_arrays(batch))
-        mx.eval(loss, self.state)
-        return float(loss.item())
+    def step(self, group: int, batches: Sequence[Batch]) -> tuple[float, float]:
+        """Trains once on the rows of all batches, each in memory by itself.
 
-    def mean_loss(self, batches: Iterable[Batch]) -> float:
-        """Returns the mean loss per completion token over all batches."""
-        total, count = 0.0, 0
-        for batch in batches:
-            loss: Any = self.loss(self.model, *_arrays(batch))
-            total += loss.item() * batch.scored_count
-            count += batch.scored_count
-        return total / count
+        Returns their loss before the update, and the length of its gradient before it was clipped.
+        """
+        if len(batches) == 1:
+            loss, norm = self.updates[group](*batches[0].arrays)
+        else:
+            loss, norm = self._update(*self._accumulated(group, batches))
+        mx.eval(loss, norm, self.state)
+        return float(loss.item()), float(norm.item())
 
-    def _compiled_update(self) -> Callable[..., mx.array]:
-        gradients = value_and_grad(self.model, self.loss)
+    def loss(self, group: int, batch: Batch) -> float:
+        """Returns the mean loss per completion token."""
+        return float(self.losses[group](self.model, *batch.arrays).item())  # type: ignore[arg-type]
+
+    def restore_optimizer(self, state: Any) -> None:
+        """Puts the optimizer where another one was; state: its `state`."""
+        self.optimizer.state = state
+        self.state[1] = self.optimizer.state
+        self.updates = [self._compiled_update(loss) for loss in self.losses]
+
+    def _compiled_update(self, loss: Loss) -> Callable[..., Any]:
+        gradients = value_and_grad(self.model, loss)
 
         @partial(mx.compile, inputs=self.state, outputs=self.state)
         def update(*arrays: mx.array) -> Any:
-            loss, slope = gradients(self.model, *arrays)
-            self.optimizer.update(self.model, slope)
-            return loss
+            return self._update(*gradients(self.model, *arrays))
 
         return update
+
+    def _update(self, loss: mx.array, slope: Any) -> tuple[mx.array, mx.array]:
+        slope, norm = clip_grad_norm(slope, self.max_gradient_norm or float("inf"))
+        self.optimizer.update(self.model, slope)
+        return loss, norm
+
+    def _accumulated(self, group: int, batches: Sequence[Batch]) -> tuple[mx.array, Any]:
+        """Returns loss and gradients of all batches' rows. The prefix runs twice, however many batches there are."""
+        prefix, weights = self.prefixes[group], dict(tree_flatten(self.model.trainable_parameters()))
+        held = run_prefix(self.model, prefix) if prefix is not None else []
+        mx.eval(held)
+        count = sum(batch.scored_count for batch in batches)
+
+        def part_loss(weights: Weights, held: list[mx.array], batch: Batch) -> mx.array:
+            self._put(weights)
+            share = batch.scored_count / count
+            if prefix is None:
+                return whole_loss(self.model, *batch.arrays) * share
+            return _rest_loss(self.model, held, *batch.arrays) * share
+
+        def prefix_states(*values: mx.array) -> list[mx.array]:
+            self._put(dict(zip(weights, values, strict=True)))
+            return run_prefix(self.model, prefix)  # type: ignore[arg-type]
+
+        loss, slope, pull = mx.array(0.0), tree_map(mx.zeros_like, weights), tree_map(mx.zeros_like, held)
+        for batch in batches:
+            part, found = mx.value_and_grad(part_loss, argnums=(0, 1))(weights, held, batch)
+            loss, slope, pull = loss + part, tree_map(mx.add, slope, found[0]), tree_map(mx.add, pull, found[1])
+            mx.eval(loss, slope, pull)  # before the next batch, so that only one is in memory
+        if prefix is not None:
+            _, through = mx.vjp(prefix_states, list(weights.values()), pull)
+            slope = {name: part + more for (name, part), more in zip(slope.items(), through, strict=True)}
+        self._put(weights)
+        return loss, tree_unflatten(list(slope.items()))
+
+    def _put(self, weights: Weights) -> None:
+        self.model.update(tree_unflatten(list(weights.items())))
 
 
 def whole_loss(model: Any, tokens: mx.array, positions: mx.array, targets: mx.array, weights: mx.array) -> mx.array:
@@ -65,15 +114,21 @@ def whole_loss(model: Any, tokens: mx.array, positions: mx.array, targets: mx.ar
 def rest_loss(model: Any, prefix: Sequence[int]) -> Loss:
     """Returns the Loss of what rows hold behind prefix, equal to that of whole rows."""
     shared = mx.array([prefix], mx.int32)
-    sum_of_losses = head_loss(head_weight(model))
 
     def loss(model: Any, tokens: mx.array, positions: mx.array, targets: mx.array, weights: mx.array) -> mx.array:
-        states = hidden_states(model, shared, tokens)
-        scored = states.reshape(-1, states.shape[-1])[positions]
-        return sum_of_losses(scored, targets, weights) / weights.sum()
+        return _rest_loss(model, run_prefix(model, shared), tokens, positions, targets, weights)
 
     return loss
 
 
-def _arrays(batch: Batch) -> tuple[mx.array, ...]:
-    return batch.tokens, batch.positions, batch.targets, batch.weights
+def _rest_loss(
+    model: Any,
+    held: Sequence[mx.array],
+    tokens: mx.array,
+    positions: mx.array,
+    targets: mx.array,
+    weights: mx.array,
+) -> mx.array:
+    states = hidden_states(model, held, tokens)
+    scored = states.reshape(-1, states.shape[-1])[positions]
+    return head_loss(head_weight(model))(scored, targets, weights) / weights.sum()

@@ -3,15 +3,25 @@
 What imports mlx is imported inside functions: the BLAS is chosen before, and `--help` stays quick.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
+import hashlib
 import sys
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shared import blas, stage
-from stages.train.contract import Inputs, Outputs
+from stages.train.contract import RUNTIME, Inputs, Outputs
 from stages.train.limits import check_batch_size, check_layers, check_lengths, check_vocabulary
 from stages.train.rows import Row, load_tokenizer, read_rows
+
+if TYPE_CHECKING:
+    from stages.train.checkpoints import Checkpoints
+    from stages.train.prefix import Group
 
 prepare_blas = functools.cache(blas.prepare)  # once a process
 
@@ -34,43 +44,101 @@ def _checked_rows(inputs: Inputs) -> dict[str, list[Row]]:
 
 
 def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: Path) -> Outputs:
-    from stages.train.adapters import Lora, add_adapters, load_base, weights_dtype, write_adapters, write_fused
+    from stages.train.adapters import (
+        Lora,
+        add_adapters,
+        count_trained,
+        load_base,
+        weights_dtype,
+        write_adapters,
+        write_fused,
+    )
+    from stages.train.batches import steps_of_an_epoch
     from stages.train.device import prepare_device
     from stages.train.engine import Engine
     from stages.train.metrics import write_metrics
-    from stages.train.prefix import shared_prefix
+    from stages.train.prefix import split_into_groups
     from stages.train.progress import Progress
-    from stages.train.training import Schedule, train
+    from stages.train.schedule import Schedule
+    from stages.train.training import Data, Training
 
     model = load_base(inputs.model)
     device, dtype = prepare_device(), weights_dtype(model)
-    print(f"{blas_line}; device {device}, weights {dtype}", file=sys.stderr, flush=True)
-    lora = Lora(inputs.lora_layers, inputs.lora_rank, inputs.lora_scale)
-    trainable = add_adapters(model, lora, inputs.seed)
-    prefix = shared_prefix([*rows["train"], *rows["valid"]], model.model_type)
-    print(f"{trainable:,} trained weights; the rows share {len(prefix)} tokens", file=sys.stderr, flush=True)
-    schedule = Schedule(inputs.learning_rate, inputs.batch_size, inputs.iters, inputs.seed)
-    with Progress(inputs.iters) as progress:
-        history = train(Engine(model, prefix, inputs.learning_rate), rows, len(prefix), schedule, progress)
+    _say(f"{blas_line}; device {device}, weights {dtype}")
+    modules = tuple(name.strip() for name in inputs.lora_modules.split(",") if name.strip())
+    lora = Lora(inputs.lora_layers, inputs.lora_rank, inputs.lora_scale, modules)
+    lora_parameters = add_adapters(model, lora, inputs.seed)
+    groups = split_into_groups(rows["train"], rows["valid"], model.model_type)
+    _say(f"{count_trained(model):,} trained weights; {_shared(groups)}")
+    data = Data(
+        train=[group for group, _ in groups],
+        valid=[group for _, group in groups],
+        batch=inputs.batch_size,
+        micro=min(inputs.micro_batch_size or inputs.batch_size, inputs.batch_size),
+        seed=inputs.seed,
+    )
+    iters = inputs.epochs * steps_of_an_epoch(data.train, inputs.batch_size) or inputs.iters
+    schedule = Schedule(
+        inputs.learning_rate,
+        iters,
+        warmup=min(inputs.warmup_iters, iters),
+        cosine=inputs.learning_schedule == "cosine",
+        validate_every=inputs.validate_every,
+        patience=inputs.patience,
+    )
+    prefixes = [group.prefix for group in data.train]
+    engine = Engine(model, prefixes, schedule.optimizer(), inputs.max_gradient_norm)
+    checkpoints = _checkpoints(inputs, rows, device) if inputs.checkpoints else None
+    with Progress(iters) as progress:
+        history = Training(engine, data, schedule, progress, checkpoints).run()
     circumstances: dict[str, int | str] = {
         "device": device,
         "dtype": dtype,
         "blas": blas_line,
-        "trainable_parameters": trainable,
-        "shared_prefix_tokens": len(prefix),
+        "trainable_parameters": count_trained(model),
+        "shared_prefix_tokens": max(map(len, prefixes)),
         **{f"{split}_rows": len(found) for split, found in rows.items()},
     }
     return Outputs(
-        adapters=write_adapters(model, lora, outputs / "adapters"),
+        adapters=write_adapters(model, lora, lora_parameters, outputs / "adapters"),
         model=write_fused(model, inputs.model, inputs.dataset.prompt(), outputs / "model"),
         metrics=write_metrics(_parameters(inputs), circumstances, history, outputs / "metrics"),
-        validation_loss=history.validation_loss[-1][1],
+        validation_loss=history.best[1],
     )
 
 
-def _parameters(inputs: Inputs) -> dict[str, int | float]:
+def _shared(groups: Sequence[tuple[Group, Group]]) -> str:
+    """Returns how much work is shared, in words for the log."""
+    lengths = [len(train.prefix) for train, _ in groups]
+    if not any(lengths):
+        return "the rows share no tokens at their beginning, so each is computed whole"
+    if len(lengths) == 1:
+        return f"the rows share {lengths[0]} tokens"
+    return f"the rows are of {len(lengths)} groups, which share {min(lengths)} to {max(lengths)} tokens"
+
+
+def _checkpoints(inputs: Inputs, rows: dict[str, list[Row]], device: str) -> Checkpoints:
+    """Returns where checkpoints are kept; they are of another training where any input or row differs."""
+    from stages.train.checkpoints import Checkpoints
+
+    digest = hashlib.sha256(repr([(split, [row.tokens for row in found]) for split, found in rows.items()]).encode())
+    told = _parameters(inputs) | {
+        "rows": digest.hexdigest()[:12],
+        "model": inputs.model.weights_digest()[:12],
+        "device": device,
+    }
+    return Checkpoints(Path(inputs.checkpoints), told | {"mlx": version("mlx")}, inputs.checkpoint_every)
+
+
+def _parameters(inputs: Inputs) -> dict[str, int | float | str]:
     values = {field.name: getattr(inputs, field.name) for field in dataclasses.fields(inputs)}
-    return {name: value for name, value in values.items() if isinstance(value, int | float)}
+    return {
+        name: value for name, value in values.items() if isinstance(value, int | float | str) and name not in RUNTIME
+    }
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

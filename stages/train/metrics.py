@@ -9,13 +9,14 @@ from stages.train.training import History
 
 
 def write_metrics(
-    parameters: Mapping[str, int | float], circumstances: Mapping[str, int | str], history: History, file: Path
+    parameters: Mapping[str, int | float | str], circumstances: Mapping[str, int | str], history: History, file: Path
 ) -> TrainingMetrics:
     """Writes what was trained with, how it went, and on what, to file."""
     metrics = {
         "parameters": parameters,
         "training_loss": _series(history.training_loss),
         "validation_loss": _series(history.validation_loss),
+        "best_iteration": history.best[0],
         "seconds": history.seconds,
         "tokens_per_second": history.tokens / history.step_seconds,
         "peak_memory_bytes": history.peak_memory_bytes,

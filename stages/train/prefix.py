@@ -8,6 +8,7 @@ Letters in shapes: P prefix, S rest of a row (padded), B batch, H key/value head
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
@@ -19,23 +20,79 @@ EXACT = ("gemma3_text", "llama", "qwen2", "qwen3")
 """The model types whose loss and gradients were compared with those of whole rows."""
 
 
-def shared_prefix(rows: Sequence[Row], model_type: str) -> tuple[int, ...]:
-    """Returns the longest run of tokens that all rows begin with and none scores; () for a type not in EXACT.
+FEWEST = 8
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that begin with the same tokens, of which none is scored; rows: in their given order."""
+
+    prefix: tuple[int, ...]
+    rows: tuple[Row, ...]
+
+
+def grouped(rows: Sequence[Row], model_type: str) -> list[Group]:
+    """Returns the rows by what they begin with; one group without a prefix for a type that is not in EXACT.
+
+    Two rows that are neighbours in alphabetical order are of one group where they share half of the shorter prompt.
+    All are one group where that would leave groups of less than FEWEST rows on average, which fill no batch.
+    """
+    if model_type not in EXACT:
+        return [Group((), tuple(rows))]
+    ordered = sorted(rows, key=lambda row: row.tokens)
+    parts = [[ordered[0]]]
+    for row in ordered[1:]:
+        before = parts[-1][-1]
+        if 2 * _common(before.tokens, row.tokens) < min(before.prompt_length, row.prompt_length):
+            parts.append([])
+        parts[-1].append(row)
+    if len(rows) < FEWEST * len(parts):
+        parts = [ordered]
+    place = {id(row): number for number, row in enumerate(rows)}
+    groups = [Group(shared_prefix(part), tuple(sorted(part, key=lambda row: place[id(row)]))) for part in parts]
+    return sorted(groups, key=lambda group: place[id(group.rows[0])])
+
+
+def split_into_groups(train: Sequence[Row], valid: Sequence[Row], model_type: str) -> list[tuple[Group, Group]]:
+    """Returns groups with the rows of each side; one side of a group may be without rows."""
+    trained = {id(row) for row in train}
+    groups = grouped([*train, *valid], model_type)
+    return [
+        (
+            Group(group.prefix, tuple(row for row in group.rows if id(row) in trained)),
+            Group(group.prefix, tuple(row for row in group.rows if id(row) not in trained)),
+        )
+        for group in groups
+    ]
+
+
+def shared_prefix(rows: Sequence[Row]) -> tuple[int, ...]:
+    """Returns the longest run of tokens that all rows begin with and none scores.
 
     It ends before a prompt's last token, which has to predict the completion's first.
     """
-    if model_type not in EXACT:
-        return ()
     first, last = min(row.tokens for row in rows), max(row.tokens for row in rows)
-    pairs = zip(first, last, strict=False)
-    equal = next((place for place, (one, other) in enumerate(pairs) if one != other), min(len(first), len(last)))
-    return first[: min(equal, min(row.prompt_length for row in rows) - 1)]
+    return first[: min(_common(first, last), min(row.prompt_length for row in rows) - 1)]
 
 
-def hidden_states(model: Any, prefix: mx.array, tokens: mx.array) -> mx.array:
-    """prefix int [1, P], tokens int [B, S] -> the states [B, S, M] that go to the head, as of whole rows."""
-    cache = _run_prefix(model, prefix) if prefix.size else None
-    states: mx.array = model.model(tokens, cache=cache)
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def run_prefix(model: Any, prefix: mx.array) -> list[mx.array]:
+    """prefix int [1, P] -> each layer's keys and values [1, H, P, D], layer by layer, with their gradients."""
+    captured = [_Capture() for _ in model.layers]
+    model.model(prefix, cache=captured)
+    return [array for layer in captured for array in (layer.keys, layer.values)]
+
+
+def hidden_states(model: Any, keys_values: Sequence[mx.array], tokens: mx.array) -> mx.array:
+    """keys_values as of run_prefix, tokens int [B, S] -> the states [B, S, M] that go to the head, as of whole rows."""
+    # mlx-lm's own caches tell which layers slide, and how far.
+    windows = [getattr(cache, "max_size", None) for cache in make_prompt_cache(model)]
+    pairs = zip(keys_values[::2], keys_values[1::2], windows, strict=True)
+    states: mx.array = model.model(tokens, cache=[_Replay(*pair) for pair in pairs])
     return states
 
 
@@ -61,11 +118,11 @@ class _Replay:
     later query can reach; `offset` stays P, so that rotary positions are right.
     """
 
-    def __init__(self, captured: _Capture, window: int | None) -> None:
-        self.offset = captured.keys.shape[2]
+    def __init__(self, keys: mx.array, values: mx.array, window: int | None) -> None:
+        self.offset = keys.shape[2]
         self.start = max(0, self.offset - window + 1) if window else 0
-        self.keys = captured.keys[:, :, self.start :]
-        self.values = captured.values[:, :, self.start :]
+        self.keys = keys[:, :, self.start :]
+        self.values = values[:, :, self.start :]
 
     def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
         """[B, H, S, D] twice -> [B, H, P - start + S, D] twice."""
@@ -77,14 +134,6 @@ class _Replay:
         key = mx.arange(self.start, self.offset + length)[None]
         visible = key <= query
         return visible & (query - key < window_size) if window_size else visible
-
-
-def _run_prefix(model: Any, prefix: mx.array) -> list[_Replay]:
-    captured = [_Capture() for _ in model.layers]
-    model.model(prefix, cache=captured)
-    # mlx-lm's own caches tell which layers slide, and how far.
-    windows = [getattr(cache, "max_size", None) for cache in make_prompt_cache(model)]
-    return [_Replay(capture, window) for capture, window in zip(captured, windows, strict=True)]
 
 
 def _prepend(prefix: mx.array, rest: mx.array) -> mx.array:

@@ -44,6 +44,14 @@ class Progress:
         """Reports a validation."""
         self._line(f"iteration {iteration}/{self.iterations}: validation loss {loss:.4f}")
 
+    def resumed(self, iteration: int) -> None:
+        """Reports that a checkpoint was found."""
+        self._line(f"going on behind iteration {iteration}/{self.iterations}, from a checkpoint")
+
+    def ended_early(self, iteration: int, best: tuple[int, float]) -> None:
+        """Reports that the validation loss does not fall any more."""
+        self._line(f"iteration {iteration}/{self.iterations}: ends here, the best was {best[1]:.4f} at {best[0]}")
+
     def _line(self, text: str) -> None:
         if self.bar:
             self.bar.console.print(text, highlight=False)

@@ -6,8 +6,9 @@ from typing import Any
 
 import mlx.core as mx
 
-from stages.train.batches import assemble, training_batches, validation_batches
+from stages.train.batches import assemble, steps_of_an_epoch, training_steps, validation_steps
 from stages.train.contract import Inputs
+from stages.train.prefix import Group
 from stages.train.rows import Row, load_tokenizer, read_rows
 
 
@@ -17,6 +18,7 @@ def listed(array: mx.array) -> Any:
 
 SHORT = Row("a", (2, 10, 11, 12), 2)
 LONG = Row("b", (2, 10, 13, 14, 15, 16), 3)
+OTHERS = [Row(f"other-{number}", (3, 20 + number, 9), 2) for number in range(3)]
 ROWS = [Row(str(number), (2, 10, 20 + number), 2) for number in range(5)]
 
 
@@ -38,23 +40,36 @@ def test_the_shared_prefix_is_cut_off_and_the_same_tokens_are_scored() -> None:
     assert rest.token_count == whole.token_count
 
 
-def test_every_epoch_holds_each_row_once_in_its_own_seeded_order() -> None:
-    def order(seed: int) -> list[list[int]]:
-        batches = islice(training_batches(ROWS, 2, seed, 0), 10)
-        seen = [target for batch in batches for target in listed(batch.targets)[:2]]
-        return [seen[start : start + 5] for start in range(0, 20, 5)]
+def epochs(seed: int, size: int = 2) -> list[list[list[str]]]:
+    """Returns the row ids of each step of some epochs, of two groups that share 2 tokens and 1."""
+    groups = [Group((2, 10), tuple(ROWS)), Group((3,), tuple(OTHERS))]
+    length = steps_of_an_epoch(groups, size)
+    steps = list(islice(training_steps(groups, size, seed), 4 * length))
+    assert all({row.tokens[0] for row in step.rows} == {(2, 3)[step.group]} for step in steps)
+    ids = [[row.id for row in step.rows] for step in steps]
+    return [ids[start : start + length] for start in range(0, len(ids), length)]
 
-    epochs = order(0)
-    assert all(sorted(epoch) == [20, 21, 22, 23, 24] for epoch in epochs)
-    assert len({tuple(epoch) for epoch in epochs}) > 1
-    assert order(0) == epochs
-    assert order(1) != epochs
+
+def test_every_epoch_holds_each_row_once_in_its_own_seeded_order() -> None:
+    found = epochs(0)
+    names = sorted(row.id for row in (*ROWS, *OTHERS))
+    assert all(sorted(name for step in epoch for name in step) == names for epoch in found)
+    assert found[0] != found[1]
+    assert epochs(0) == found
+    assert epochs(1) != found
+
+
+def test_a_step_holds_rows_of_one_group_and_about_one_length() -> None:
+    rows = [Row(str(length), tuple(range(length)), 1) for length in (10, 100, 20, 110, 15, 120)]
+    groups = [Group((), tuple(rows))]
+    steps = islice(training_steps(groups, 3, 0), 2)
+    lengths = [sorted(len(row.tokens) for row in step.rows) for step in steps]
+    assert sorted(lengths) == [[10, 15, 20], [100, 110, 120]]
 
 
 def test_validation_takes_every_row_once_in_order() -> None:
-    batches = list(validation_batches(ROWS, 2, 0))
-    assert [batch.scored_count for batch in batches] == [2, 2, 1]
-    assert [listed(batch.targets)[0] for batch in batches] == [20, 22, 24]
+    steps = list(validation_steps([Group((), tuple(ROWS))], 2))
+    assert [[row.id for row in step.rows] for step in steps] == [["0", "1"], ["2", "3"], ["4"]]
 
 
 def test_rows_are_tokenised_as_they_stand_without_another_bos(inputs: Inputs) -> None:

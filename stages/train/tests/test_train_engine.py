@@ -8,13 +8,14 @@ import mlx.core as mx
 import numpy as np
 import pytest
 from mlx.nn.utils import value_and_grad
+from mlx.optimizers import SGD
 from mlx.utils import tree_flatten, tree_map
 from mlx_lm.tuner.utils import linear_to_lora_layers
 
 from stages.train import prefix as prefix_module
 from stages.train.batches import assemble
-from stages.train.engine import Loss, rest_loss, whole_loss
-from stages.train.prefix import EXACT, shared_prefix
+from stages.train.engine import Engine, Loss, rest_loss, whole_loss
+from stages.train.prefix import EXACT, grouped, shared_prefix
 from stages.train.rows import Row
 
 VOCABULARY = 96
@@ -83,7 +84,7 @@ def _square(gradients: Gradients) -> float:
 
 def compare(model: Any, rows: list[Row]) -> tuple[float, float]:
     """Returns the relative differences of the loss and of the gradients, behind the prefix and of whole rows."""
-    prefix = shared_prefix(rows, model.model_type)
+    prefix = shared_prefix(rows)
     ours, found = loss_and_gradients(model, rest_loss(model, prefix), rows, len(prefix))
     theirs, expected = loss_and_gradients(model, whole_loss, rows, 0)
     return abs(ours - theirs) / theirs, difference(found, expected)
@@ -96,7 +97,7 @@ RAGGED = [(9, 5), (4, 11), (20, 3), (7, 17)]
 @pytest.mark.parametrize("kind", EXACT)
 def test_loss_and_gradients_are_those_of_whole_rows(kind: str, length: int) -> None:
     rows = make_rows(length, RAGGED)
-    assert len(shared_prefix(rows, kind)) == length
+    assert len(shared_prefix(rows)) == length
     loss, gradients = compare(tiny_model(kind), rows)
     assert loss < 1e-5
     assert gradients < 1e-5
@@ -110,13 +111,13 @@ def test_more_scored_tokens_than_a_chunk_of_the_head() -> None:
 
 def test_a_prefix_that_is_the_whole_prompt_ends_before_its_last_token() -> None:
     rows = [Row("a", (2, 3, 4, 5, 6), 3), Row("b", (2, 3, 4, 7), 3)]
-    assert shared_prefix(rows, "gemma3_text") == (2, 3)
+    assert shared_prefix(rows) == (2, 3)
 
 
 def test_rows_that_share_nothing_and_unknown_models_have_no_prefix() -> None:
     rows = [Row("a", (2, 3, 4), 2), Row("b", (3, 3, 4), 2)]
-    assert shared_prefix(rows, "gemma3_text") == ()
-    assert shared_prefix(make_rows(9, RAGGED), "gemma2") == ()
+    assert shared_prefix(rows) == ()
+    assert [group.prefix for group in grouped(make_rows(9, RAGGED), "gemma2")] == [()]
 
 
 class _NoGradient(prefix_module._Capture):
@@ -125,15 +126,15 @@ class _NoGradient(prefix_module._Capture):
 
 
 class _ShiftedPositions(prefix_module._Replay):
-    def __init__(self, captured: prefix_module._Capture, window: int | None) -> None:
-        super().__init__(captured, window)
+    def __init__(self, keys: mx.array, values: mx.array, window: int | None) -> None:
+        super().__init__(keys, values, window)
         self.offset += 1
         self.start += 1
 
 
 class _NoWindow(prefix_module._Replay):
-    def __init__(self, captured: prefix_module._Capture, window: int | None) -> None:
-        super().__init__(captured, None)
+    def __init__(self, keys: mx.array, values: mx.array, window: int | None) -> None:
+        super().__init__(keys, values, None)
 
     def make_mask(self, length: int, return_array: bool = False, window_size: int | None = None) -> mx.array:
         return super().make_mask(length, return_array, None)
@@ -147,3 +148,46 @@ def test_the_comparison_finds_a_broken_prefix(monkeypatch: pytest.MonkeyPatch, n
     monkeypatch.setattr(prefix_module, name, broken)
     _, gradients = compare(model, rows)
     assert gradients > 0.01
+
+
+def test_rows_are_grouped_by_what_they_begin_with() -> None:
+    some, others = make_rows(40, RAGGED * 3), make_rows(30, [(8, 4), (6, 9)] * 6)
+    others = [Row(f"other-{row.id}", tuple(token + 96 for token in row.tokens), row.prompt_length) for row in others]
+    mixed = [row for pair in zip(some, others, strict=True) for row in pair]
+    groups = grouped(mixed, "llama")
+    assert [len(group.prefix) for group in groups] == [40, 30]
+    assert [group.rows for group in groups] == [tuple(some), tuple(others)]
+    few = grouped(mixed[:6], "llama")
+    assert [(group.prefix, group.rows) for group in few] == [((), tuple(mixed[:6]))]
+
+
+def one_step(kind: str, parts: int, prefix_length: int) -> tuple[float, float, Gradients]:
+    """Returns the loss, the gradient's length and the weights after one step in so many micro-batches."""
+    model, rows = tiny_model(kind), make_rows(prefix_length, RAGGED)
+    prefix = shared_prefix(rows)
+    engine = Engine(model, [prefix], SGD(0.1), max_gradient_norm=1.0)
+    size = len(rows) // parts
+    batches = [assemble(rows[start : start + size], len(prefix)) for start in range(0, len(rows), size)]
+    loss, norm = engine.step(0, batches)
+    return loss, norm, dict(tree_flatten(model.trainable_parameters()))
+
+
+@pytest.mark.parametrize("length", [0, 20])
+@pytest.mark.parametrize("kind", ["gemma3_text", "qwen3"])
+def test_micro_batches_step_as_the_whole_batch_does(kind: str, length: int) -> None:
+    loss, norm, weights = one_step(kind, 1, length)
+    for parts in (2, 4):
+        part_loss, part_norm, part_weights = one_step(kind, parts, length)
+        assert part_loss == pytest.approx(loss, rel=1e-5)
+        assert part_norm == pytest.approx(norm, rel=1e-5)
+        assert difference(part_weights, weights) < 1e-5
+
+
+def test_a_gradient_is_shortened_to_the_norm_that_is_given() -> None:
+    model, rows = tiny_model("llama"), make_rows(20, RAGGED)
+    before = dict(tree_flatten(model.trainable_parameters()))
+    engine = Engine(model, [shared_prefix(rows)], SGD(1.0), max_gradient_norm=1e-3)
+    _, norm = engine.step(0, [assemble(rows, 20)])
+    moved = {name: weight - before[name] for name, weight in tree_flatten(model.trainable_parameters())}
+    assert norm > 1e-3
+    assert math.sqrt(_square(moved)) == pytest.approx(1e-3, rel=1e-3)

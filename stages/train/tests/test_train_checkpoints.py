@@ -1,0 +1,142 @@
+"""A training that is killed goes on where it was, to the same bytes; nothing else is gone on from."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import mlx.core as mx
+import pytest
+
+from shared.contract import load
+from shared.errors import StageError
+from stages.train.checkpoints import FILE, Checkpoint, Checkpoints
+from stages.train.contract import Inputs
+from stages.train.main import run
+
+ROOT = Path(__file__).parents[3]
+ITERS = 24
+KILLS = int(os.environ.get("KILLS", "3"))
+
+
+@pytest.fixture
+def longer(inputs: Inputs) -> Inputs:
+    """A training of some steps, which validates and saves often."""
+    return replace(inputs, iters=ITERS, validate_every=5, learning_schedule="cosine", warmup_iters=4)
+
+
+def adapters(folder: Path) -> bytes:
+    return (folder / "adapters" / "adapters.safetensors").read_bytes()
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+class Stopped(Exception):
+    """Stands for a process that ends."""
+
+
+def test_a_training_that_stopped_goes_on_to_the_same_bytes(
+    longer: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(longer, made(tmp_path / "undisturbed"))
+    kept = replace(longer, checkpoints=str(tmp_path / "kept"), checkpoint_every=7)
+    save = Checkpoints.save
+
+    def stop_behind(self: Checkpoints, checkpoint: Checkpoint) -> None:
+        save(self, checkpoint)
+        raise Stopped
+
+    for number in range(3):  # behind iterations 7, 14 and 21
+        with monkeypatch.context() as patched, pytest.raises(Stopped):
+            patched.setattr(Checkpoints, "save", stop_behind)
+            run(kept, made(tmp_path / f"stopped-{number}"))
+    outputs = run(kept, made(tmp_path / "resumed"))
+    assert adapters(tmp_path / "resumed") == adapters(tmp_path / "undisturbed")
+    assert (tmp_path / "resumed/model/model.safetensors").read_bytes() == (
+        tmp_path / "undisturbed/model/model.safetensors"
+    ).read_bytes()
+    metrics = outputs.metrics.read()
+    assert [entry["iteration"] for entry in metrics["training_loss"]] == list(range(1, ITERS + 1))
+    assert run(kept, made(tmp_path / "again")).validation_loss == outputs.validation_loss
+
+
+def test_killed_at_any_instant(longer: Inputs, tmp_path: Path) -> None:
+    longer = replace(longer, iters=40 * (KILLS + 1))  # some seconds for each
+    run(longer, made(tmp_path / "undisturbed"))
+    values = {field: getattr(longer, field.name) for field in load("train").inputs}
+    flags = [f"{field.flag}={getattr(value, 'path', value)}" for field, value in values.items()]
+    kept = ["--checkpoints", str(tmp_path / "kept"), "--checkpoint-every", "1"]
+    command = [sys.executable, "-m", "stages.train.main", *flags, *kept, "--outputs", str(tmp_path / "killed")]
+    draw = random.Random(os.environ.get("PYTEST_SEED", "0"))
+    for _ in range(KILLS):
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": pythonpath()})
+        time.sleep(draw.uniform(1.0, 3.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": pythonpath()}, check=True)
+    run(replace(longer, checkpoints=str(tmp_path / "kept")), made(tmp_path / "resumed"))
+    assert adapters(tmp_path / "resumed") == adapters(tmp_path / "undisturbed")
+
+
+def pythonpath() -> str:
+    return os.pathsep.join(path for path in sys.path if path)
+
+
+def test_a_checkpoint_of_another_training_is_refused_with_each_difference(longer: Inputs, tmp_path: Path) -> None:
+    kept = replace(longer, iters=4, checkpoints=str(tmp_path / "kept"), checkpoint_every=4)
+    run(kept, made(tmp_path / "first"))
+    with pytest.raises(StageError) as caught:
+        run(replace(kept, learning_rate=0.5, seed=3), made(tmp_path / "second"))
+    assert str(caught.value) == (
+        f"{tmp_path}/kept/{FILE} is of another training: learning_rate was 0.001 and is 0.5; seed was 0 and is 3. "
+        "Give another folder, or remove the file to begin anew"
+    )
+    assert list((tmp_path / "second").iterdir()) == []
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> Checkpoints:
+    return Checkpoints(tmp_path / "kept", {"seed": 0}, 1)
+
+
+FIRST = Checkpoint(1, {"weights/a": mx.arange(300, dtype=mx.float32)}, {"training_loss": [[1, 2.5]]})
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "no file of this kind", "empty"])
+def test_a_damaged_checkpoint_is_refused(checkpoints: Checkpoints, damage: str) -> None:
+    checkpoints.save(FIRST)
+    data = bytearray(checkpoints.file.read_bytes())
+    if damage == "flipped":
+        data[-5] ^= 1
+    whole = {"cut": data[:-40], "flipped": data, "no file of this kind": b"hello", "empty": b""}[damage]
+    checkpoints.file.write_bytes(whole)
+    with pytest.raises(StageError, match=r"is no checkpoint, or a damaged one .*; remove it to begin anew"):
+        checkpoints.load()
+
+
+def test_a_save_that_fails_leaves_the_old_checkpoint(checkpoints: Checkpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints.save(FIRST)
+
+    def full(path: str, arrays: object, told: object) -> None:
+        Path(path).write_bytes(b"a part")
+        raise RuntimeError("[write] Unable to write 1200 bytes to file.")
+
+    monkeypatch.setattr(mx, "save_safetensors", full)
+    with pytest.raises(StageError, match=r"cannot be written: .*; free some space, or give another folder"):
+        checkpoints.save(Checkpoint(2, FIRST.arrays, {}))
+    monkeypatch.undo()
+    found = checkpoints.load()
+    assert found is not None
+    assert (found.iteration, found.history) == (1, FIRST.history)
+    assert [path.name for path in checkpoints.file.parent.iterdir()] == [FILE]
+
+
+def test_nothing_to_go_on_from_is_no_error(checkpoints: Checkpoints) -> None:
+    assert checkpoints.load() is None
