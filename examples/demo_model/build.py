@@ -70,9 +70,11 @@ def build(folder: Path) -> None:
     from examples.demo_model.shape import SHAPE, make_model
     from examples.demo_model.tokenizer import train_tokenizer
     from examples.demo_model.values import LABEL_WORDS, WORDS
+    from stages.train import cpu_math
 
     if mx.default_device().type.name == "cpu":
         mx.disable_compile()  # it would call a C++ compiler
+        cpu_math.install()
     words = [word for known in (*WORDS.values(), *LABEL_WORDS.values()) for word in known]
     tokenizer = train_tokenizer(corpus(random.Random(SEED), 300), words, VOCABULARY)
     model = make_model(tokenizer.get_vocab_size(), SEED)

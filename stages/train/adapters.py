@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-from mlx.nn import Linear
+from mlx.nn.layers.linear import Linear
 from mlx.utils import tree_flatten, tree_unflatten
 from mlx_lm.tuner.utils import linear_to_lora_layers
 from mlx_lm.utils import load_model, save_model

@@ -83,7 +83,8 @@ class Checkpoints:
 
     def _read(self, file: Path) -> tuple[Arrays, dict[str, str]]:
         try:
-            arrays, told = mx.load(str(file), return_metadata=True)  # type: ignore[misc, call-overload]
+            loaded: Any = mx.load(str(file), return_metadata=True)
+            arrays, told = loaded
             mx.eval(arrays)
         except (RuntimeError, ValueError, OSError) as error:
             raise StageError(self._damaged(one_line(str(error))[:120])) from None

@@ -67,7 +67,8 @@ class Engine:
         return update
 
     def _update(self, loss: mx.array, slope: Any) -> tuple[mx.array, mx.array]:
-        slope, norm = clip_grad_norm(slope, self.max_gradient_norm or float("inf"))
+        clip: Any = clip_grad_norm
+        slope, norm = clip(slope, self.max_gradient_norm or float("inf"))
         self.optimizer.update(self.model, slope)
         return loss, norm
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import mlx.core as mx
 
+from stages.train import cpu_math
+
 CHUNK = 64
 
 Loss = Callable[[mx.array, mx.array, mx.array], mx.array]
@@ -54,9 +56,9 @@ def head_loss(weight: mx.array) -> Loss:
 def _chunk(states: mx.array, targets: mx.array, weight: mx.array) -> tuple[mx.array, mx.array]:
     """states [n, M], targets [n], weight [V, M] -> losses [n] in float32, and their gradients by states [n, M]."""
     logits = (states @ weight.T).astype(mx.float32)
-    logits = logits - logits.max(axis=-1, keepdims=True)
-    chosen = mx.take_along_axis(logits, targets[:, None], axis=-1)
-    exponentials = mx.exp(logits)
+    top = logits.max(axis=-1, keepdims=True)
+    chosen = mx.take_along_axis(logits, targets[:, None], axis=-1) - top
+    exponentials = cpu_math.exp_below(logits, top)
     total = exponentials.sum(axis=-1, keepdims=True)
     losses = (mx.log(total) - chosen)[:, 0]
     return losses, (exponentials / total).astype(weight.dtype) @ weight - weight[targets]

@@ -12,6 +12,7 @@ from mlx.optimizers import SGD
 from mlx.utils import tree_flatten, tree_map
 from mlx_lm.tuner.utils import linear_to_lora_layers
 
+from stages.train import cpu_math
 from stages.train import prefix as prefix_module
 from stages.train.batches import assemble
 from stages.train.engine import Engine, Loss, rest_loss, whole_loss
@@ -37,6 +38,12 @@ SHAPE = {
 }
 PREFIXES = {"below the window": 5, "at the window": 12, "above the window": 40, "of one token": 1}
 Gradients = dict[str, mx.array]
+
+
+@pytest.fixture(autouse=True, params=[0, 1 << 30], ids=["NumPy's exponentials", "MLX's"])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is tested with both, whatever its size."""
+    monkeypatch.setattr(cpu_math, "FEW", request.param)
 
 
 def tiny_model(kind: str) -> Any:
