@@ -22,6 +22,7 @@ from stages.train.rows import Row, load_tokenizer, read_rows
 if TYPE_CHECKING:
     from stages.train.checkpoints import Checkpoints
     from stages.train.prefix import Group
+    from stages.train.training import Data
 
 prepare_blas = functools.cache(blas.prepare)  # once a process
 
@@ -44,6 +45,7 @@ def _checked_rows(inputs: Inputs) -> dict[str, list[Row]]:
 
 
 def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: Path) -> Outputs:
+    from stages.train import cpu_math
     from stages.train.adapters import (
         Lora,
         add_adapters,
@@ -64,12 +66,10 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
 
     model = load_base(inputs.model)
     device, dtype = prepare_device(), weights_dtype(model)
-    _say(f"{blas_line}; device {device}, weights {dtype}")
     modules = tuple(name.strip() for name in inputs.lora_modules.split(",") if name.strip())
     lora = Lora(inputs.lora_layers, inputs.lora_rank, inputs.lora_scale, modules)
     lora_parameters = add_adapters(model, lora, inputs.seed)
     groups = split_into_groups(rows["train"], rows["valid"], model.model_type)
-    _say(f"{count_trained(model):,} trained weights; {_shared(groups)}")
     data = Data(
         train=[group for group, _ in groups],
         valid=[group for _, group in groups],
@@ -87,6 +87,11 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
         patience=inputs.patience,
     )
     prefixes = [group.prefix for group in data.train]
+    if device == "cpu" and cpu_math.worth_it(vars(model.args), _tokens_of_a_step(data)):
+        cpu_math.install()
+        blas_line += ", exponentials by NumPy"
+    _say(f"{blas_line}; device {device}, weights {dtype}")
+    _say(f"{count_trained(model):,} trained weights; {_shared(groups)}")
     engine = Engine(model, prefixes, schedule.optimizer(), inputs.max_gradient_norm)
     checkpoints = _checkpoints(inputs, rows, device) if inputs.checkpoints else None
     with Progress(iters) as progress:
@@ -104,6 +109,15 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
         model=write_fused(model, inputs.model, inputs.dataset.prompt(), outputs / "model"),
         metrics=write_metrics(_parameters(inputs), circumstances, history, outputs / "metrics"),
         validation_loss=history.best[1],
+    )
+
+
+def _tokens_of_a_step(data: Data) -> int:
+    """Returns the tokens that are in memory at once, at most."""
+    return max(
+        len(group.prefix) + data.micro * max(len(row.tokens) - len(group.prefix) for row in group.rows)
+        for group in (*data.train, *data.valid)
+        if group.rows
     )
 
 

@@ -14,8 +14,9 @@ SHAPES = {"alone": (2, 4, 4, 7, 7, 8), "heads share keys": (3, 4, 2, 5, 11, 8), 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small arrays are computed as large ones are."""
+    """Small arrays are computed as large ones are, and what is installed is taken back."""
     monkeypatch.setattr(cpu_math, "FEW", 0)
+    monkeypatch.setattr(cpu_math, "_is_installed", True)
 
 
 def drawn(shape: tuple[int, ...], seed: int) -> mx.array:
@@ -64,12 +65,11 @@ def test_gelu_far_out_and_near() -> None:
     assert agree(value_and_slopes(cpu_math.gelu, [x], pull), value_and_slopes(cpu_math._gelu, [x], pull))
 
 
-def test_exp_leaves_what_it_is_given_alone() -> None:
-    x = drawn((5, 7), 0)
-    top = x.max(axis=-1, keepdims=True)
-    waiting = x * 2
-    assert mx.allclose(cpu_math.exp_below(x, top), mx.exp(x - top), rtol=1e-6).item()
-    assert mx.array_equal(waiting, drawn((5, 7), 0) * 2).item()
+def test_log_softmax_parts() -> None:
+    logits = drawn((5, 70), 0) * 20
+    total, chances = cpu_math.log_softmax_parts(logits + 0)
+    assert mx.allclose(total, mx.logsumexp(logits, axis=-1, keepdims=True), rtol=1e-6).item()
+    assert mx.allclose(chances, mx.softmax(logits, axis=-1), rtol=1e-5, atol=1e-7).item()
 
 
 @pytest.mark.parametrize("dtype", [mx.bfloat16, mx.float16])
@@ -77,7 +77,7 @@ def test_other_types_stay_with_mlx(dtype: mx.Dtype) -> None:
     q = drawn((1, 2, 3, 4), 0).astype(dtype)
     assert mx.array_equal(cpu_math.attention(q, q, q, scale=1.0), cpu_math._attention(q, q, q, scale=1.0)).item()
     assert mx.array_equal(cpu_math.gelu(q), cpu_math._gelu(q)).item()
-    assert mx.array_equal(cpu_math.exp_below(q, q), mx.exp(q - q)).item()
+    assert mx.allclose(cpu_math.log_softmax_parts(q)[1], mx.softmax(q, axis=-1), atol=1e-2).item()
 
 
 def test_few_numbers_stay_with_mlx(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,6 +85,19 @@ def test_few_numbers_stay_with_mlx(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu_math, "_gelu", lambda x: "MLX's")
     assert cpu_math.gelu(drawn((9,), 0)) == "MLX's"
     assert cpu_math.gelu(drawn((10,), 0)).shape == (10,)
+
+
+def test_it_is_for_small_steps() -> None:
+    demo = {
+        "hidden_size": 128,
+        "num_hidden_layers": 3,
+        "intermediate_size": 128,
+        "num_attention_heads": 4,
+        "head_dim": 64,
+    }
+    full = {"hidden_size": 640, "num_hidden_layers": 18, "intermediate_size": 2048, "num_attention_heads": 4}
+    assert cpu_math.worth_it(demo, 456 + 8 * 160)
+    assert not cpu_math.worth_it(full | {"head_dim": 256}, 777 + 4 * 150)
 
 
 def test_models_call_them_once_they_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
 import pytest
 from mlx.nn.utils import value_and_grad
@@ -40,10 +41,15 @@ PREFIXES = {"below the window": 5, "at the window": 12, "above the window": 40, 
 Gradients = dict[str, mx.array]
 
 
-@pytest.fixture(autouse=True, params=[0, 1 << 30], ids=["NumPy's exponentials", "MLX's"])
-def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, params=[True, False], ids=["NumPy", "MLX"])
+def numpy_or_mlx(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is tested with both, whatever its size."""
-    monkeypatch.setattr(cpu_math, "FEW", request.param)
+    monkeypatch.setattr(mx.fast, "scaled_dot_product_attention", cpu_math._attention)
+    monkeypatch.setattr(nn, "gelu_approx", cpu_math._gelu)
+    monkeypatch.setattr(cpu_math, "_is_installed", False)
+    monkeypatch.setattr(cpu_math, "FEW", 0)
+    if request.param:
+        cpu_math.install()
 
 
 def tiny_model(kind: str) -> Any:
