@@ -49,6 +49,8 @@ class Alert:
     sections: list[Section] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    """Names of further alerts of which all this is told as well."""
 
     @property
     def texts(self) -> dict[str, list[str]]:

@@ -89,20 +89,31 @@ def prose_name(heading: str) -> str:
 
 
 def alert_name(heading: str) -> str:
-    """Returns the alert that a heading names, '' where it names none.
+    """Returns the first alert that a heading names, '' where it names none."""
+    return next(iter(alert_names(heading)), "")
 
-    A heading states it (`Alert: X`), or is one identifier such as `KubePodCrashLooping`, whatever stands
-    around it: a number, quotes, an emoji, `(Warning)`, `[Deprecated]`, the word runbook. Of several, the first.
+
+def alert_names(heading: str) -> list[str]:
+    """Returns the alerts that a heading names.
+
+    A heading states them (`Alert: X`), or is nothing but identifiers such as `KubePodCrashLooping`, whatever stands
+    around them: a number, quotes, an emoji, `(Warning)`, `[Deprecated]`, the word runbook.
     """
     if len(heading) > MAX_TITLE:
-        return ""
+        return []
     if stated := _STATED.match(heading):
-        return stated_name(stated["name"]) or _first_word(stated["name"])
+        told = stated["name"]
+        name = stated_name(told) or _sentence(told) or _first_word(told)
+        return listed_names(told) or ([name] if name else [])
     if named := _NAMED.match(heading):
-        return named["name"].strip(_QUOTES)
-    text = _undecorated(heading)
-    names = re.split(r"\s*(?:[/,&+|]|\band\b|\bor\b)\s*", text)
-    return names[0] if all(is_identifier(name) for name in names) else ""
+        return [named["name"].strip(_QUOTES)]
+    return listed_names(heading)
+
+
+def listed_names(text: str) -> list[str]:
+    """Returns the names in a text that is nothing but identifiers: `A`, `A / B`, `A, B and C`."""
+    names = [name.strip(_QUOTES) for name in re.split(r"\s*(?:[/,&+|]|\band\b|\bor\b)\s*", _undecorated(text))]
+    return names if all(is_identifier(name) for name in names) else []
 
 
 def stated_name(text: str) -> str:
@@ -114,6 +125,13 @@ def stated_name(text: str) -> str:
     if len(text.split()) == 1 or (_CAMEL.fullmatch(first) and first.lower() not in _PRODUCTS):
         return first
     return text if len(text.split()) <= 8 else ""
+
+
+def _sentence(text: str) -> str:
+    """Returns a short title that compares something, `Queue depth > 100`; '' for an expression."""
+    words = _undecorated(text).split()
+    is_short = 3 <= len(words) <= 8 and all(re.fullmatch(r"[A-Za-z-]+", word) for word in words[:2])
+    return " ".join(words) if is_short and not re.search(r"[{}=()$|]", text) else ""
 
 
 def _first_word(text: str) -> str:

@@ -17,9 +17,11 @@ from stages.dataset.runbook.code import read_code
 from stages.dataset.runbook.danger import effect
 from stages.dataset.runbook.headings import (
     alert_name,
+    alert_names,
     is_identifier,
     is_stated,
     label_kind,
+    listed_names,
     prose_name,
     section_kind,
     stated_name,
@@ -52,7 +54,15 @@ def read_runbook(text: str, path: str = "RUNBOOK.md") -> list[Alert]:
     reader = _Reader(subject_of(blocks, file.stem.removesuffix(".html")))
     for index, block in enumerate(blocks):
         reader.read(index, block)
-    return _owners(reader.alerts)
+    return [each for alert in _owners(reader.alerts) for each in _by_name(alert)]
+
+
+def _by_name(alert: Alert) -> list[Alert]:
+    """Returns one alert for each name, all with the same sections and commands."""
+    return [
+        alert,
+        *(replace(alert, name=name, others=[]) for name in dict.fromkeys(alert.others) if name != alert.name),
+    ]
 
 
 def _owners(alerts: Sequence[Alert]) -> list[Alert]:
@@ -148,6 +158,8 @@ class _Reader:
         if self.alert and self.alert.name == name and not self.alert.commands and heading.level > self.alert.level:
             return
         self._start(name, heading.level, heading.line)
+        if self.alert and heading.line not in self.subject.plain:
+            self.alert.others = alert_names(text)[1:]
         self.is_named_by_title = heading.level == 1 or heading.line in self.subject.plain
         if self.alert:
             self.alert.severity = titled_severity(text)
@@ -197,8 +209,12 @@ class _Reader:
         name = stated_name(text)
         if not name or not (is_identifier(name) or len(text.split()) == 1):
             return
+        if not (self.alert and self.alert.name == name):
+            self._name_by_label(name, line)
         if self.alert and self.alert.name == name:
-            return
+            self.alert.others = listed_names(text)[1:]
+
+    def _name_by_label(self, name: str, line: int) -> None:
         if self.prose is not None and not (self.alert and self.is_named_by_title and len(self.alerts) == 1):
             self._start(name, self.prose.level, self.prose.line)
         elif self.alert and self.is_named_by_title:

@@ -19,7 +19,7 @@ from stages.dataset.runbook.headings import (
 )
 from stages.dataset.runbook.visible import bold_label, visible
 
-_ALERT_LABEL = re.compile(r"\W*(?:prometheus\s+)?(?:alert|alarm)(?:\s*(?:name|rule)s?|s)?\W*", re.IGNORECASE)
+_ALERT_LABEL = re.compile(r"\W*(?:prometheus\s+)?(?:alert|alarm)(?:\s*(?:name|rule)s?|s)?(?:\(s\))?\W*", re.IGNORECASE)
 _OF_THE_ALERT = re.compile(
     r"\W*(?:\d+[.)]?\s+)?(?:(?:alert|alarm)\b.*|overview|summary|details|info\w*|metadata|description|symptoms?|"
     r"quick reference)\W*",
@@ -72,8 +72,8 @@ def _labelled(blocks: Sequence[Block]) -> Iterator[tuple[int, str]]:
             is_name = bool(_ALERT_LABEL.fullmatch(label)) or (is_below_alert and label.strip(" :").lower() == "name")
             if rest and is_name:
                 yield index, rest
-            elif is_expected and (name := alert_name(text)):
-                yield index, name
+            elif is_expected and alert_name(text):
+                yield index, text
             elif plain and is_whole_name(plain["name"]):
                 yield index, plain["name"]
             is_expected = bool(_ALERT_LABEL.fullmatch(text.rstrip(": "))) and not _is_list_of_alerts(text)

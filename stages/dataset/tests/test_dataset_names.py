@@ -32,7 +32,6 @@ def names(text: str, path: str = "RUNBOOK.md") -> list[str]:
         "## Alert - DiskFull",
         "## **DiskFull**",
         "## <a name='x'></a>DiskFull",
-        "## DiskFull / DiskFuller",
         "DiskFull\n========",
         "<h2>DiskFull</h2>",
     ],
@@ -156,6 +155,26 @@ def test_the_program_prints_what_is_read(tmp_path: Path, capsys: pytest.CaptureF
     assert err == f"{tmp_path / 'gone.md'} cannot be read: No such file or directory\n"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "## DiskFull / DiskFuller",
+        "## Alert: DiskFull, DiskFuller",
+        "# Disk usage\n\n**Alerts:** `DiskFull`, `DiskFuller`",
+        "# Disk usage\n\n| **Alert Name(s)** | `DiskFull`, `DiskFuller` |\n|---|---|",
+        "# Disk usage\n\n## Alert Names\n\n`DiskFull` and `DiskFuller`",
+    ],
+)
+def test_several_names_are_alerts_with_the_same_commands(text: str) -> None:
+    one, other = read_runbook(text + SECTIONS.replace("##", "####"))
+    assert [one.name, other.name] == ["DiskFull", "DiskFuller"]
+    assert [command.text for command in one.commands] == [command.text for command in other.commands] == ["df -h"]
+
+
+def test_a_stated_sentence_is_a_name_and_an_expression_is_none() -> None:
+    assert names("## Alert: Queue depth > 10,000" + SECTIONS.replace("##", "####")) == ["Queue depth > 10,000"]
+
+
 TOLD = "\n\n## Symptoms\n\nIt is slow.\n\n## What to do\n\n```\ndf -h\n```\n"
 
 
@@ -168,7 +187,7 @@ TOLD = "\n\n## Symptoms\n\nIt is slow.\n\n## What to do\n\n```\ndf -h\n```\n"
             "DiskFull",
         ),
         ("# Disk\n\n## Alert\n\n- **Name:** DiskFull\n", "DiskFull"),
-        ("# Disk usage\n\n## Alert Name\n\n`DiskFull` / `DiskFuller`\n", "DiskFull"),
+        ("# Disk usage\n\n## Alert Name\n\n`DiskFull`\n", "DiskFull"),
         ("# Disk usage\n\nAlert: DiskFull\n", "DiskFull"),
         ("# Disk usage\n\n| Field | Value |\n|---|---|\n| Alert name | DiskFull |\n", "DiskFull"),
         ("# Disk usage\n\n```\nAlert: DISK_FULL\nSeverity: high\n```\n", "DISK_FULL"),
