@@ -21,6 +21,9 @@ _ABOUT = re.compile(
     r"^\W*(?:incident\s+)?(?:response\s+)?(?:runbook|playbook|alert|troubleshooting)\s*(?:[:：—–-]|for|of)?\s+(?:the\s+)?",
     re.IGNORECASE,
 )
+_WORK = re.compile(
+    r"\b(?:rotation|rollback|upgrade|migration|deployment|setup|maintenance|onboarding)s?$", re.IGNORECASE
+)
 _PROBLEM = re.compile(
     r"\b(?:down|too (?:high|low|many|few|slow|far|old)|high|low|slow|fail(?:ed|ing|s|ures?)?|errors?(?: ratio| rate)?$"
     r"|unavailable|unreachable|exhaust\w*|stuck|lag(?:ging)?|full|missing|crash\w*|outage|breach\w*|expir\w*|degrad\w*"
@@ -121,7 +124,7 @@ def stated_name(text: str) -> str:
     text = _undecorated(text).strip("| ")
     first = text.split()[0].strip(_QUOTES) if text.split() else ""
     if re.search(r"[{}=<>()$|]", text) or not first:
-        return first if _CAMEL.fullmatch(first) else ""
+        return first if is_identifier(first) else ""
     if len(text.split()) == 1 or (_CAMEL.fullmatch(first) and first.lower() not in _PRODUCTS):
         return first
     return text if len(text.split()) <= 8 else ""
@@ -146,10 +149,11 @@ def title_name(title: str, is_of_symptoms: bool = False) -> str:
     is_of_symptoms: the file has a section of symptoms, so a word such as `procedures` says nothing against it.
     """
     text = _undecorated(_CODE.sub("", title)) if len(title) <= MAX_TITLE else ""
-    is_short = text and len(text.split()) <= 8 and not _STEP.match(text) and not _TASK.match(text)
+    is_short = text and len(text.split()) <= 8 and not _STEP.match(text)
+    is_task = _TASK.match(text) or _WORK.search(text)
     is_general = _LIST_OF_ALERTS.search(text) if is_of_symptoms else _GENERIC.search(text)
     is_section = section_kind(text) and len(text.split()) < 3
-    return text if is_short and not is_general and not is_section else ""
+    return text if is_short and not is_task and not is_general and not is_section else ""
 
 
 def tells_a_problem(title: str) -> bool:

@@ -172,7 +172,8 @@ def test_several_names_are_alerts_with_the_same_commands(text: str) -> None:
 
 
 def test_a_stated_sentence_is_a_name_and_an_expression_is_none() -> None:
-    assert names("## Alert: Queue depth > 10,000" + SECTIONS.replace("##", "####")) == ["Queue depth > 10,000"]
+    for told in ("Queue depth > 10,000", "RabbitMQ queue depth > 10,000"):
+        assert names(f"## Alert: {told}" + SECTIONS.replace("##", "####")) == [told]
 
 
 TOLD = "\n\n## Symptoms\n\nIt is slow.\n\n## What to do\n\n```\ndf -h\n```\n"
@@ -210,6 +211,7 @@ def test_one_name_in_the_text_makes_the_whole_file_its_alert(text: str, expected
         ("", "disk_is_full"),
         ("# Alerts", None),
         ("# Upgrade the disk", None),
+        ("# Secret rotation", None),
     ],
 )
 def test_a_page_about_one_problem_is_named_by_its_title(title: str, expected: str | None) -> None:
