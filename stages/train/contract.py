@@ -61,6 +61,4 @@ class Outputs:
     model: Annotated[FineTunedModel, "the model with the adapters fused in, and its prompt.json"]
     adapters: Annotated[Adapters, "the adapters alone, as mlx-lm loads them"]
     metrics: Annotated[TrainingMetrics, "parameters, losses, seconds, tokens per second, peak memory"]
-    validation_loss: Annotated[
-        float, "the mean loss per completion token on the validation rows, the lowest: that of the model"
-    ]
+    validation_loss: Annotated[float, "the lowest mean loss per completion token on the validation rows"]
