@@ -84,10 +84,14 @@ def is_stated(heading: str) -> bool:
     return len(heading) <= MAX_TITLE and bool(_STATED.match(heading) or _NAMED.match(heading))
 
 
-def prose_name(heading: str) -> str:
-    """Returns the alert that a heading in plain words names among alerts; '' for a severity or a group."""
+def prose_name(heading: str, is_of_symptoms: bool = False) -> str:
+    """Returns the alert that a heading in plain words names among alerts; '' for a severity or a group.
+
+    is_of_symptoms: symptoms stand below it, so a word such as `installation` says nothing against it.
+    """
     text = _undecorated(_CODE.sub("", heading)) if len(heading) <= MAX_TITLE else ""
-    is_short = text and len(text.split()) <= 8 and not _GENERIC.search(text)
+    is_general = _LIST_OF_ALERTS.search(text) if is_of_symptoms else _GENERIC.search(text)
+    is_short = text and len(text.split()) <= 8 and not is_general
     return text if is_short and not _GROUP.fullmatch(text) and not _TASK.match(text) else ""
 
 

@@ -127,7 +127,8 @@ class _Reader:
         if self.alert and re.match(r"\W*severity\b", text, re.IGNORECASE):
             self.alert.severity = self.alert.severity or told_severity(text)
         kind = section_kind(text)
-        name = prose_name(text) if heading.line in self.subject.plain else self._name(text, kind, heading.level)
+        is_plain = heading.line in self.subject.plain
+        name = prose_name(text, is_of_symptoms=True) if is_plain else self._name(text, kind, heading.level)
         if heading.level <= self.alerts_level:
             self.alerts_level = heading.level if _ALERTS.search(text) and not name else 7
         if name:

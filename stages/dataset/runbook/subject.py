@@ -121,7 +121,7 @@ def _is_an_alert(heading: Heading, below: Sequence[Block]) -> bool:
     title = visible(heading.content)
     kinds = set(_kinds(below))
     is_of_alert = (kinds & _TELLS and kinds & _HELPS) or kinds >= _HELPS
-    return bool(is_of_alert and not section_kind(title) and prose_name(title))
+    return bool(is_of_alert and not section_kind(title) and prose_name(title, is_of_symptoms="symptoms" in kinds))
 
 
 def _about(blocks: Sequence[Block], stem: str) -> str:

@@ -229,12 +229,12 @@ def test_bare_words_above_lists_are_sections() -> None:
 
 def test_headings_in_plain_words_with_sections_of_their_own_are_alerts() -> None:
     alerts = "".join(f"## P{n} — {name}\n\n### Symptoms\n\nx\n\n### Response\n\n`df -h`\n\n" for n, name in NAMED)
-    assert names("# Incident response\n\n" + alerts + "## Contacts\n\nweb\n") == ["Disk full", "Node gone"]
+    assert names("# Incident response\n\n" + alerts + "## Contacts\n\nweb\n") == [name for _, name in NAMED]
     causes = "".join(f"### {name}\n\n**Symptoms:** x\n\n**Solution:** `df -h`\n\n" for _, name in NAMED)
     assert names("# Disk Usage\n\n## Symptoms\n\nx\n\n## Common causes\n\n" + causes) == ["Disk Usage"]
 
 
-NAMED = [(1, "Disk full"), (2, "Node gone")]
+NAMED = [(1, "Disk full"), (2, "Node gone"), (3, "Installation fails")]
 
 
 def test_a_line_s_label_ends_the_label_before_it() -> None:
