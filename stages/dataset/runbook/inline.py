@@ -19,6 +19,7 @@ _FORBIDDEN = re.compile(
     r"\s+(?:\w+\s+){0,2})\W{0,2}$",
     re.IGNORECASE,
 )
+_OUTCOME = re.compile(r"\s(?:failed|fails|denied|refused|timed out|not found|error)$", re.IGNORECASE)
 _MENTIONED = re.compile(
     r"^\W{0,2}\s*(?:(?:commands?|output|tool|binary|cli|call|calls|process|processes|subcommand|flag|option|requests?|operations?|job|jobs)\b\s*"
     r"(?:will|would|is|are|was|were|has|have|can|may|might|should|does|fails?|failed|returns?|did|hangs?|times?|that|which)?\b"
@@ -73,7 +74,7 @@ def _is_verb_alone(name: str, words: Sequence[str]) -> bool:
 
 
 def _is_command(text: str, prompted: bool) -> bool:
-    if text.endswith((":", "...")) or scan_shell(text).is_open:
+    if text.endswith((":", "...")) or scan_shell(text).is_open or _OUTCOME.search(text):
         return False
     if evidence.is_query(text) or evidence.is_sql(text):
         return False

@@ -45,6 +45,7 @@ def test_what_a_person_is_to_run(sentence: str, expected: list[str]) -> None:
         "The alert `sum(rate(errors_total[5m])) > 3` fires.",
         "Its state is `CrashLoopBackOff`.",
         "`SELECT 1;` must answer.",
+        "The log says `npm install failed` or `docker pull x: access denied`.",
     ],
 )
 def test_what_is_only_mentioned(sentence: str) -> None:
