@@ -34,7 +34,7 @@ _LIST_OF_ALERTS = re.compile(r"\b(?:alerts|runbooks|playbooks|index|readme|opera
 _CODE = re.compile(r"^\W*(?:(?:p|sev-?|s)[0-5]|[A-Z]{2,6}-?\d{1,4})\s*[:—–-]+\s*", re.IGNORECASE)
 _TASK = re.compile(
     r"(?:access|add|adding|adjust|build|change|configure|connect|create|creating|delete|deploy\w*|disable|enable|export|find"
-    r"|get|handle|how|install|list|manage|managing|migrat\w+|move|perform|post|provision\w*|publish|purge|query|remove|rename"
+    r"|get|handle|how|install|list|make|manage|managing|migrat\w+|move|perform|post|provision\w*|publish|purge|query|remove|rename"
     r"|rotate|rotating|run|running|send|resend|set|share|switch|test|understand|update|updating|upgrade|upgrading|use|using"
     r"|view|write|writing|work with|working)\s+\S",
     re.IGNORECASE,

@@ -156,14 +156,13 @@ class _Reader:
         return ""
 
     def _named(self, name: str, text: str, heading: Heading) -> None:
-        if self.alert and self.alert.name == name and not self.alert.commands and heading.level > self.alert.level:
-            return
-        self._start(name, heading.level, heading.line)
-        if self.alert and heading.line not in self.subject.plain:
-            self.alert.others = alert_names(text)[1:]
-        self.is_named_by_title = heading.level == 1 or heading.line in self.subject.plain
+        is_known = self.alert and self.alert.name == name and not self.alert.commands
+        if not (is_known and self.alert and heading.level > self.alert.level):
+            self._start(name, heading.level, heading.line)
+            self.is_named_by_title = heading.level == 1 or heading.line in self.subject.plain
         if self.alert:
-            self.alert.severity = titled_severity(text)
+            self.alert.others = alert_names(text)[1:] if heading.line not in self.subject.plain else []
+            self.alert.severity = titled_severity(text) or self.alert.severity
 
     def _is_title(self, heading: Heading, text: str) -> bool:
         is_first = self.alert is not None and self.alert.level == 0 and heading.level == 1

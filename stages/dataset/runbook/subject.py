@@ -9,6 +9,7 @@ from stages.dataset.runbook.headings import (
     alert_name,
     file_name,
     is_identifier,
+    is_stated,
     is_whole_name,
     label_kind,
     prose_name,
@@ -51,12 +52,22 @@ def subject_of(blocks: Sequence[Block], stem: str) -> Subject:
     """Returns what a file of the given name without suffix is about."""
     labelled = dict(_labelled(blocks))
     titles = [visible(block.content) for block in blocks if isinstance(block, Heading)]
+    if name := _headed(titles):
+        return Subject(name, True, labelled, frozenset())
     if any(alert_name(title) and not section_kind(title) for title in titles):
         return Subject("", False, labelled, frozenset())
     if stated := _stated(blocks, labelled):
         return Subject(stated, True, labelled, frozenset())
-    plain = frozenset() if labelled else frozenset(_plain_alerts(blocks))
+    has_plain = not labelled and stem.lower() not in _PAGES
+    plain = frozenset(_plain_alerts(blocks)) if has_plain else frozenset()
     return Subject("" if plain else _about(blocks, stem), False, labelled, plain)
+
+
+def _headed(titles: Sequence[str]) -> str:
+    """Returns the alert that a heading states at the top of a file, where no other heading names one."""
+    naming = [title for title in titles if is_stated(title) or (alert_name(title) and not section_kind(title))]
+    is_at_top = len(naming) == 1 and is_stated(naming[0]) and naming[0] in titles[:2]
+    return alert_name(naming[0]) if is_at_top else ""
 
 
 def _labelled(blocks: Sequence[Block]) -> Iterator[tuple[int, str]]:

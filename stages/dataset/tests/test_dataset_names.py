@@ -190,6 +190,7 @@ TOLD = "\n\n## Symptoms\n\nIt is slow.\n\n## What to do\n\n```\ndf -h\n```\n"
         ("# Disk\n\n## Alert\n\n- **Name:** DiskFull\n", "DiskFull"),
         ("# Disk usage\n\n## Alert Name\n\n`DiskFull`\n", "DiskFull"),
         ("# Disk usage\n\nAlert: DiskFull\n", "DiskFull"),
+        ("# Disk usage runbook\n\n## 🚨 **Alert: Slow disk response**\n\n## Definitions\n", "Slow disk response"),
         ("# Disk usage\n\n| Field | Value |\n|---|---|\n| Alert name | DiskFull |\n", "DiskFull"),
         ("# Disk usage\n\n```\nAlert: DISK_FULL\nSeverity: high\n```\n", "DISK_FULL"),
     ],
