@@ -22,6 +22,7 @@ from stages.train.rows import Row, load_tokenizer, read_rows
 if TYPE_CHECKING:
     from stages.train.checkpoints import Checkpoints
     from stages.train.prefix import Group
+    from stages.train.schedule import Schedule
     from stages.train.training import Data
 
 prepare_blas = functools.cache(blas.prepare)  # once a process
@@ -55,14 +56,12 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
         write_adapters,
         write_fused,
     )
-    from stages.train.batches import steps_of_an_epoch
     from stages.train.device import prepare_device
     from stages.train.engine import Engine
     from stages.train.metrics import write_metrics
     from stages.train.prefix import split_into_groups
     from stages.train.progress import Progress
-    from stages.train.schedule import Schedule
-    from stages.train.training import Data, Training
+    from stages.train.training import Training
 
     model = load_base(inputs.model)
     device, dtype = prepare_device(), weights_dtype(model)
@@ -70,22 +69,8 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
     lora = Lora(inputs.lora_layers, inputs.lora_rank, inputs.lora_scale, modules)
     lora_parameters = add_adapters(model, lora, inputs.seed)
     groups = split_into_groups(rows["train"], rows["valid"], model.model_type)
-    data = Data(
-        train=[group for group, _ in groups],
-        valid=[group for _, group in groups],
-        batch=inputs.batch_size,
-        micro=min(inputs.micro_batch_size or inputs.batch_size, inputs.batch_size),
-        seed=inputs.seed,
-    )
-    iters = inputs.epochs * steps_of_an_epoch(data.train, inputs.batch_size) or inputs.iters
-    schedule = Schedule(
-        inputs.learning_rate,
-        iters,
-        warmup=min(inputs.warmup_iters, iters),
-        cosine=inputs.learning_schedule == "cosine",
-        validate_every=inputs.validate_every,
-        patience=inputs.patience,
-    )
+    data = _data(inputs, groups)
+    schedule = _schedule(inputs, data)
     prefixes = [group.prefix for group in data.train]
     if device == "cpu" and cpu_math.worth_it(vars(model.args), _tokens_of_a_step(data)):
         cpu_math.install()
@@ -94,7 +79,7 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
     _say(f"{count_trained(model):,} trained weights; {_shared(groups)}")
     engine = Engine(model, prefixes, schedule.optimizer(), inputs.max_gradient_norm)
     checkpoints = _checkpoints(inputs, rows, device) if inputs.checkpoints else None
-    with Progress(iters) as progress:
+    with Progress(schedule.iters) as progress:
         history = Training(engine, data, schedule, progress, checkpoints).run()
     circumstances: dict[str, int | str] = {
         "device": device,
@@ -109,6 +94,31 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
         model=write_fused(model, inputs.model, inputs.dataset.prompt(), outputs / "model"),
         metrics=write_metrics(_parameters(inputs), circumstances, history, outputs / "metrics"),
         validation_loss=history.best[1],
+    )
+
+
+def _data(inputs: Inputs, groups: Sequence[tuple[Group, Group]]) -> Data:
+    """Returns the rows with the size of a step, and how many of its rows are in memory at once."""
+    from stages.train.training import Data
+
+    train, valid = [group for group, _ in groups], [group for _, group in groups]
+    micro = min(inputs.micro_batch_size or inputs.batch_size, inputs.batch_size)
+    return Data(train, valid, inputs.batch_size, micro, inputs.seed)
+
+
+def _schedule(inputs: Inputs, data: Data) -> Schedule:
+    """Returns how long training goes on: by epochs where they are given, else by iters."""
+    from stages.train.batches import steps_of_an_epoch
+    from stages.train.schedule import Schedule
+
+    iters = inputs.epochs * steps_of_an_epoch(data.train, data.batch) or inputs.iters
+    return Schedule(
+        inputs.learning_rate,
+        iters,
+        warmup=min(inputs.warmup_iters, iters),
+        cosine=inputs.learning_schedule == "cosine",
+        validate_every=inputs.validate_every,
+        patience=inputs.patience,
     )
 
 
