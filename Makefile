@@ -206,6 +206,11 @@ REPOSITORY ?= examples/homelab
 bench-dataset: .venvs/dataset/.made ## seconds and memory of dataset for 10, 1,000 and 10,000 alerts
 	@.venvs/dataset/bin/python -m benchmarks.dataset_growth
 
+.PHONY: bench-train
+bench-train: .venvs/train/.made ## a training step beside mlx-lm's and PEFT's; QUICK=1, ROUNDS=5, PEFT_PYTHON= one with torch and peft
+	@.venvs/train/bin/python -m benchmarks.training.main $(if $(QUICK),--quick) $(call given,ROUNDS,--rounds) \
+	  $(call given,LAYERS,--layers) $(call given,PEFT_PYTHON,--peft-python)
+
 .PHONY: lint-runbook
 lint-runbook: .venvs/dataset/.made ## what each alert of an agent teaches: lint-runbook AGENT=agent-sre REPOSITORY=… FORMAT=github
 	@$(AUTHOR) lint --agent $(AGENT) --repository $(REPOSITORY) --format $(or $(FORMAT),table)

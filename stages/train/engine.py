@@ -58,11 +58,12 @@ class Engine:
         self.updates = [self._compiled_update(loss) for loss in self.losses]
 
     def _compiled_update(self, loss: Loss) -> Callable[..., Any]:
-        gradients = value_and_grad(self.model, loss)
+        # The model is no argument: mlx would trace all that it holds, and keep what frozen weights are multiplied with.
+        gradients = value_and_grad(self.model, partial(loss, self.model))
 
         @partial(mx.compile, inputs=self.state, outputs=self.state)
         def update(*arrays: mx.array) -> Any:
-            return self._update(*gradients(self.model, *arrays))
+            return self._update(*gradients(*arrays))
 
         return update
 

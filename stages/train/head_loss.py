@@ -56,7 +56,5 @@ def head_loss(weight: mx.array) -> Loss:
 def _chunk(states: mx.array, targets: mx.array, weight: mx.array) -> tuple[mx.array, mx.array]:
     """states [n, M], targets [n], weight [V, M] -> losses [n] in float32, and their gradients by states [n, M]."""
     logits = (states @ weight.T).astype(mx.float32)
-    chosen = mx.take_along_axis(logits, targets[:, None], axis=-1)
-    mx.eval(chosen)  # before the logits' memory is written to
-    total, chances = cpu_math.log_softmax_parts(logits)
-    return (total - chosen)[:, 0], chances.astype(weight.dtype) @ weight - weight[targets]
+    losses, chances = cpu_math.losses_and_chances(logits, targets)
+    return losses, chances.astype(weight.dtype) @ weight - weight[targets]

@@ -72,7 +72,7 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
     data = _data(inputs, groups)
     schedule = _schedule(inputs, data)
     prefixes = [group.prefix for group in data.train]
-    if device == "cpu" and cpu_math.worth_it(vars(model.args), _tokens_of_a_step(data)):
+    if device == "cpu" and dtype == "float32":
         cpu_math.install()
         blas_line += ", exponentials by NumPy"
     _say(f"{blas_line}; device {device}, weights {dtype}")
@@ -119,15 +119,6 @@ def _schedule(inputs: Inputs, data: Data) -> Schedule:
         cosine=inputs.learning_schedule == "cosine",
         validate_every=inputs.validate_every,
         patience=inputs.patience,
-    )
-
-
-def _tokens_of_a_step(data: Data) -> int:
-    """Returns the tokens that are in memory at once, at most."""
-    return max(
-        len(group.prefix) + data.micro * max(len(row.tokens) - len(group.prefix) for row in group.rows)
-        for group in (*data.train, *data.valid)
-        if group.rows
     )
 
 

@@ -2,10 +2,10 @@
 
 import importlib
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import mlx.core as mx
-import mlx.nn as nn
 import numpy as np
 import pytest
 from mlx.nn.utils import value_and_grad
@@ -42,14 +42,18 @@ Gradients = dict[str, mx.array]
 
 
 @pytest.fixture(autouse=True, params=[True, False], ids=["NumPy", "MLX"])
-def numpy_or_mlx(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def numpy_or_mlx(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Everything is tested with both, whatever its size."""
-    monkeypatch.setattr(mx.fast, "scaled_dot_product_attention", cpu_math._attention)
-    monkeypatch.setattr(nn, "gelu_approx", cpu_math._gelu)
+    for place, name, own in cpu_math.TAKEN_OVER:
+        monkeypatch.setattr(place, name, own)
     monkeypatch.setattr(cpu_math, "_is_installed", False)
     monkeypatch.setattr(cpu_math, "FEW", 0)
+    monkeypatch.setattr(cpu_math, "BLOCK", 7)
     if request.param:
+        mx.disable_compile()
         cpu_math.install()
+    yield
+    mx.enable_compile()
 
 
 def tiny_model(kind: str) -> Any:

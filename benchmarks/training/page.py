@@ -1,0 +1,98 @@
+"""docs/training-speed.md and its picture, from what was measured."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+NAMES = {
+    "ours": "this engine",
+    "stock": "mlx-lm, same BLAS and malloc",
+    "peft": "torch + PEFT, logits_to_keep",
+    "shipped": "mlx-lm as shipped",
+}
+_HEAD = """# How fast a training step is
+
+Made by `make bench-train`; do not edit. Every contender takes the same rows and begins with the same weights. They run in
+turns, each in a process of its own, whose first step is not counted. `n` counts steps, the spread is from the quickest to
+the slowest, memory is the process's peak resident set. `mlx-lm as shipped` is measured with one row at the true shape,
+and its time multiplied; with 8 rows the others need more than 24 GiB there, so our step is compared with twice their
+step of 4.
+"""
+
+
+def write_page(report: Mapping[str, Any], folder: Path) -> None:
+    """Writes the table and the picture to folder."""
+    runs = [run for run in report["runs"] if run["seconds"]]
+    shapes = {run["case"]["shape"]: None for run in runs}
+    parts = [_HEAD, f"Host: {report['machine']}\n"]
+    for shape in shapes:
+        parts.append(f"## Shape `{shape}`\n\n" + _table([run for run in runs if run["case"]["shape"] == shape]))
+    parts.insert(1, "![times of our step against others](training-speed.svg)\n")
+    (folder / "training-speed.md").write_text("\n".join(parts), "utf-8")
+    (folder / "training-speed.svg").write_text(_picture(runs), "utf-8")
+
+
+def _table(runs: Sequence[Mapping[str, Any]]) -> str:
+    lines = [
+        "| layers | rows | prefix | engine | s/step | spread | n | GiB | times ours | loss after 3 steps |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for run in runs:
+        case, seconds = run["case"], run["seconds"]
+        lines.append(
+            f"| {case['layers']} | {case['batch']} | {case['prefix']} | {NAMES[run['contender']]} "
+            f"| {median(seconds):.3g} | {min(seconds):.3g} to {max(seconds):.3g} | {len(seconds)} "
+            f"| {run['peak_bytes'] / 2**30:.2f} | {_ratio(run, runs)} | {_loss(run)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _ratio(run: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> str:
+    ours = [
+        other for other in runs if other["contender"] == "ours" and other["case"]["layers"] == run["case"]["layers"]
+    ]
+    same = [other for other in ours if other["case"] == run["case"]]
+    if run["contender"] == "ours":
+        return "1"
+    ratios = [f"{median(run['seconds']) / median(same[0]['seconds']):.1f}"] if same else []
+    doubled = dict(run["case"]) | {"batch": 2 * run["case"]["batch"]}
+    larger = [other for other in ours if other["case"] == doubled] if run["case"]["shape"] == "functiongemma" else []
+    if larger:
+        ratios.append(f"{2 * median(run['seconds']) / median(larger[0]['seconds']):.1f} with {doubled['batch']} rows")
+    return ", ".join(ratios)
+
+
+def _loss(run: Mapping[str, Any]) -> str:
+    is_other = run["contender"] == "shipped" and run["case"]["shape"] == "functiongemma"
+    return "(one row)" if is_other else f"{run['losses'][-1]:.5f}"
+
+
+def _picture(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Returns bars of how many times our step's time the others take; one group for each case."""
+    bars = []
+    for run in runs:
+        same = [other for other in runs if other["case"] == run["case"] and other["contender"] == "ours"]
+        if run["contender"] != "ours" and same:
+            case = run["case"]
+            label = f"{case['shape']}, {case['layers']} layers, {case['batch']} rows, prefix {case['prefix']}"
+            bars.append((label, run["contender"], median(run["seconds"]) / median(same[0]["seconds"])))
+    widest = max((ratio for *_, ratio in bars), default=1.0)
+    colours = {"stock": "#0e6e5f", "peft": "#a39d92", "shipped": "#b23a22"}
+    lines, top, last = [], 34, ""
+    for label, contender, ratio in bars:
+        if label != last:
+            lines.append(f'<text x="16" y="{top + 16}" font-weight="600">{label}</text>')
+            top, last = top + 24, label
+        width = 380 * ratio / widest
+        lines.append(f'<text x="16" y="{top + 12}">{NAMES[contender]}</text>')
+        lines.append(f'<rect x="236" y="{top}" width="{width:.1f}" height="14" fill="{colours[contender]}"/>')
+        lines.append(f'<text x="{244 + width:.1f}" y="{top + 12}">{ratio:.1f}</text>')
+        top += 22
+    title = (
+        '<text x="16" y="22" font-size="15" font-weight="600">Time of a step, as a multiple of this engine\'s</text>'
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 {top + 16}" font-family="system-ui, sans-serif" '
+        f'font-size="12"><rect width="100%" height="100%" fill="#ffffff"/>{title}{"".join(lines)}</svg>\n'
+    )
