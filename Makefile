@@ -53,8 +53,8 @@ test: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## everything 
 lint: environments ## style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy shared workflows tools benchmarks $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py tests/tools/*.py))
-	.venv/bin/mypy --python-executable .venvs/train/bin/python examples/demo_model/*.py tests/tiny_model.py
+	.venv/bin/mypy shared workflows tools benchmarks/*.py $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py tests/tools/*.py))
+	.venv/bin/mypy --python-executable .venvs/train/bin/python examples/demo_model/*.py benchmarks/training/*.py tests/tiny_model.py
 	@$(foreach s,$(STAGES),echo mypy stages/$s; .venv/bin/mypy --python-executable .venvs/$s/bin/python $(filter-out stages/$s/tests/%,$(wildcard stages/$s/*.py stages/$s/*/*.py));)
 
 .PHONY: test-shared

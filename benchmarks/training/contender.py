@@ -6,6 +6,7 @@ it comes: the wheel's BLAS, malloc as it is. `peft` is torch with PEFT, which ma
 
 import argparse
 import json
+import os
 import resource
 import sys
 import time
@@ -69,7 +70,7 @@ def shipped(case: Case, folder: Path, steps: int, report: Report) -> None:
     from mlx.optimizers import AdamW
     from mlx_lm.tuner import trainer
 
-    class Callback(trainer.TrainingCallback):  # type: ignore[misc]
+    class Callback(trainer.TrainingCallback):  # type: ignore[misc, name-defined]
         def on_train_loss_report(self, train_info: dict[str, Any]) -> None:
             report(train_info["train_loss"], 1 / train_info["iterations_per_second"])
 
@@ -93,11 +94,12 @@ def shipped(case: Case, folder: Path, steps: int, report: Report) -> None:
 
 def peft(case: Case, folder: Path, steps: int, report: Report) -> None:
     """Torch and PEFT, with logits where a row may score; attention by torch's own fused function."""
-    import torch
-    from peft import LoraConfig, get_peft_model
+    import torch  # type: ignore[import-not-found]
+    from peft import LoraConfig, get_peft_model  # type: ignore[import-not-found]
     from safetensors.torch import load_file
     from transformers import AutoModelForCausalLM
 
+    torch.set_num_threads(int(os.environ.get("OPENBLAS_NUM_THREADS") or max(1, (os.cpu_count() or 1) // 2)))
     base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa")
     count = SHAPES[case.shape]["num_hidden_layers"]
     config = LoraConfig(

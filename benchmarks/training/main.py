@@ -31,7 +31,7 @@ DEMO = [Case("demo", 3, batch, prefix) for prefix in (256, 512, 1024, 2048) for 
 
 @dataclass
 class Run:
-    """One contender's counted steps on one case. losses: those of all steps of the first process, the first included."""
+    """One contender's counted steps on one case. losses: those of the first process, its first step included."""
 
     contender: str
     case: Case

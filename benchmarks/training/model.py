@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks.training.shape import RANK, SCALE, SHAPES
 
@@ -21,12 +22,13 @@ def write(shape: str, folder: Path, layers: list[int]) -> None:
     mx.random.seed(0)
     model = Model(ModelArgs.from_dict(SHAPES[shape]))  # type: ignore[no-untyped-call]
     model.sanitize({})  # type: ignore[no-untyped-call]  # ties the embeddings
-    weights = dict(tree_flatten(model.parameters()))
-    mx.save_safetensors(str(folder / "model.safetensors"), weights, {"format": "pt"})  # type: ignore[arg-type]
+    weights: Any = tree_flatten(model.parameters())
+    mx.save_safetensors(str(folder / "model.safetensors"), dict(weights), {"format": "pt"})
     for count in layers:
         adapted, _ = load_model(folder)
         add_adapters(adapted, Lora(count, RANK, SCALE), seed=0)
-        first = {name: array for name, array in tree_flatten(adapted.trainable_parameters()) if name.endswith("lora_a")}
+        trained: Any = tree_flatten(adapted.trainable_parameters())
+        first = {name: array for name, array in trained if name.endswith("lora_a")}
         mx.save_safetensors(str(folder / "adapters" / f"{count}.safetensors"), first)
 
 

@@ -25,6 +25,7 @@ from mlx_lm.tuner.lora import LoRALinear
 
 Array = mx.array
 FEW = 1 << 15  # numbers; of fewer, to wait for the array costs more than it gains
+SMALL = 1 << 18  # numbers; of fewer, what is kept costs less than to copy them
 BLOCK = 256  # queries that look at the same keys
 _HIDDEN = np.float32(-1e30)  # of a score that a mask hides; finite, for a row may hide all
 _GELU_SCALE, _GELU_CUBE = 0.7978845608028654, 0.044715  # sqrt(2 / pi), https://arxiv.org/abs/1606.08415
@@ -132,7 +133,7 @@ def rope(x: Array, dims: int, **settings: Any) -> Array:
 
 def _made_again(function: Callable[[Array], Array], x: Array) -> Array:
     """Returns function(x), which is cheap: what it makes on the way is made again for the gradient, not kept."""
-    if x.dtype != mx.float32 or x.size < FEW:
+    if x.dtype != mx.float32 or x.size < SMALL:
         return function(x)
 
     @mx.custom_function
@@ -151,7 +152,7 @@ def _made_again(function: Callable[[Array], Array], x: Array) -> Array:
 def adapted_linear(layer: LoRALinear, x: Array) -> Array:
     """LoRALinear's x [..., in] -> [..., out], where its linear layer is a frozen plain matrix."""
     linear: Any = layer.linear
-    if x.dtype != mx.float32 or x.size < FEW or linear.trainable_parameters() or type(linear) is not Linear:
+    if x.dtype != mx.float32 or x.size < SMALL or linear.trainable_parameters() or type(linear) is not Linear:
         return _adapted(layer, x)  # type: ignore[no-any-return, no-untyped-call]
     result: Array = _adapted_product(linear.weight, linear.get("bias"), layer.scale)(x, layer.lora_a, layer.lora_b)
     return result

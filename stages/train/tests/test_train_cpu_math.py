@@ -19,6 +19,7 @@ SHAPES = {"alone": (2, 4, 4, 7, 7, 8), "heads share keys": (3, 4, 2, 5, 11, 8), 
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small arrays are computed as large ones are, and what is installed is taken back."""
     monkeypatch.setattr(cpu_math, "FEW", 0)
+    monkeypatch.setattr(cpu_math, "SMALL", 0)
     monkeypatch.setattr(cpu_math, "_is_installed", True)
     for place, name, _ in cpu_math.TAKEN_OVER:
         monkeypatch.setattr(place, name, getattr(place, name))

@@ -48,6 +48,7 @@ def numpy_or_mlx(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(place, name, own)
     monkeypatch.setattr(cpu_math, "_is_installed", False)
     monkeypatch.setattr(cpu_math, "FEW", 0)
+    monkeypatch.setattr(cpu_math, "SMALL", 0)
     monkeypatch.setattr(cpu_math, "BLOCK", 7)
     if request.param:
         mx.disable_compile()
