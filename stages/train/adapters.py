@@ -37,6 +37,16 @@ class Lora:
             parameters["keys"] = self._keys(model)
         return parameters
 
+    def count(self, model: Any) -> int:
+        """Returns how many numbers the adapters will hold; the model has none yet."""
+        keys = self.parameters(model).get("keys")
+        return sum(
+            self.rank * sum(module.weight.shape)
+            for layer in model.layers[-self.layers :]
+            for path, module in layer.named_modules()
+            if isinstance(module, Linear) and (keys is None or path in keys)
+        )
+
     def _keys(self, model: Any) -> list[str]:
         paths = {path for layer in model.layers for path, module in layer.named_modules() if isinstance(module, Linear)}
         known = {path.rpartition(".")[2] for path in paths}

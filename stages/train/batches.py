@@ -67,7 +67,7 @@ def assemble(rows: Sequence[Row], prefix_length: int) -> Batch:
     A row's last token is only a target: nothing is predicted from it.
     """
     inputs = [row.tokens[prefix_length:-1] for row in rows]
-    width = _round_up(max(map(len, inputs)))
+    width = round_up(max(map(len, inputs)))
     tokens = np.zeros((len(rows), width), np.int32)
     positions: list[int] = []
     targets: list[int] = []
@@ -95,17 +95,18 @@ def _epoch(groups: Sequence[Group], size: int, draw: random.Random) -> list[Step
     steps = []
     for number, group in enumerate(groups):
         rows = draw.sample(group.rows, len(group.rows))
-        rows.sort(key=lambda row: _round_up(len(row.tokens)))
+        rows.sort(key=lambda row: round_up(len(row.tokens)))
         steps += [Step(number, tuple(rows[start : start + size])) for start in range(0, len(rows), size)]
     draw.shuffle(steps)
     return steps
 
 
 def _padded(values: Sequence[int], dtype: type[np.int32] | type[np.float32]) -> np.ndarray:
-    padded = np.zeros(_round_up(len(values)), dtype)
+    padded = np.zeros(round_up(len(values)), dtype)
     padded[: len(values)] = values
     return padded
 
 
-def _round_up(number: int) -> int:
+def round_up(number: int) -> int:
+    """Returns the padded length that a number of tokens gets."""
     return -(-number // SHAPE_STEP) * SHAPE_STEP

@@ -58,12 +58,10 @@ class Engine:
         self.updates = [self._compiled_update(loss) for loss in self.losses]
 
     def _compiled_update(self, loss: Loss) -> Callable[..., Any]:
-        # The model is no argument: mlx would trace all that it holds, and keep what frozen weights are multiplied with.
-        gradients = value_and_grad(self.model, partial(loss, self.model))
-
         @partial(mx.compile, inputs=self.state, outputs=self.state)
         def update(*arrays: mx.array) -> Any:
-            return self._update(*gradients(*arrays))
+            # Without arguments: mlx would trace them all, and keep what frozen layers and weights compute with them.
+            return self._update(*value_and_grad(self.model, partial(loss, self.model, *arrays))())
 
         return update
 
@@ -76,8 +74,10 @@ class Engine:
     def _accumulated(self, group: int, batches: Sequence[Batch]) -> tuple[mx.array, Any]:
         """Returns loss and gradients of all batches' rows. The prefix runs twice, however many batches there are."""
         prefix, weights = self.prefixes[group], dict(tree_flatten(self.model.trainable_parameters()))
-        held = run_prefix(self.model, prefix) if prefix is not None else []
-        mx.eval(held)
+        keys_values = run_prefix(self.model, prefix) if prefix is not None else []
+        mx.eval(keys_values)
+        below = 2 * _frozen_layers(self.model)  # a gradient by these would lead through frozen layers
+        fixed, held = keys_values[:below], keys_values[below:]
         count = sum(batch.scored_count for batch in batches)
 
         def part_loss(weights: Weights, held: list[mx.array], batch: Batch) -> mx.array:
@@ -85,11 +85,11 @@ class Engine:
             share = batch.scored_count / count
             if prefix is None:
                 return whole_loss(self.model, *batch.arrays) * share
-            return _rest_loss(self.model, held, *batch.arrays) * share
+            return _rest_loss(self.model, [*fixed, *held], *batch.arrays) * share
 
         def prefix_states(*values: mx.array) -> list[mx.array]:
             self._put(dict(zip(weights, values, strict=True)))
-            return run_prefix(self.model, prefix)  # type: ignore[arg-type]
+            return run_prefix(self.model, prefix)[below:]  # type: ignore[arg-type]
 
         loss, slope, pull = mx.array(0.0), tree_map(mx.zeros_like, weights), tree_map(mx.zeros_like, held)
         for batch in batches:
@@ -104,6 +104,12 @@ class Engine:
 
     def _put(self, weights: Weights) -> None:
         self.model.update(tree_unflatten(list(weights.items())))
+
+
+def _frozen_layers(model: Any) -> int:
+    """Returns how many layers come before the first that is trained."""
+    trained = [bool(tree_flatten(layer.trainable_parameters())) for layer in model.layers]
+    return trained.index(True) if True in trained else len(trained)
 
 
 def whole_loss(model: Any, tokens: mx.array, positions: mx.array, targets: mx.array, weights: mx.array) -> mx.array:

@@ -12,14 +12,16 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared import blas, stage
+from shared.artifacts import MlxModel
 from stages.train.contract import RUNTIME, Inputs, Outputs
 from stages.train.limits import check_batch_size, check_layers, check_lengths, check_vocabulary
 from stages.train.rows import Row, load_tokenizer, read_rows
 
 if TYPE_CHECKING:
+    from stages.train.adapters import Lora
     from stages.train.checkpoints import Checkpoints
     from stages.train.prefix import Group
     from stages.train.schedule import Schedule
@@ -67,7 +69,6 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
     device, dtype = prepare_device(), weights_dtype(model)
     modules = tuple(name.strip() for name in inputs.lora_modules.split(",") if name.strip())
     lora = Lora(inputs.lora_layers, inputs.lora_rank, inputs.lora_scale, modules)
-    lora_parameters = add_adapters(model, lora, inputs.seed)
     groups = split_into_groups(rows["train"], rows["valid"], model.model_type)
     data = _data(inputs, groups)
     schedule = _schedule(inputs, data)
@@ -76,6 +77,8 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
         cpu_math.install()
         blas_line += ", exponentials by NumPy"
     _say(f"{blas_line}; device {device}, weights {dtype}")
+    needed = _check_memory(model, lora, data, inputs.model)
+    lora_parameters = add_adapters(model, lora, inputs.seed)
     _say(f"{count_trained(model):,} trained weights; {_shared(groups)}")
     engine = Engine(model, prefixes, schedule.optimizer(), inputs.max_gradient_norm)
     checkpoints = _checkpoints(inputs, rows, device) if inputs.checkpoints else None
@@ -86,6 +89,7 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
         "dtype": dtype,
         "blas": blas_line,
         "trainable_parameters": count_trained(model),
+        "estimated_memory_bytes": needed,
         "shared_prefix_tokens": max(map(len, prefixes)),
         **{f"{split}_rows": len(found) for split, found in rows.items()},
     }
@@ -104,6 +108,28 @@ def _data(inputs: Inputs, groups: Sequence[tuple[Group, Group]]) -> Data:
     train, valid = [group for group, _ in groups], [group for _, group in groups]
     micro = min(inputs.micro_batch_size or inputs.batch_size, inputs.batch_size)
     return Data(train, valid, inputs.batch_size, micro, inputs.seed)
+
+
+def _check_memory(model: Any, lora: Lora, data: Data, base: MlxModel) -> int:
+    """Returns the bytes that training takes at most, 0 where that is not known, before any weight is read.
+
+    Raises StageError where there are not as many.
+    """
+    from stages.train.adapters import weights_dtype
+    from stages.train.device import available_memory
+    from stages.train.memory import Dimensions, check_memory, estimate, loads_of
+
+    dimensions = Dimensions.of(vars(model.args))
+    if dimensions is None:
+        _say(f"what memory a model of type {model.model_type} needs is not known")
+        return 0
+    weights = sum(file.stat().st_size for file in base.path.glob("*.safetensors"))
+    size = 4 if weights_dtype(model) == "float32" else 2
+    loads = loads_of([*data.train, *data.valid], data.batch, data.micro)
+    found = [estimate(dimensions, weights, load, lora.layers, lora.count(model), size) for load in loads]
+    largest = max(found, key=lambda parts: sum(parts.values()))
+    _say(check_memory(largest, available_memory()))
+    return sum(largest.values())
 
 
 def _schedule(inputs: Inputs, data: Data) -> Schedule:

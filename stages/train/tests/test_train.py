@@ -110,7 +110,8 @@ def test_progress_is_some_plain_lines_behind_what_computes(
     lines = capsys.readouterr().err.splitlines()
     assert "device" in lines[0]
     assert "weights float32" in lines[0]
-    assert lines[2].startswith("iteration 0/40: validation loss ")
+    assert lines[1].startswith("memory: at most ")
+    assert lines[3].startswith("iteration 0/40: validation loss ")
     assert lines[-1].startswith("iteration 40/40: validation loss ")
     assert sum("tokens/s" in line for line in lines) == 11
     assert sum("validation loss" in line for line in lines) == 6

@@ -1,0 +1,184 @@
+"""What a training will need of memory, told before any weight is read.
+
+By parts, in bytes of arrays, which is what mlx counts as its peak: an upper bound for a model whose blocks are those of
+Gemma 3, Llama or Qwen. Every array that a gradient needs is counted once, as `cpu_math` keeps them; what only lives
+within a layer is counted for one layer. The interpreter and its libraries come on top.
+
+Letters: P tokens of the prefix, S of a row behind it (padded), B rows at a time, M width, F width within the
+feed-forward part, Q and K the widths of all queries and of all keys, V vocabulary.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.errors import StageError
+from stages.train.batches import round_up
+from stages.train.cpu_math import BLOCK, SMALL
+from stages.train.head_loss import CHUNK
+from stages.train.prefix import Group
+
+PROGRAM = 200 << 20  # bytes of Python, mlx, mlx-lm and the tokenizer
+_NAMES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
+_COPIES = 8  # of what is trained: itself, the best, AdamW's two, two gradients, and the next of two of them
+_HEAD_COPIES, _WHOLE_COPIES = 2, 2  # of the logits of a chunk, of whole rows
+
+
+@dataclass(frozen=True)
+class Dimensions:
+    """A model's widths and layers. inner: within the feed-forward part. queries, keys: of all heads together.
+
+    norms: those of the width in a layer; normed_heads: whether queries and keys have one too.
+    window: how far a sliding layer sees, 0 where none slides; every full_every-th layer sees all.
+    """
+
+    hidden: int
+    inner: int
+    queries: int
+    keys: int
+    heads: int
+    layers: int
+    vocabulary: int
+    window: int
+    full_every: int
+    norms: int = 4
+    normed_heads: bool = True
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "Dimensions | None":
+        """Returns those of a configuration, None where it does not name them."""
+        if any(not isinstance(settings.get(name), int) for name in _NAMES):
+            return None
+        hidden, inner, layers, heads, vocabulary = (settings[name] for name in _NAMES)
+        size = settings.get("head_dim") or hidden // heads
+        pairs = settings.get("num_key_value_heads") or heads
+        window = settings.get("sliding_window") or 0
+        every = settings.get("sliding_window_pattern") or 0
+        kind = settings.get("model_type")
+        return cls(
+            *(hidden, inner, heads * size, pairs * size, heads, layers, vocabulary),
+            *(window if every else 0, every or 1),
+            norms=2 if kind in ("llama", "qwen2", "qwen3") else 4,
+            normed_heads=kind not in ("llama", "qwen2"),
+        )
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a step computes at once: rows of `rest` tokens behind `prefix` shared ones, of which `scored` are scored.
+
+    Without a prefix every token gets its logits.
+    in_parts: whether a step takes several such batches, so that prefix and rows are not in memory together.
+    """
+
+    prefix: int
+    rest: int
+    rows: int
+    in_parts: bool
+    scored: int
+
+
+def estimate(
+    model: Dimensions, weight_bytes: int, load: Load, adapted: int, trained: int, number_bytes: int
+) -> dict[str, int]:
+    """Returns bytes by part. adapted: layers with adapters; trained: their numbers; number_bytes: of one number."""
+    prefix = _Pass(model, 1, load.prefix, 0)
+    rest = _Pass(model, load.rows, round_up(load.rest), load.prefix)
+    kept = [each.kept(layer) for each in (prefix, rest) for layer in range(model.layers - adapted, model.layers)]
+    by_prefix, by_rest = sum(kept[:adapted]), sum(kept[adapted:])
+    within = 3 * (kept[adapted - 1] + kept[-1]) // 4  # what a layer's backward pass makes on its way
+    activations = (max(by_prefix, by_rest) if load.in_parts else by_prefix + by_rest) + within
+    if load.in_parts:  # the prefix's keys and values, and what pulls on them
+        activations += 3 * 2 * model.keys * load.prefix * model.layers
+    return {
+        "weights": weight_bytes,
+        "adapters and optimizer": _COPIES * trained * 4,
+        "activations": activations * number_bytes,
+        "head": _head(model, load),
+    }
+
+
+def _head(model: Dimensions, load: Load) -> int:
+    """Returns the bytes of logits, float32, and of the states that they are made of."""
+    scored = load.rows * round_up(load.scored) if load.prefix else load.rows * round_up(load.rest)
+    logits = _HEAD_COPIES * min(CHUNK, scored) if load.prefix else _WHOLE_COPIES * scored
+    return 4 * (logits * model.vocabulary + 4 * scored * model.hidden)
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """Rows of so many tokens that go through the layers, behind so many that went before."""
+
+    model: Dimensions
+    rows: int
+    length: int
+    before: int
+
+    def kept(self, layer: int) -> int:
+        """Returns how many numbers of one layer are kept for the gradients."""
+        if not self.length:
+            return 0
+        m = self.model
+        linear = self._linear(m.hidden, m.queries) + 2 * self._linear(m.hidden, m.keys)
+        linear += self._linear(m.queries, m.hidden) + 2 * self._linear(m.hidden, m.inner)
+        linear += self._linear(m.inner, m.hidden)
+        heads = self._norm(m.queries) + self._norm(m.keys) if m.normed_heads else 0
+        norms = m.norms * self._norm(m.hidden) + heads
+        turned = self._turn(m.queries) + self._turn(m.keys)
+        others = 2 * m.hidden + 3 * m.inner + 2 * m.queries  # sums; activation and product; attention's, twice
+        return linear + norms + turned + self._tokens * others + self._attention(layer)
+
+    @property
+    def _tokens(self) -> int:
+        return self.rows * self.length
+
+    def _linear(self, given: int, made: int) -> int:
+        return (4 if self._tokens * given < SMALL else 1) * self._tokens * made
+
+    def _norm(self, width: int) -> int:
+        return (3 if self._tokens * width < SMALL else 1) * self._tokens * width
+
+    def _turn(self, width: int) -> int:
+        return (5 if self._tokens * width < SMALL else 1) * self._tokens * width
+
+    def _attention(self, layer: int) -> int:
+        """Chances, and copies: of queries in blocks, and of keys and values behind a prefix."""
+        m = self.model
+        window = m.window if m.window and (layer + 1) % m.full_every else self.before + self.length
+        before = min(self.before, window - 1)
+        starts = range(0, self.length, BLOCK)
+        blocks = [(start, min(start + BLOCK, self.length)) for start in starts]
+        chances = sum((end - start) * min(before + end, window + BLOCK) for start, end in blocks)
+        queries = 3 * m.queries * self._tokens if len(blocks) > 1 else 0
+        keys = 2 * m.keys * self.rows * (before + self.length) if self.before else 0
+        return self.rows * m.heads * chances + queries + keys
+
+
+def loads_of(groups: Sequence[Group], batch: int, micro: int) -> list[Load]:
+    """Returns what each group with rows computes at once, with its longest row and its longest completion."""
+    return [
+        Load(
+            prefix=len(group.prefix),
+            rest=max(len(row.tokens) for row in group.rows) - len(group.prefix) - 1,
+            rows=min(micro, len(group.rows)),
+            in_parts=micro < min(batch, len(group.rows)),
+            scored=max(len(row.tokens) - row.prompt_length for row in group.rows),
+        )
+        for group in groups
+        if group.rows
+    ]
+
+
+def check_memory(parts: Mapping[str, int], available: int) -> str:
+    """Returns what the parts are, in words for the log. Raises StageError where they are more than there is."""
+    total = sum(parts.values())
+    told = ", ".join(f"{name} {_gibibytes(count)}" for name, count in parts.items())
+    if total + PROGRAM > available:
+        needed = f"training needs up to {_gibibytes(total + PROGRAM)} of memory ({told})"
+        reason = f"{needed}, and {_gibibytes(available)} are free"
+        raise StageError(f"{reason}; lower micro_batch_size, which is the rows at a time, or lora_layers")
+    return f"memory: at most {_gibibytes(total)} ({told}) of {_gibibytes(available)} that are free"
+
+
+def _gibibytes(count: int) -> str:
+    return f"{count / 2**30:.2f} GiB"
