@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from stages.dataset.runbook.blocks import Block, Heading, Paragraph
 from stages.dataset.runbook.headings import (
@@ -106,26 +107,24 @@ def _stated(blocks: Sequence[Block], labelled: dict[int, str]) -> str:
 
 def _plain_alerts(blocks: Sequence[Block]) -> Iterator[int]:
     """Yields the lines of headings that each have sections of an alert of their own; none of one heading alone."""
-    headings = [block for block in blocks if isinstance(block, Heading)]
     for level in (2, 3, 4):
-        found = [heading.line for heading, below in _parts(blocks, headings, level) if _is_an_alert(heading, below)]
+        found = [heading.line for heading, below in _parts(blocks, level) if _is_an_alert(heading, below)]
         if len(found) > 1:
             yield from found
             return
 
 
-def _parts(
-    blocks: Sequence[Block], headings: Sequence[Heading], level: int
-) -> Iterator[tuple[Heading, Sequence[Block]]]:
+def _parts(blocks: Sequence[Block], level: int) -> Iterator[tuple[Heading, Sequence[Block]]]:
     """Yields the headings of a level that stand in no section, and what is below each."""
-    ends = [heading.line for heading in headings if heading.level <= level] + [blocks[-1].line + 1 if blocks else 0]
+    starts = [place for place, block in enumerate(blocks) if isinstance(block, Heading) and block.level <= level]
     in_section = False
-    for heading in headings:
+    for start, end in pairwise([*starts, len(blocks)]):
+        heading = blocks[start]
+        assert isinstance(heading, Heading)
         if heading.level < level:
             in_section = bool(section_kind(visible(heading.content))) and heading.level > 1
-        elif heading.level == level and not in_section:
-            end = next(line for line in ends if line > heading.line)
-            yield heading, [block for block in blocks if heading.line < block.line < end]
+        elif not in_section:
+            yield heading, blocks[start + 1 : end]
 
 
 def _is_an_alert(heading: Heading, below: Sequence[Block]) -> bool:
