@@ -12,6 +12,7 @@ from stages.evaluate.runtime import KVCache, RotatingKVCache, load_model, make_p
 from stages.evaluate.tokens import PromptTokenizer
 
 BATCH = 16  # rows decoded together; 18 layers of FunctionGemma keep some 40 MB for each
+SCORED = 4  # rows whose right answers are scored together: each keeps the logits of all its tokens
 
 Advance = Callable[[int], None]
 
@@ -47,6 +48,21 @@ class WarmModel:
             answers |= {number: self._answer(written) for number, written in zip(batch, ids, strict=True)}
         return [answers[number] for number in range(len(prompts))]
 
+    def log_probabilities(self, prompts: Sequence[str], answers: Sequence[str], advance: Advance) -> list[list[float]]:
+        """Returns for each prompt the log-probability, in nats, of each token of an answer that is given."""
+        pairs = [
+            (self._suffix(prompt), self.tokenizer.encode(answer))
+            for prompt, answer in zip(prompts, answers, strict=True)
+        ]
+        by_length = sorted(range(len(pairs)), key=lambda number: len(pairs[number][0]))
+        found: dict[int, list[float]] = {}
+        for start in range(0, len(pairs), SCORED):
+            batch = by_length[start : start + SCORED]
+            scores = self._scores(*zip(*(pairs[number] for number in batch), strict=True))
+            found |= dict(zip(batch, scores, strict=True))
+            advance(len(batch))
+        return [found[number] for number in range(len(pairs))]
+
     def answer(self, prompt: str) -> Answer:
         """Returns the answer to one prompt."""
         return self._answer(self.decode([self._suffix(prompt)], self.max_tokens)[0])
@@ -61,11 +77,7 @@ class WarmModel:
         self, suffixes: Sequence[list[int]], most_tokens: int, advance: Advance = lambda rows: None
     ) -> list[list[int]]:
         """Returns the ids that follow prefix + suffix for each suffix, each up to its stop token or most_tokens."""
-        width = max(map(len, suffixes))
-        padding = [width - len(suffix) for suffix in suffixes]
-        padded = mx.array([[0] * count + suffix for count, suffix in zip(padding, suffixes, strict=True)])
-        caches = [layer.fork(padding) for layer in self.cache]
-        self._read(padded[:, :-1], caches)
+        padded, caches = self._fork(suffixes)
         written: list[list[int]] = [[] for _ in suffixes]
         rows, last = list(range(len(suffixes))), padded[:, -1:]
         while rows:
@@ -80,6 +92,25 @@ class WarmModel:
                 for layer in caches if going else ():
                     layer.keep(going)
         return written
+
+    def _scores(self, suffixes: Sequence[list[int]], answers: Sequence[list[int]]) -> list[list[float]]:
+        padded, caches = self._fork(suffixes)
+        width = max(map(len, answers))
+        # What stands behind an answer's end is seen by nothing before it.
+        targets = mx.array([[*answer, *[0] * (width - len(answer))] for answer in answers])
+        logits = self.model(mx.concatenate([padded[:, -1:], targets[:, :-1]], axis=1), cache=caches).astype(mx.float32)
+        chosen = mx.take_along_axis(logits, targets[..., None], axis=-1)[..., 0] - mx.logsumexp(logits, axis=-1)
+        scores: Any = chosen.tolist()
+        return [row[: len(answer)] for row, answer in zip(scores, answers, strict=True)]
+
+    def _fork(self, suffixes: Sequence[list[int]]) -> tuple[mx.array, list[PrefixCache]]:
+        """Returns the suffixes padded on their left to one width, and caches that hold all but their last tokens."""
+        width = max(map(len, suffixes))
+        padding = [width - len(suffix) for suffix in suffixes]
+        padded = mx.array([[0] * count + suffix for count, suffix in zip(padding, suffixes, strict=True)])
+        caches = [layer.fork(padding) for layer in self.cache]
+        self._read(padded[:, :-1], caches)
+        return padded, caches
 
     def _is_complete(self, ids: list[int], most_tokens: int) -> bool:
         return ids[-1] in self.tokenizer.stops or len(ids) == most_tokens

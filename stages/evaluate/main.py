@@ -18,7 +18,7 @@ from stages.evaluate.runtime import HOST, get_total_parameters
 from stages.evaluate.scoring import Question, judge, read_questions
 from stages.evaluate.tokens import PromptTokenizer
 
-LATENCY_ROWS = 20  # the fewest of which the 95th percentile is not the slowest
+LATENCY_ROWS = 100  # the fewest of which the 99th percentile is not the slowest
 
 
 def run(inputs: Inputs, outputs: Path) -> Outputs:
@@ -65,7 +65,9 @@ def examine(side: str, warm: WarmModel, rows: Sequence[Question], prompt_file: P
     sample = [prompts[number] for number in spread(len(rows), LATENCY_ROWS)]
     with progress(f"{side}: single requests timed", len(sample)) as advance:
         latencies = [1000 * _seconds_of_one(warm, prompt, advance) for prompt in sample]
-    return Examined(judged, latencies, tokens(answers), seconds)
+    with progress(f"{side}: right answers weighed", len(rows)) as advance:
+        gold = warm.log_probabilities(prompts, [row.completion for row in rows], advance)
+    return Examined(judged, latencies, tokens(answers), seconds, gold)
 
 
 def spread(rows: int, most: int) -> list[int]:

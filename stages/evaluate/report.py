@@ -30,15 +30,28 @@ class Examined:
     """Milliseconds of single requests."""
     tokens: int
     seconds: float
+    gold: list[list[float]]
+    """For each row the log-probabilities, in nats, of the right answer's tokens."""
 
     def of(self, split: str) -> list[Judged]:
         """Returns the judged answers to the rows of one split."""
         return [answer for answer in self.judged if answer.question.split == split]
 
+    def gold_of(self, split: str) -> float:
+        """Returns the mean log-probability, in nats, of a token of the right answers to one split's rows."""
+        rows = zip(self.judged, self.gold, strict=True)
+        found = [score for answer, scores in rows if answer.question.split == split for score in scores]
+        return sum(found) / len(found)
+
     def speed(self) -> dict[str, Any]:
         """Returns the timings as report.json holds them."""
         ordered = sorted(self.latencies)
-        latency = {"p50": percentile(ordered, 50), "p95": percentile(ordered, 95), "n": len(ordered)}
+        latency = {
+            "p50": percentile(ordered, 50),
+            "p95": percentile(ordered, 95),
+            "p99": percentile(ordered, 99),
+            "n": len(ordered),
+        }
         return {
             "latency_ms": latency,
             "tokens_per_second": self.tokens / self.seconds,
@@ -95,7 +108,11 @@ def measure_split(
     tuned = examined["tuned"].of(split)
     simple = judged_baselines(training, [answer.question for answer in tuned])
     return {
-        **{side: measure(examined[side].of(split), prompt_file) for side in SIDES},
+        **{
+            side: measure(examined[side].of(split), prompt_file)
+            | {"gold_log_probability": examined[side].gold_of(split)}
+            for side in SIDES
+        },
         "baselines": {
             name: measure(judged, prompt_file) | {"change": changes(judged, tuned)} for name, judged in simple.items()
         },

@@ -37,6 +37,8 @@ class Question:
     split: str = "test"
     alertname: str = "stated"
     """How the notification shows the alert's name: "stated", "renamed" or "missing"."""
+    completion: str = ""
+    """The right answer as the model is to write it, its stop token included."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ def measure(judged: Sequence[Judged], prompt_file: PromptFile) -> dict[str, Any]
         "name_accuracy": _share(judged, has_right_names),
         "argument_accuracy": _argument_accuracy(judged),
         "valid_call_rate": _share(judged, lambda answer: is_valid(answer, prompt_file)),
+        "relevance": _relevance(judged),
+        "parallel": _right_of([answer for answer in judged if len(answer.question.expected) > 1]),
         "verdicts": {verdict: sum(answer.verdict == verdict for answer in judged) for verdict in VERDICTS},
         "per_function": _counts(judged, lambda answer: label(answer.question.expected)),
         "per_alert": _counts(judged, lambda answer: answer.question.alert),
@@ -144,7 +148,8 @@ def _question(row: dict[str, Any], prompt_file: PromptFile, split: str) -> Quest
         raise StageError(f"the {split} row {row['id']} was not made with the dataset's prompt.json; make it again")
     content = prompt[len(head) : len(prompt) - len(after)]
     shown = row.get("alertname", "stated")
-    return Question(row["id"], row["alert"], prompt, content, row["call"], _expected(row, split), split, shown)
+    known = (row["id"], row["alert"], prompt, content, row["call"], _expected(row, split), split, shown)
+    return Question(*known, row.get("completion", ""))
 
 
 def _expected(row: dict[str, Any], split: str) -> tuple[Call, ...]:
@@ -167,6 +172,20 @@ def _verdict(expected: tuple[Call, ...], reading: Reading) -> str:
     if not expected:
         return UNWANTED_CALL
     return WRONG_ARGUMENTS if names(reading.calls) == names(expected) else WRONG_FUNCTION
+
+
+def _relevance(judged: Sequence[Judged]) -> dict[str, int]:
+    """Returns of how many rows no call is due, to how many none was made, and of how many both hold.
+
+    An answer that cannot be read is not counted as one without a call.
+    """
+    due = [not answer.question.expected for answer in judged]
+    kept = [answer.reading.fault is None and not answer.reading.calls for answer in judged]
+    return {"due": sum(due), "answered": sum(kept), "both": sum(map(all, zip(due, kept, strict=True)))}
+
+
+def _right_of(judged: Sequence[Judged]) -> dict[str, int]:
+    return {"rows": len(judged), "right": sum(answer.verdict == RIGHT for answer in judged)}
 
 
 def _share(judged: Sequence[Judged], holds: Callable[[Judged], bool]) -> float:
