@@ -45,13 +45,22 @@ def test_the_report_holds_every_measure(inputs: Inputs, tmp_path: Path) -> None:
         "per_alert",
         "per_alertname",
         "confusion",
+        "relevance",
+        "parallel",
     }
     assert (report["agent"], report["rows"], report["rows_also_in_training"]) == ("agent-test", 4, 0)
     assert report["commit"] == inputs.dataset.agent()["commit"]
     for side in ("base", "tuned"):
-        assert set(report[side]) == measures | {"latency_ms", "tokens_per_second", "tokens_per_answer"}
+        assert set(report[side]) == measures | {
+            "latency_ms",
+            "tokens_per_second",
+            "tokens_per_answer",
+            "gold_log_probability",
+        }
         assert report[side]["latency_ms"]["n"] == 4
         assert 0 < report[side]["latency_ms"]["p50"] <= report[side]["latency_ms"]["p95"]
+        assert report[side]["latency_ms"]["p95"] <= report[side]["latency_ms"]["p99"]
+        assert report[side]["gold_log_probability"] < 0
         assert report[side]["tokens_per_second"] > 0
         assert 1 <= report[side]["tokens_per_answer"] <= 12
     assert set(report["baselines"]) == {"majority", "lookup"}

@@ -149,3 +149,20 @@ def test_a_model_that_mlx_lm_does_not_know_is_refused(tmp_path: Path) -> None:
         StageError, match=r"mlx-lm cannot load the model in .*no_such_model.*convert the base model again"
     ):
         warm_model(base, LONG_PREFIX)
+
+
+@pytest.mark.parametrize("prefix", [SHORT_PREFIX, LONG_PREFIX], ids=["short prefix", "long prefix"])
+def test_right_answers_weigh_what_they_do_behind_each_whole_prompt(tmp_path: Path, prefix: str) -> None:
+    base = write_tiny_base(tmp_path / "base")
+    prompts, answers = [prefix + suffix for suffix in SUFFIXES], ["x", "restart web", "abc", "d" * 30, "e", "f g"]
+    warm = warm_model(base, prefix)
+    advanced: list[int] = []
+    found = warm.log_probabilities(prompts, answers, advanced.append)
+    assert sum(advanced) == len(prompts)
+    model: Any = load_model(base)[0]
+    for prompt, answer, scores in zip(prompts, answers, found, strict=True):
+        ids, wanted = warm.tokenizer.encode(prompt), warm.tokenizer.encode(answer)
+        logits = model(mx.array([ids + wanted]))[0, len(ids) - 1 : -1].astype(mx.float32)
+        chances: Any = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+        alone = [chances[place, token].item() for place, token in enumerate(wanted)]
+        assert scores == pytest.approx(alone, abs=1e-4)

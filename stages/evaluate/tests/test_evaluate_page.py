@@ -55,7 +55,10 @@ def judged(rows: list[Question], answers: list[str]) -> list[Judged]:
 
 
 def rendered(inputs: Inputs, base: list[Judged], tuned: list[Judged]) -> str:
-    examined = {"base": Examined(base, [80.0], 40, 2.0), "tuned": Examined(tuned, [1234.0], 40, 2.0)}
+    examined = {
+        "base": Examined(base, [80.0], 40, 2.0, [[-3.0, -1.0] for _ in base]),
+        "tuned": Examined(tuned, [1234.0], 40, 2.0, [[-0.25] for _ in tuned]),
+    }
     training = read_questions(inputs.dataset, "train")
     model: dict[str, Any] = {"base_name": HOSTILE, "base_revision": "r1", "parameters": 5000, "content_sha256": "ab"}
     settings = {"batch": 16, "decoding": "greedy", "max_tokens": 12, "latency": "", "throughput": "", "host": "cpu"}

@@ -99,6 +99,21 @@ def test_measures_of_six_answers_are_exact() -> None:
     }
 
 
+def test_silence_and_parallel_calls_are_counted_apart() -> None:
+    one, other = RESTART, SCALE
+    answers = [
+        answered((), "nothing to do"),
+        answered((), written(one)),
+        answered((), "<escape>"),
+        answered((one,), "nothing to do"),
+        answered((one, other), written(one, other)),
+        answered((one, other), written(one)),
+    ]
+    measures = measure(answers, PROMPT)
+    assert measures["relevance"] == {"due": 3, "answered": 2, "both": 1}
+    assert measures["parallel"] == {"rows": 2, "right": 1}
+
+
 def test_argument_accuracy_is_unknown_where_no_argument_is_expected() -> None:
     assert measure([answered((), "Nothing.")], PROMPT)["argument_accuracy"] is None
 
