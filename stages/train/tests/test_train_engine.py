@@ -209,3 +209,30 @@ def test_a_gradient_is_shortened_to_the_norm_that_is_given() -> None:
     moved = {name: weight - before[name] for name, weight in tree_flatten(model.trainable_parameters())}
     assert norm > 1e-3
     assert math.sqrt(_square(moved)) == pytest.approx(1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize("size", [6, 2], ids=["at once", "in parts"])
+def test_frozen_layers_keep_nothing_of_a_step(size: int) -> None:
+    """A model with two more layers below the trained ones takes no more for them than their weights."""
+    peaks = []
+    for layers in (2, 4):
+        model = deep_model(layers)
+        rows = make_rows(40, [(60, 4)] * 6)
+        engine = Engine(model, [shared_prefix(rows)], SGD(learning_rate=0.1))
+        weights = sum(array.nbytes for _, array in tree_flatten(model.parameters()))
+        before = mx.get_active_memory() - weights
+        mx.reset_peak_memory()
+        engine.step(0, [assemble(rows[start : start + size], 40) for start in range(0, 6, size)])
+        peaks.append(mx.get_peak_memory() - before - weights)
+    assert peaks[1] < 1.6 * peaks[0]  # kept as the trained ones are, they would double it
+
+
+def deep_model(layers: int) -> Any:
+    module = importlib.import_module("mlx_lm.models.llama")
+    wide = {"hidden_size": 64, "intermediate_size": 256, "num_hidden_layers": layers}
+    settings = {key: value for key, value in SHAPE.items() if not key.startswith("sliding")} | wide
+    model = module.Model(module.ModelArgs.from_dict({"model_type": "llama", **settings}))
+    model.freeze()
+    linear_to_lora_layers(model, 2, {"rank": 4, "scale": 2.0, "dropout": 0.0})
+    mx.eval(model.parameters())
+    return model
