@@ -50,7 +50,7 @@ def ours(case: Case, folder: Path, steps: int, report: Report) -> None:
     if prepare_device() == "cpu":
         cpu_math.install()
     prefix = draw_rows(case, 0)[0].tokens[: case.prefix]
-    engine = Engine(_adapted_model(case, folder), [prefix], AdamW(learning_rate=LEARNING_RATE))
+    engine = Engine(_adapted_model(case, folder), [prefix], AdamW(LEARNING_RATE, bias_correction=True))
 
     def step(rows: list[Sample]) -> float:
         return engine.step(0, [assemble([Row("", row.tokens, row.prompt) for row in rows], case.prefix)])[0]
@@ -84,7 +84,7 @@ def shipped(case: Case, folder: Path, steps: int, report: Report) -> None:
 
     trainer.train(
         _adapted_model(case, folder),
-        AdamW(learning_rate=LEARNING_RATE),
+        AdamW(LEARNING_RATE, bias_correction=True),  # as torch's, so that losses can be compared
         None,
         args=trainer.TrainingArgs(iters=steps, steps_per_report=1, batch_size=case.batch, adapter_file="/dev/null"),
         iterate_batches=batches,
@@ -101,7 +101,8 @@ def peft(case: Case, folder: Path, steps: int, report: Report) -> None:
 
     torch.set_num_threads(int(os.environ.get("OPENBLAS_NUM_THREADS") or max(1, (os.cpu_count() or 1) // 2)))
     base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa")
-    count = SHAPES[case.shape]["num_hidden_layers"]
+    width, count = (SHAPES[case.shape][name] for name in ("hidden_size", "num_hidden_layers"))
+    base.model.embed_tokens.embed_scale.fill_(torch.tensor(width**0.5).bfloat16())  # mlx-lm rounds it so
     config = LoraConfig(
         r=RANK,
         lora_alpha=RANK * SCALE,

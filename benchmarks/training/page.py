@@ -15,10 +15,9 @@ _HEAD = """# How fast a training step is
 
 Made by `make bench-train`; do not edit. Every contender takes the same rows and begins with the same weights. They run
 in turns, each in a process of its own with as many threads, whose first step is not counted. `n` counts steps, the
-spread is from the quickest to the slowest, memory is the process's peak resident set. At the true shape mlx-lm as
-shipped is measured with one row, and its time multiplied. With 8 rows the others need more than 24 GiB there, so our
-step is compared with twice their step of 4. Torch's AdamW corrects the bias of its first steps, mlx's does not: their
-losses agree at the first step.
+spread is from the quickest to the slowest, memory is the process's peak resident set. A time in brackets is of a step
+of fewer rows, multiplied, because the whole one does not fit in the machine's memory or takes minutes; its memory and
+its losses are of those fewer rows. With 8 rows at the true shape our step is compared with twice the others' of 4.
 """
 
 
@@ -36,14 +35,14 @@ def write_page(report: Mapping[str, Any], folder: Path) -> None:
 
 def _table(runs: Sequence[Mapping[str, Any]]) -> str:
     lines = [
-        "| layers | rows | prefix | engine | s/step | spread | n | GiB | times ours | loss, first and third step |",
+        "| layers | rows | prefix | engine | s/step | spread | n | GiB | times ours | first and last loss |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for run in runs:
         case, seconds = run["case"], run["seconds"]
         lines.append(
             f"| {case['layers']} | {case['batch']} | {case['prefix']} | {NAMES[run['contender']]} "
-            f"| {median(seconds):.3g} | {min(seconds):.3g} to {max(seconds):.3g} | {len(seconds)} "
+            f"| {_seconds(run)} | {min(seconds):.3g} to {max(seconds):.3g} | {len(seconds)} "
             f"| {run['peak_bytes'] / 2**30:.2f} | {_ratio(run, runs)} | {_loss(run)} |"
         )
     return "\n".join(lines) + "\n"
@@ -64,9 +63,13 @@ def _ratio(run: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(ratios)
 
 
+def _seconds(run: Mapping[str, Any]) -> str:
+    told, rows = f"{median(run['seconds']):.3g}", run["rows"]
+    return told if rows == run["case"]["batch"] else f"({told}, by {rows} row{'s' if rows > 1 else ''})"
+
+
 def _loss(run: Mapping[str, Any]) -> str:
-    is_other = run["contender"] == "shipped" and run["case"]["shape"] == "functiongemma"
-    return "(one row)" if is_other else f"{run['losses'][0]:.4f}, {run['losses'][-1]:.4f}"
+    return f"{run['losses'][0]:.5f}, {run['losses'][-1]:.5f}"
 
 
 def _picture(runs: Sequence[Mapping[str, Any]]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from stages.train.prefix import Group
 from stages.train.rows import Row
 
-SHAPE_STEP = 32  # each new shape is traced and compiled again
+SHAPE_STEP = 8 if mx.default_device() == mx.Device(mx.cpu) else 32
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Batch:
 
     tokens: int32 [B, S]. positions: int32 [N] into B * S. targets: int32 [N]. weights: float32 [N], 1 or 0 for padding.
     token_count: the tokens of the whole rows without padding. scored_count: the ones in weights.
+    rests: each row's tokens behind the prefix, without its last.
     """
 
     tokens: mx.array
@@ -28,6 +29,7 @@ class Batch:
     weights: mx.array
     token_count: int
     scored_count: int
+    rests: tuple[tuple[int, ...], ...]
 
     @property
     def arrays(self) -> tuple[mx.array, mx.array, mx.array, mx.array]:
@@ -84,6 +86,7 @@ def assemble(rows: Sequence[Row], prefix_length: int) -> Batch:
         weights=mx.array(_padded([1] * scored, np.float32)),
         token_count=sum(len(row.tokens) for row in rows),
         scored_count=scored,
+        rests=tuple(inputs),
     )
 
 

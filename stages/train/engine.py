@@ -11,24 +11,37 @@ from mlx.optimizers import Optimizer, clip_grad_norm
 from mlx.utils import tree_flatten, tree_map, tree_unflatten
 
 from stages.train.batches import Batch
+from stages.train.frozen_states import FrozenStates
 from stages.train.head_loss import head_loss, head_weight
-from stages.train.prefix import hidden_states, run_prefix
+from stages.train.prefix import SharedPrefix
 
 Weights = dict[str, mx.array]
 Loss = Callable[..., mx.array]
-"""f(model, tokens, positions, targets, weights), shaped as in Batch -> the mean cross entropy in nats."""
+"""f(model, tokens, positions, targets, weights[, states]), shaped as in Batch -> the mean cross entropy in nats.
+
+states: what frozen layers make of the tokens, where that is known.
+"""
 
 
 class Engine:
     """Trains the unfrozen weights of a model on batches whose rows go on after one of some prefixes."""
 
     def __init__(
-        self, model: Any, prefixes: Sequence[Sequence[int]], optimizer: Optimizer, max_gradient_norm: float = 0.0
+        self,
+        model: Any,
+        prefixes: Sequence[Sequence[int]],
+        optimizer: Optimizer,
+        max_gradient_norm: float = 0.0,
+        keeps_states: bool = False,
     ) -> None:
-        """max_gradient_norm: a longer gradient is scaled down to it; 0 leaves every gradient as it is."""
+        """max_gradient_norm: a longer gradient is scaled down to it; 0 leaves every gradient as it is.
+
+        keeps_states: whether what frozen layers make of a row is kept for when the row comes again.
+        """
         self.model = model
-        self.prefixes = [mx.array([prefix], mx.int32) if prefix else None for prefix in prefixes]
-        self.losses = [rest_loss(model, prefix) if prefix else whole_loss for prefix in prefixes]
+        self.prefixes = [SharedPrefix(model, prefix) if prefix else None for prefix in prefixes]
+        self.losses = [rest_loss(prefix) if prefix else whole_loss for prefix in self.prefixes]
+        self.states = [FrozenStates(prefix, keeps_states) if prefix else None for prefix in self.prefixes]
         self.optimizer = optimizer
         self.max_gradient_norm = max_gradient_norm
         self.optimizer.init(model.trainable_parameters())
@@ -41,7 +54,7 @@ class Engine:
         Returns their loss before the update, and the length of its gradient before it was clipped.
         """
         if len(batches) == 1:
-            loss, norm = self.updates[group](*batches[0].arrays)
+            loss, norm = self.updates[group](*self._arrays(group, batches[0]))
         else:
             loss, norm = self._update(*self._accumulated(group, batches))
         mx.eval(loss, norm, self.state)
@@ -49,7 +62,13 @@ class Engine:
 
     def loss(self, group: int, batch: Batch) -> float:
         """Returns the mean loss per completion token."""
-        return float(self.losses[group](self.model, *batch.arrays).item())  # type: ignore[arg-type]
+        return float(self.losses[group](self.model, *self._arrays(group, batch)).item())  # type: ignore[arg-type]
+
+    def _arrays(self, group: int, batch: Batch) -> tuple[mx.array, ...]:
+        """Returns what the group's loss takes, the frozen layers' states last where there are any."""
+        kept = self.states[group]
+        states = kept.of(batch) if kept else None
+        return batch.arrays if states is None else (*batch.arrays, states)
 
     def restore_optimizer(self, state: Any) -> None:
         """Puts the optimizer where another one was; state: its `state`."""
@@ -74,10 +93,8 @@ class Engine:
     def _accumulated(self, group: int, batches: Sequence[Batch]) -> tuple[mx.array, Any]:
         """Returns loss and gradients of all batches' rows. The prefix runs twice, however many batches there are."""
         prefix, weights = self.prefixes[group], dict(tree_flatten(self.model.trainable_parameters()))
-        keys_values = run_prefix(self.model, prefix) if prefix is not None else []
-        mx.eval(keys_values)
-        below = 2 * _frozen_layers(self.model)  # a gradient by these would lead through frozen layers
-        fixed, held = keys_values[:below], keys_values[below:]
+        held = prefix.keys_values() if prefix else []
+        mx.eval(held)
         count = sum(batch.scored_count for batch in batches)
 
         def part_loss(weights: Weights, held: list[mx.array], batch: Batch) -> mx.array:
@@ -85,11 +102,11 @@ class Engine:
             share = batch.scored_count / count
             if prefix is None:
                 return whole_loss(self.model, *batch.arrays) * share
-            return _rest_loss(self.model, [*fixed, *held], *batch.arrays) * share
+            return _rest_loss(prefix, held, *self._arrays(group, batch)) * share
 
         def prefix_states(*values: mx.array) -> list[mx.array]:
             self._put(dict(zip(weights, values, strict=True)))
-            return run_prefix(self.model, prefix)[below:]  # type: ignore[arg-type]
+            return prefix.keys_values()  # type: ignore[union-attr]
 
         loss, slope, pull = mx.array(0.0), tree_map(mx.zeros_like, weights), tree_map(mx.zeros_like, held)
         for batch in batches:
@@ -106,12 +123,6 @@ class Engine:
         self.model.update(tree_unflatten(list(weights.items())))
 
 
-def _frozen_layers(model: Any) -> int:
-    """Returns how many layers come before the first that is trained."""
-    trained = [bool(tree_flatten(layer.trainable_parameters())) for layer in model.layers]
-    return trained.index(True) if True in trained else len(trained)
-
-
 def whole_loss(model: Any, tokens: mx.array, positions: mx.array, targets: mx.array, weights: mx.array) -> mx.array:
     """The Loss of whole rows, by the model's own head at every position: right for any model."""
     logits = model(tokens)
@@ -119,24 +130,26 @@ def whole_loss(model: Any, tokens: mx.array, positions: mx.array, targets: mx.ar
     return (cross_entropy(scored, targets) * weights).sum() / weights.sum()
 
 
-def rest_loss(model: Any, prefix: Sequence[int]) -> Loss:
-    """Returns the Loss of what rows hold behind prefix, equal to that of whole rows."""
-    shared = mx.array([prefix], mx.int32)
+def rest_loss(prefix: SharedPrefix) -> Loss:
+    """Returns the Loss of what rows hold behind a prefix, equal to that of whole rows."""
 
-    def loss(model: Any, tokens: mx.array, positions: mx.array, targets: mx.array, weights: mx.array) -> mx.array:
-        return _rest_loss(model, run_prefix(model, shared), tokens, positions, targets, weights)
+    def loss(_: Any, *arrays: mx.array) -> mx.array:
+        return _rest_loss(prefix, prefix.keys_values(), *arrays)
 
     return loss
 
 
 def _rest_loss(
-    model: Any,
+    prefix: SharedPrefix,
     held: Sequence[mx.array],
     tokens: mx.array,
     positions: mx.array,
     targets: mx.array,
     weights: mx.array,
+    states: mx.array | None = None,
 ) -> mx.array:
-    states = hidden_states(model, held, tokens)
-    scored = states.reshape(-1, states.shape[-1])[positions]
-    return head_loss(head_weight(model))(scored, targets, weights) / weights.sum()
+    if states is None:
+        states = prefix.below(tokens)
+    top = prefix.hidden_states(held, tokens, states)
+    scored = top.reshape(-1, top.shape[-1])[positions]
+    return head_loss(head_weight(prefix.model))(scored, targets, weights) / weights.sum()

@@ -8,12 +8,14 @@ Letters in shapes: P prefix, S rest of a row (padded), B batch, H key/value head
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
 
+from stages.train.layers import frozen_layers, run_above, run_below
 from stages.train.rows import Row
 
 EXACT = ("gemma3_text", "llama", "qwen2", "qwen3")
@@ -80,20 +82,56 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
     return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def run_prefix(model: Any, prefix: mx.array) -> list[mx.array]:
-    """prefix int [1, P] -> each layer's keys and values [1, H, P, D], layer by layer, with their gradients."""
-    captured = [_Capture() for _ in model.layers]
-    model.model(prefix, cache=captured)
+class SharedPrefix:
+    """A group's prefix on a model whose trainable weights are in place.
+
+    What frozen layers make of it is computed here, once.
+    """
+
+    def __init__(self, model: Any, prefix: Sequence[int]) -> None:
+        self.model = model
+        self.tokens = mx.array([prefix], mx.int32)
+        self.frozen = frozen_layers(model)
+        self.fixed: list[mx.array] = []
+        """Keys and values of the frozen layers, as of `keys_values`."""
+        self.states: mx.array | None = None
+        if self.frozen:
+            captured = [_Capture() for _ in model.layers]
+            self.states = run_below(model, self.frozen, self.tokens, captured)
+            self.fixed = _kept(captured[: self.frozen])
+            mx.eval(self.states, self.fixed)
+
+    def keys_values(self) -> list[mx.array]:
+        """Returns keys and values [1, H, P, D] of each layer that is not frozen, in turns, with their gradients."""
+        captured: list[_Capture] = [_Capture() for _ in self.model.layers]
+        captured[-1] = _LastCapture()
+        with suppress(_Captured):
+            run_above(self.model, self.frozen, self.states, self.tokens, captured)
+        return _kept(captured[self.frozen :])
+
+    def below(self, tokens: mx.array) -> mx.array | None:
+        """tokens int [B, S] behind the prefix -> the states [B, S, M] above the frozen layers, None without any."""
+        if not self.frozen:
+            return None
+        return run_below(self.model, self.frozen, tokens, self._replayed(self.fixed))
+
+    def hidden_states(self, keys_values: Sequence[mx.array], tokens: mx.array, states: mx.array | None) -> mx.array:
+        """Returns the states [B, S, M] that go to the head, as of whole rows.
+
+        keys_values: of `keys_values`. tokens: int [B, S]. states: of `below`.
+        """
+        return run_above(self.model, self.frozen, states, tokens, self._replayed([*self.fixed, *keys_values]))
+
+    def _replayed(self, keys_values: Sequence[mx.array]) -> list[Any]:
+        # mlx-lm's own caches tell which layers slide, and how far.
+        windows = [getattr(cache, "max_size", None) for cache in make_prompt_cache(self.model)]
+        pairs = zip(keys_values[::2], keys_values[1::2], windows, strict=False)
+        known: list[Any] = [_Replay(*pair) for pair in pairs]
+        return known + [None] * (len(windows) - len(known))
+
+
+def _kept(captured: Sequence["_Capture"]) -> list[mx.array]:
     return [array for layer in captured for array in (layer.keys, layer.values)]
-
-
-def hidden_states(model: Any, keys_values: Sequence[mx.array], tokens: mx.array) -> mx.array:
-    """keys_values as of run_prefix, tokens int [B, S] -> the states [B, S, M] that go to the head, as of whole rows."""
-    # mlx-lm's own caches tell which layers slide, and how far.
-    windows = [getattr(cache, "max_size", None) for cache in make_prompt_cache(model)]
-    pairs = zip(keys_values[::2], keys_values[1::2], windows, strict=True)
-    states: mx.array = model.model(tokens, cache=[_Replay(*pair) for pair in pairs])
-    return states
 
 
 class _Capture:
@@ -109,6 +147,18 @@ class _Capture:
     def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
         self.keys, self.values = keys, values
         return keys, values
+
+
+class _Captured(Exception):
+    """All keys and values are there."""
+
+
+class _LastCapture(_Capture):
+    """The last layer's: nothing reads what it makes of the prefix, so the pass ends with its keys and values."""
+
+    def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
+        super().update_and_fetch(keys, values)
+        raise _Captured
 
 
 class _Replay:

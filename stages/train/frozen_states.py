@@ -1,0 +1,34 @@
+"""What frozen layers make of rows, computed at a row's first step and kept for its next ones."""
+
+import mlx.core as mx
+
+from stages.train.batches import Batch, round_up
+from stages.train.prefix import SharedPrefix
+
+
+class FrozenStates:
+    """The states above the frozen layers of the rows behind one prefix.
+
+    A row that is kept is computed by itself, so that its numbers do not depend on the rows that it first met: a
+    training that goes on from a checkpoint computes the same ones.
+    """
+
+    def __init__(self, prefix: SharedPrefix, is_kept: bool) -> None:
+        self.prefix, self.is_kept = prefix, is_kept
+        self.kept: dict[tuple[int, ...], mx.array] = {}
+
+    def of(self, batch: Batch) -> mx.array | None:
+        """Returns the states [B, S, M] of a batch, padded with zeros; None where no layer is frozen."""
+        if not self.prefix.frozen or not self.is_kept:
+            return self.prefix.below(batch.tokens)
+        states = [self._of_row(rest) for rest in batch.rests]
+        width = batch.tokens.shape[1]
+        return mx.stack([mx.pad(each, [(0, width - each.shape[0]), (0, 0)]) for each in states])
+
+    def _of_row(self, rest: tuple[int, ...]) -> mx.array:
+        if rest not in self.kept:
+            padded = mx.array([[*rest, *[0] * (round_up(len(rest)) - len(rest))]], mx.int32)
+            found = self.prefix.below(padded)
+            self.kept[rest] = mx.contiguous(found[0, : len(rest)])  # type: ignore[index]
+            mx.eval(self.kept[rest])
+        return self.kept[rest]
