@@ -114,12 +114,16 @@ class Field:
 
 @dataclass(frozen=True)
 class Variable:
-    """An environment variable that a stage reads; `NAME_FILE` may name a file that holds its value."""
+    """An environment variable that a stage reads; `NAME_FILE` may name a file that holds its value.
+
+    runtime: it is read only for an input that the engine fills; who fills none need not pass it on.
+    """
 
     name: str
     description: str
     required: bool = False
     secret: bool = False
+    runtime: bool = False
 
     def read(self) -> str:
         """Returns the value, stripped, or '' where it is not set. Raises StageError as `check` does."""

@@ -69,6 +69,8 @@ def _environment(declared: Contract) -> str:
         for variable in declared.environment
     ]
     note = "`NAME_FILE` may name a file that holds the value of `NAME`."
+    if all(variable.runtime for variable in declared.environment):
+        note += " Without an input that the engine fills, none is read, and no network is needed."
     return _table(["environment", "", "description"], rows) + f"\n\n{note}"
 
 

@@ -115,7 +115,7 @@ def package_sizes(layers: Iterable[Layer]) -> Counter[str]:
 
 def network(declared: Contract) -> str:
     """Returns what a stage talks to, by the names of its variables, or none."""
-    prefixes = tuple(variable.name.partition("_")[0] for variable in declared.environment)
+    prefixes = tuple(variable.name.partition("_")[0] for variable in declared.environment if not variable.runtime)
     return ", ".join(service for prefix, service in _SERVICES.items() if prefix in prefixes) or "none"
 
 

@@ -66,8 +66,8 @@ class Execution:
         return f"it ran longer than {self.seconds / 60:g} minutes (placement.toml)"
 
     def environment(self) -> dict[str, str]:
-        """Returns the variables that the contract names and that are set here."""
-        declared = [variable.name for variable in self.contract.environment]
+        """Returns the variables that the contract names and that are set here; nothing fills RUNTIME inputs here."""
+        declared = [variable.name for variable in self.contract.environment if not variable.runtime]
         names = [*declared, *(f"{name}_FILE" for name in declared)]
         return {name: os.environ[name] for name in names if name in os.environ}
 

@@ -172,10 +172,11 @@ def test_describe_prints_the_whole_declaration(
         },
     ]
     assert described["outputs"][0] == {"name": "model", "type": "MlxModel", "description": "a model"}
-    assert described["environment"] == [
-        {"name": "TOY_ADDRESS", "description": "the toy server's address", "required": True, "secret": False},
-        {"name": "TOY_TOKEN", "description": "a token for it", "required": False, "secret": True},
-    ]
+    address, token = described["environment"]
+    known = {"required": True, "secret": False, "runtime": False}
+    assert address == {"name": "TOY_ADDRESS", "description": "the toy server's address", **known}
+    known = {"required": False, "secret": True, "runtime": False}
+    assert token == {"name": "TOY_TOKEN", "description": "a token for it", **known}
     assert [field["name"] for field in described["runtime"]] == ["checkpoint_from"]
 
 

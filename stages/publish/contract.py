@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from shared import s3_access
 from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel
 from shared.contract import Variable
 from shared.settings import MinimumAccuracy
 
 STORE_URI = Variable("STORE_URI", "where models are stored: file:///<folder>, or s3://<bucket>/<prefix>", required=True)
-S3_ENDPOINT = Variable("S3_ENDPOINT", "the S3 server's address, http(s)://host:port; empty for Amazon's")
-AWS_ACCESS_KEY_ID = Variable("AWS_ACCESS_KEY_ID", "the access key for an s3:// store")
-AWS_SECRET_ACCESS_KEY = Variable("AWS_SECRET_ACCESS_KEY", "the secret key for it", secret=True)
-AWS_REGION = Variable("AWS_REGION", "the region of an s3:// store; needed for Amazon's")
+S3 = s3_access.variables("an s3:// store")
 MLFLOW_TRACKING_URI = Variable("MLFLOW_TRACKING_URI", "the MLflow server's address, or sqlite:///<file>", required=True)
 MLFLOW_TRACKING_USERNAME = Variable("MLFLOW_TRACKING_USERNAME", "the user name for a server with basic authentication")
 MLFLOW_TRACKING_PASSWORD = Variable("MLFLOW_TRACKING_PASSWORD", "the password for it", secret=True)
@@ -22,10 +20,7 @@ GIT_SSH_KNOWN_HOSTS_FILE = Variable("GIT_SSH_KNOWN_HOSTS_FILE", "the path of the
 EXECUTION = Variable("FLYTE_INTERNAL_EXECUTION_ID", "the execution's name, recorded in the commit")
 ENVIRONMENT = (
     STORE_URI,
-    S3_ENDPOINT,
-    AWS_ACCESS_KEY_ID,
-    AWS_SECRET_ACCESS_KEY,
-    AWS_REGION,
+    *S3,
     MLFLOW_TRACKING_URI,
     MLFLOW_TRACKING_USERNAME,
     MLFLOW_TRACKING_PASSWORD,

@@ -12,39 +12,7 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 from urllib3.exceptions import HTTPError, MaxRetryError, NameResolutionError, ProtocolError, ReadTimeoutError, SSLError
 
 from shared.errors import StageError, one_line
-
-_CREDENTIALS = "does not accept the credentials; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-_RIGHT = "refuses the request; give the account the right to list, read and write there"
-_FULL = "has no space left for it; free some, or raise the quota, and run again"
-_REGION = "is in another region; check AWS_REGION"
-_BUSY = "is busy or out of order; run again later"
-# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and MinIO's own with XMinio
-_KNOWN = {
-    "InvalidAccessKeyId": _CREDENTIALS,
-    "SignatureDoesNotMatch": _CREDENTIALS,
-    "InvalidToken": _CREDENTIALS,
-    "ExpiredToken": _CREDENTIALS,
-    "AccessDenied": _RIGHT,
-    "AllAccessDisabled": _RIGHT,
-    "NoSuchBucket": "has no such bucket; create it, or check STORE_URI",
-    "AuthorizationHeaderMalformed": _REGION,
-    "AuthorizationQueryParametersError": _REGION,
-    "PermanentRedirect": _REGION,
-    "TemporaryRedirect": _REGION,
-    "Redirect": _REGION,
-    "RequestTimeTooSkewed": "has another time than this machine; set the clock",
-    "XMinioStorageFull": _FULL,
-    "XMinioAdminBucketQuotaExceeded": _FULL,
-    "QuotaExceeded": _FULL,
-    "InsufficientCapacity": _FULL,
-    "EntityTooLarge": "takes no file of this size; raise its limit, or use a store that takes larger files",
-    "SlowDown": _BUSY,
-    "ServiceUnavailable": _BUSY,
-    "InternalError": _BUSY,
-    "XMinioServerNotInitialized": _BUSY,
-    "NotImplemented": "does not know a request that publishing needs (PUT with If-None-Match); use a newer server",
-}
-_INSUFFICIENT_STORAGE = 507
+from shared.s3_access import refusal
 
 
 @contextmanager
@@ -67,18 +35,6 @@ def told(server: str, where: str, patience: float) -> Iterator[None]:
         raise StageError(asked + silence(error, patience)) from None
     except MinioException as error:
         raise StageError(f"{asked}failed: {one_line(str(error))[:200]}") from None
-
-
-def refusal(code: str, message: str, status: int) -> str:
-    """Returns the words for an error that the server gave, with the remedy where it is known."""
-    given = code or f"HTTP {status}"
-    if status == _INSUFFICIENT_STORAGE:
-        return f"{_FULL} ({given})"
-    if code in _KNOWN:
-        return f"{_KNOWN[code]} ({given})"
-    if status in (500, 502, 503, 504):
-        return f"{_BUSY} ({given})"
-    return f"fails: {given} {one_line(message)[:200]}".strip()
 
 
 def silence(error: HTTPError, patience: float) -> str:

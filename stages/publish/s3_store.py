@@ -15,7 +15,8 @@ from minio.error import InvalidResponseError, S3Error
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError
 
-from stages.publish.s3_endpoint import Endpoint, read_bucket, read_endpoint
+from shared.s3_access import Endpoint, read_bucket, read_endpoint
+from stages.publish.contract import S3
 from stages.publish.s3_failure import told
 
 CHUNK = 1 << 20
@@ -56,8 +57,8 @@ def open_bucket(uri: str) -> "S3Store":
     Raises StageError where a variable is wrong, the server is down, slow or refuses, or the bucket is missing.
     """
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings repeat signed addresses
-    bucket, prefix = read_bucket(uri)
-    endpoint = read_endpoint()
+    bucket, prefix = read_bucket(uri, "STORE_URI")
+    endpoint = read_endpoint(S3, "STORE_URI")
     S3Store(endpoint, bucket, prefix, AT_FIRST).check()
     return S3Store(endpoint, bucket, prefix, AT_WORK)
 

@@ -19,12 +19,11 @@ from minio.credentials import StaticProvider
 from minio.minioadmin import MinioAdmin
 
 from shared.errors import StageError
+from shared.s3_access import Endpoint, refusal
 from stages.publish import s3_store
 from stages.publish.bundle import Bundle
 from stages.publish.contract import Inputs
 from stages.publish.main import run
-from stages.publish.s3_endpoint import Endpoint
-from stages.publish.s3_failure import refusal
 from stages.publish.s3_store import AT_WORK, Patience, S3Store
 from stages.publish.store import Store, open_store
 from stages.publish.tests.conftest import VERSION, nothing_changes, s3_client
@@ -122,7 +121,7 @@ def test_a_missing_bucket_stops_before_anything_changes(
     with nothing_changes(repository, database), pytest.raises(StageError) as refused:
         run(registered, tmp_path)
     asked = f"S3 at {os.environ['S3_ENDPOINT']}, asked for s3://no-such-bucket"
-    assert str(refused.value) == f"{asked}, has no such bucket; create it, or check STORE_URI (NoSuchBucket)"
+    assert str(refused.value) == f"{asked}, has no such bucket; create it, or check the address (NoSuchBucket)"
 
 
 def test_a_half_stored_version_is_completed(bundle: Bundle, opened: Store, bucket: str, s3: Minio) -> None:
