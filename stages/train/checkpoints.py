@@ -1,12 +1,11 @@
 """One file that holds all that training needs to go on as if it had never stopped.
 
-It takes the place of the one before it in a single rename, and its digest is checked before it is used: a process
-that is killed, or a disk that is full, leaves a whole checkpoint, the old or the new one.
+It takes the place of the one before it in a single step, and its digest is checked before it is used: a process that
+is killed, or a disk that is full, leaves a whole checkpoint, the old or the new one.
 """
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,8 @@ import mlx.core as mx
 import numpy as np
 
 from shared.errors import StageError, one_line
+from stages.train.checkpoint_places import Place
 
-FILE = "checkpoint.safetensors"
 Arrays = dict[str, mx.array]
 
 
@@ -31,10 +30,11 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """A folder that keeps the newest checkpoint of one training; `settings` says which training that is."""
+    """The newest checkpoint of one training; `settings` says which training that is."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], every: int) -> None:
-        self.file = folder / FILE
+    def __init__(self, place: Place, settings: Mapping[str, Any], every: int, earlier: Place | None = None) -> None:
+        """earlier: where another attempt kept its own, which is gone on from where place holds none."""
+        self.place, self.earlier = place, earlier
         self.settings = dict(settings)
         self.every = every
 
@@ -44,19 +44,11 @@ class Checkpoints:
         Raises StageError for a file that is no checkpoint or damaged, and for one of another training, naming what
         differs.
         """
-        if not self.file.exists():
-            return None
-        arrays, told = self._read(self.file)
-        theirs = json.loads(told["settings"])
-        different = [
-            f"{name} was {theirs.get(name)!r} and is {self.settings.get(name)!r}"
-            for name in sorted(theirs.keys() | self.settings.keys())
-            if theirs.get(name) != self.settings.get(name)
-        ]
-        if different:
-            reason = f"{self.file} is of another training: {'; '.join(different)}"
-            raise StageError(f"{reason}. Give another folder, or remove the file to begin anew")
-        return Checkpoint(int(told["iteration"]), arrays, json.loads(told["history"]))
+        for place in (self.place, self.earlier):
+            file = place.newest() if place else None
+            if place and file:
+                return self._load(place, file)
+        return None
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Replaces the checkpoint. Raises StageError where it cannot be written; the old one is then still there."""
@@ -66,34 +58,44 @@ class Checkpoints:
             "history": json.dumps(checkpoint.history),
         }
         told["sha256"] = _digest(checkpoint.arrays, told)
-        part = self.file.with_name("checkpoint.part.safetensors")
+        remedy = "free some space, or give another place"
         try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            mx.save_safetensors(str(part), checkpoint.arrays, told)
-            _flush(part)
-            self._read(part)  # a full disk may cut a file without a word
-            part.replace(self.file)
-            _flush(self.file.parent)
+            part = self.place.part()
+            try:
+                mx.save_safetensors(str(part), checkpoint.arrays, told)
+                _read(part, self.place)  # a full disk may cut a file without a word
+                self.place.replace()
+            finally:
+                part.unlink(missing_ok=True)
         except (OSError, RuntimeError, StageError) as error:
-            part.unlink(missing_ok=True)
             reason = error.strerror if isinstance(error, OSError) and error.strerror else one_line(str(error))
-            raise StageError(
-                f"the checkpoint {self.file} cannot be written: {reason}; free some space, or give another folder"
-            ) from None
+            raise StageError(f"the checkpoint {self.place} cannot be written: {reason}; {remedy}") from None
 
-    def _read(self, file: Path) -> tuple[Arrays, dict[str, str]]:
-        try:
-            loaded: Any = mx.load(str(file), return_metadata=True)
-            arrays, told = loaded
-            mx.eval(arrays)
-        except (RuntimeError, ValueError, OSError) as error:
-            raise StageError(self._damaged(one_line(str(error))[:120])) from None
-        if told.pop("sha256", "") != _digest(arrays, {name: told[name] for name in sorted(told)}):
-            raise StageError(self._damaged("its content is not what was written"))
-        return arrays, told
+    def _load(self, place: Place, file: Path) -> Checkpoint:
+        arrays, told = _read(file, place)
+        theirs = json.loads(told["settings"])
+        different = [
+            f"{name} was {theirs.get(name)!r} and is {self.settings.get(name)!r}"
+            for name in sorted(theirs.keys() | self.settings.keys())
+            if theirs.get(name) != self.settings.get(name)
+        ]
+        if different:
+            reason = f"{place} is of another training: {'; '.join(different)}"
+            raise StageError(f"{reason}. Give another place, or remove the file to begin anew")
+        return Checkpoint(int(told["iteration"]), arrays, json.loads(told["history"]))
 
-    def _damaged(self, reason: str) -> str:
-        return f"{self.file} is no checkpoint, or a damaged one ({reason}); remove it to begin anew"
+
+def _read(file: Path, place: Place) -> tuple[Arrays, dict[str, str]]:
+    damaged = f"{place} is no checkpoint, or a damaged one ({{}}); remove it to begin anew"
+    try:
+        loaded: Any = mx.load(str(file), return_metadata=True)
+        arrays, told = loaded
+        mx.eval(arrays)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise StageError(damaged.format(one_line(str(error))[:120])) from None
+    if told.pop("sha256", "") != _digest(arrays, {name: told[name] for name in sorted(told)}):
+        raise StageError(damaged.format("its content is not what was written"))
+    return arrays, told
 
 
 def _digest(arrays: Arrays, told: Mapping[str, str]) -> str:
@@ -104,11 +106,3 @@ def _digest(arrays: Arrays, told: Mapping[str, str]) -> str:
         sha.update(f"{name} {array.dtype} {array.shape}".encode())
         sha.update(np.ascontiguousarray(np.array(words)).tobytes())
     return sha.hexdigest()
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from shared import s3_access
 from shared.artifacts import Adapters, ChatDataset, FineTunedModel, MlxModel, TrainingMetrics
 from shared.contract import at_least
 from shared.settings import (
@@ -24,8 +25,9 @@ from shared.settings import (
     WarmupIters,
 )
 
-ENVIRONMENT = ()
-RUNTIME = ("checkpoints", "checkpoint_every")
+S3 = s3_access.variables("checkpoints in s3://", runtime=True)
+ENVIRONMENT = (*S3,)
+RUNTIME = ("checkpoint_to", "checkpoint_from", "checkpoint_every")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Inputs:
     lora_modules: LoraModules = ""
     max_seq_length: MaxSeqLength = 4096
     seed: Seed = 0
-    checkpoints: Annotated[str, "a folder to keep a checkpoint in, and to go on from; empty: none"] = ""
+    checkpoint_to: Annotated[str, "a folder or s3://bucket/prefix for checkpoints, which training goes on from"] = ""
+    checkpoint_from: Annotated[str, "where an earlier attempt kept its own, for where checkpoint_to has none"] = ""
     checkpoint_every: Annotated[int, "steps between checkpoints", at_least(1)] = 50
 
 

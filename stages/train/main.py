@@ -77,11 +77,11 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
         cpu_math.install()
         blas_line += ", exponentials by NumPy"
     _say(f"{blas_line}; device {device}, weights {dtype}")
-    needed = _check_memory(model, lora, data, inputs.model)
+    needed, keeps_states = _plan_memory(model, lora, data, schedule, inputs.model)
     lora_parameters = add_adapters(model, lora, inputs.seed)
     _say(f"{count_trained(model):,} trained weights; {_shared(groups)}")
-    engine = Engine(model, prefixes, schedule.optimizer(), inputs.max_gradient_norm)
-    checkpoints = _checkpoints(inputs, rows, device) if inputs.checkpoints else None
+    engine = Engine(model, prefixes, schedule.optimizer(), inputs.max_gradient_norm, keeps_states)
+    checkpoints = _checkpoints(inputs, rows, device) if inputs.checkpoint_to else None
     with Progress(schedule.iters) as progress:
         history = Training(engine, data, schedule, progress, checkpoints).run()
     circumstances: dict[str, int | str] = {
@@ -110,26 +110,31 @@ def _data(inputs: Inputs, groups: Sequence[tuple[Group, Group]]) -> Data:
     return Data(train, valid, inputs.batch_size, micro, inputs.seed)
 
 
-def _check_memory(model: Any, lora: Lora, data: Data, base: MlxModel) -> int:
+def _plan_memory(model: Any, lora: Lora, data: Data, schedule: Schedule, base: MlxModel) -> tuple[int, bool]:
     """Returns the bytes that training takes at most, 0 where that is not known, before any weight is read.
 
-    Raises StageError where there are not as many.
+    And whether what frozen layers make of rows is kept for their next epochs: where there is room for it.
+    Raises StageError where there are not as many bytes.
     """
     from stages.train.adapters import weights_dtype
     from stages.train.device import available_memory
-    from stages.train.memory import Dimensions, check_memory, estimate, loads_of
+    from stages.train.memory import Dimensions, check_memory, estimate, fits, kept_states, loads_of
 
     dimensions = Dimensions.of(vars(model.args))
     if dimensions is None:
         _say(f"what memory a model of type {model.model_type} needs is not known")
-        return 0
+        return 0, False
     weights = sum(file.stat().st_size for file in base.path.glob("*.safetensors"))
     size = 4 if weights_dtype(model) == "float32" else 2
     loads = loads_of([*data.train, *data.valid], data.batch, data.micro)
     found = [estimate(dimensions, weights, load, lora.layers, lora.count(model), size) for load in loads]
-    largest = max(found, key=lambda parts: sum(parts.values()))
-    _say(check_memory(largest, available_memory()))
-    return sum(largest.values())
+    largest, free = max(found, key=lambda parts: sum(parts.values())), available_memory()
+    comes_again = schedule.iters * data.batch > sum(len(group.rows) for group in data.train)
+    kept = {"frozen layers' states": kept_states(dimensions, [*data.train, *data.valid], size)}
+    keeps_states = comes_again and lora.layers < dimensions.layers and fits(largest | kept, free)
+    needed = largest | kept if keeps_states else largest
+    _say(check_memory(needed, free))
+    return sum(needed.values()), keeps_states
 
 
 def _schedule(inputs: Inputs, data: Data) -> Schedule:
@@ -160,6 +165,7 @@ def _shared(groups: Sequence[tuple[Group, Group]]) -> str:
 
 def _checkpoints(inputs: Inputs, rows: dict[str, list[Row]], device: str) -> Checkpoints:
     """Returns where checkpoints are kept; they are of another training where any input or row differs."""
+    from stages.train.checkpoint_places import place_of
     from stages.train.checkpoints import Checkpoints
 
     digest = hashlib.sha256(repr([(split, [row.tokens for row in found]) for split, found in rows.items()]).encode())
@@ -168,7 +174,9 @@ def _checkpoints(inputs: Inputs, rows: dict[str, list[Row]], device: str) -> Che
         "model": inputs.model.weights_digest()[:12],
         "device": device,
     }
-    return Checkpoints(Path(inputs.checkpoints), told | {"mlx": version("mlx")}, inputs.checkpoint_every)
+    place = place_of(inputs.checkpoint_to, "checkpoint_to")
+    earlier = place_of(inputs.checkpoint_from, "checkpoint_from") if inputs.checkpoint_from else None
+    return Checkpoints(place, told | {"mlx": version("mlx")}, inputs.checkpoint_every, earlier)
 
 
 def _parameters(inputs: Inputs) -> dict[str, int | float | str]:

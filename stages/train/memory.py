@@ -169,11 +169,22 @@ def loads_of(groups: Sequence[Group], batch: int, micro: int) -> list[Load]:
     ]
 
 
+def kept_states(model: Dimensions, groups: Sequence[Group], number_bytes: int) -> int:
+    """Returns the bytes of what frozen layers make of all rows behind their prefixes."""
+    tokens = sum(len(row.tokens) - len(group.prefix) - 1 for group in groups if group.prefix for row in group.rows)
+    return tokens * model.hidden * number_bytes
+
+
+def fits(parts: Mapping[str, int], available: int) -> bool:
+    """Returns whether there is room for the parts and the program."""
+    return sum(parts.values()) + PROGRAM <= available
+
+
 def check_memory(parts: Mapping[str, int], available: int) -> str:
     """Returns what the parts are, in words for the log. Raises StageError where they are more than there is."""
     total = sum(parts.values())
     told = ", ".join(f"{name} {_gibibytes(count)}" for name, count in parts.items())
-    if total + PROGRAM > available:
+    if not fits(parts, available):
         needed = f"training needs up to {_gibibytes(total + PROGRAM)} of memory ({told})"
         reason = f"{needed}, and {_gibibytes(available)} are free"
         raise StageError(f"{reason}; lower micro_batch_size, which is the rows at a time, or lora_layers")

@@ -6,7 +6,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from stages.train.batches import assemble, steps_of_an_epoch, training_steps, validation_steps
+from stages.train.batches import SHAPE_STEP, assemble, steps_of_an_epoch, training_steps, validation_steps
 from stages.train.contract import Inputs
 from stages.train.prefix import Group
 from stages.train.rows import Row, load_tokenizer, read_rows
@@ -24,9 +24,9 @@ ROWS = [Row(str(number), (2, 10, 20 + number), 2) for number in range(5)]
 
 def test_the_completions_tokens_are_scored_and_nothing_else() -> None:
     batch = assemble([SHORT, LONG], 0)
-    assert batch.tokens.shape == (2, 32)
+    assert batch.tokens.shape == (2, SHAPE_STEP)
     assert listed(batch.targets)[:6] == [11, 12, 14, 15, 16, 0]
-    assert listed(batch.weights) == [1.0] * 5 + [0.0] * 27
+    assert listed(batch.weights) == [1.0] * 5 + [0.0] * (SHAPE_STEP - 5)
     predicting = listed(mx.take(batch.tokens.reshape(-1), batch.positions))
     assert predicting[:5] == [10, 11, 13, 14, 15]
     assert (batch.scored_count, batch.token_count) == (5, 10)

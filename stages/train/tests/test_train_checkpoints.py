@@ -6,17 +6,22 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
 import mlx.core as mx
 import pytest
+from minio import Minio
 
 from shared.contract import load
 from shared.errors import StageError
-from stages.train.checkpoints import FILE, Checkpoint, Checkpoints
+from stages.train.checkpoint_places import FILE, Folder, place_of
+from stages.train.checkpoints import Checkpoint, Checkpoints
 from stages.train.contract import Inputs
 from stages.train.main import run
+from tests.minio_server import MinioServer
+from tests.minio_server import minio_server as minio_server
 
 ROOT = Path(__file__).parents[3]
 ITERS = 24
@@ -46,7 +51,7 @@ def test_a_training_that_stopped_goes_on_to_the_same_bytes(
     longer: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(longer, made(tmp_path / "undisturbed"))
-    kept = replace(longer, checkpoints=str(tmp_path / "kept"), checkpoint_every=7)
+    kept = replace(longer, checkpoint_to=str(tmp_path / "kept"), checkpoint_every=7)
     save = Checkpoints.save
 
     def stop_behind(self: Checkpoints, checkpoint: Checkpoint) -> None:
@@ -72,7 +77,7 @@ def test_killed_at_any_instant(longer: Inputs, tmp_path: Path) -> None:
     run(longer, made(tmp_path / "undisturbed"))
     values = {field: getattr(longer, field.name) for field in load("train").inputs}
     flags = [f"{field.flag}={getattr(value, 'path', value)}" for field, value in values.items()]
-    kept = ["--checkpoints", str(tmp_path / "kept"), "--checkpoint-every", "1"]
+    kept = ["--checkpoint-to", str(tmp_path / "kept"), "--checkpoint-every", "1"]
     command = [sys.executable, "-m", "stages.train.main", *flags, *kept, "--outputs", str(tmp_path / "killed")]
     draw = random.Random(os.environ.get("PYTEST_SEED", "0"))
     for _ in range(KILLS):
@@ -81,7 +86,7 @@ def test_killed_at_any_instant(longer: Inputs, tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
     subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": pythonpath()}, check=True)
-    run(replace(longer, checkpoints=str(tmp_path / "kept")), made(tmp_path / "resumed"))
+    run(replace(longer, checkpoint_to=str(tmp_path / "kept")), made(tmp_path / "resumed"))
     assert adapters(tmp_path / "resumed") == adapters(tmp_path / "undisturbed")
 
 
@@ -89,21 +94,81 @@ def pythonpath() -> str:
     return os.pathsep.join(path for path in sys.path if path)
 
 
+@pytest.fixture
+def bucket(minio_server: MinioServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A prefix in an empty bucket, which the environment lets a stage reach."""
+    for variable, value in minio_server.environment().items():
+        monkeypatch.setenv(variable, value)
+    name = f"checkpoints-{uuid.uuid4().hex[:12]}"
+    s3(minio_server).make_bucket(name)
+    return f"s3://{name}/runs/7"
+
+
+def s3(server: MinioServer) -> Minio:
+    host = server.endpoint.removeprefix("http://")
+    return Minio(host, server.access_key, server.secret_key, secure=False)
+
+
+def test_another_machine_goes_on_from_a_bucket_to_the_same_bytes(longer: Inputs, bucket: str, tmp_path: Path) -> None:
+    run(longer, made(tmp_path / "undisturbed"))
+    values = {field: getattr(longer, field.name) for field in load("train").inputs}
+    flags = [f"{field.flag}={getattr(value, 'path', value)}" for field, value in values.items()]
+    kept = [f"--checkpoint-to={bucket}", "--checkpoint-every=3", "--outputs", str(tmp_path / "killed")]
+    command = [sys.executable, "-m", "stages.train.main", *flags, *kept]
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": pythonpath()}) as process:
+        place = place_of(bucket, "checkpoint_to")
+        until = time.monotonic() + 60
+        while not place.newest() and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    # Another attempt has a place of its own, and the earlier one's to go on from.
+    moved = replace(longer, checkpoint_to=f"{bucket}/second", checkpoint_from=bucket, checkpoint_every=100)
+    outputs = run(moved, made(tmp_path / "resumed"))
+    assert adapters(tmp_path / "resumed") == adapters(tmp_path / "undisturbed")
+    assert [entry["iteration"] for entry in outputs.metrics.read()["training_loss"]] == list(range(1, ITERS + 1))
+    assert place_of(f"{bucket}/second", "checkpoint_to").newest()
+
+
+def test_a_bucket_that_cannot_be_reached_is_named(
+    bucket: str, minio_server: MinioServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = f"S3 at {minio_server.endpoint}, asked for {bucket}/{FILE},"
+    with pytest.raises(StageError) as refused:
+        place_of("s3://no-such-bucket-7/x", "checkpoint_to").newest()
+    assert "has no such bucket; create it, or check the address (NoSuchBucket)" in str(refused.value)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    with pytest.raises(StageError) as refused:
+        place_of(bucket, "checkpoint_to").newest()
+    assert str(refused.value).startswith(f"{asked} does not accept the credentials; check AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("S3_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(StageError, match=r"does not answer; check S3_ENDPOINT and that the server runs"):
+        place_of(bucket, "checkpoint_to").newest()
+    monkeypatch.setenv("S3_ENDPOINT", "")
+    monkeypatch.setenv("AWS_REGION", "")
+    with pytest.raises(StageError, match=r"checkpoint_to names a bucket, but neither S3_ENDPOINT nor AWS_REGION"):
+        place_of(bucket, "checkpoint_to")
+
+
 def test_a_checkpoint_of_another_training_is_refused_with_each_difference(longer: Inputs, tmp_path: Path) -> None:
-    kept = replace(longer, iters=4, checkpoints=str(tmp_path / "kept"), checkpoint_every=4)
+    kept = replace(longer, iters=4, checkpoint_to=str(tmp_path / "kept"), checkpoint_every=4)
     run(kept, made(tmp_path / "first"))
     with pytest.raises(StageError) as caught:
         run(replace(kept, learning_rate=0.5, seed=3), made(tmp_path / "second"))
     assert str(caught.value) == (
         f"{tmp_path}/kept/{FILE} is of another training: learning_rate was 0.001 and is 0.5; seed was 0 and is 3. "
-        "Give another folder, or remove the file to begin anew"
+        "Give another place, or remove the file to begin anew"
     )
     assert list((tmp_path / "second").iterdir()) == []
 
 
 @pytest.fixture
 def checkpoints(tmp_path: Path) -> Checkpoints:
-    return Checkpoints(tmp_path / "kept", {"seed": 0}, 1)
+    return Checkpoints(Folder(tmp_path / "kept"), {"seed": 0}, 1)
+
+
+def kept_file(checkpoints: Checkpoints) -> Path:
+    assert isinstance(checkpoints.place, Folder)
+    return checkpoints.place.file
 
 
 FIRST = Checkpoint(1, {"weights/a": mx.arange(300, dtype=mx.float32)}, {"training_loss": [[1, 2.5]]})
@@ -112,11 +177,11 @@ FIRST = Checkpoint(1, {"weights/a": mx.arange(300, dtype=mx.float32)}, {"trainin
 @pytest.mark.parametrize("damage", ["cut", "flipped", "no file of this kind", "empty"])
 def test_a_damaged_checkpoint_is_refused(checkpoints: Checkpoints, damage: str) -> None:
     checkpoints.save(FIRST)
-    data = bytearray(checkpoints.file.read_bytes())
+    data = bytearray(kept_file(checkpoints).read_bytes())
     if damage == "flipped":
         data[-5] ^= 1
     whole = {"cut": data[:-40], "flipped": data, "no file of this kind": b"hello", "empty": b""}[damage]
-    checkpoints.file.write_bytes(whole)
+    kept_file(checkpoints).write_bytes(whole)
     with pytest.raises(StageError, match=r"is no checkpoint, or a damaged one .*; remove it to begin anew"):
         checkpoints.load()
 
@@ -129,13 +194,13 @@ def test_a_save_that_fails_leaves_the_old_checkpoint(checkpoints: Checkpoints, m
         raise RuntimeError("[write] Unable to write 1200 bytes to file.")
 
     monkeypatch.setattr(mx, "save_safetensors", full)
-    with pytest.raises(StageError, match=r"cannot be written: .*; free some space, or give another folder"):
+    with pytest.raises(StageError, match=r"cannot be written: .*; free some space, or give another place"):
         checkpoints.save(Checkpoint(2, FIRST.arrays, {}))
     monkeypatch.undo()
     found = checkpoints.load()
     assert found is not None
     assert (found.iteration, found.history) == (1, FIRST.history)
-    assert [path.name for path in checkpoints.file.parent.iterdir()] == [FILE]
+    assert [path.name for path in kept_file(checkpoints).parent.iterdir()] == [FILE]
 
 
 def test_nothing_to_go_on_from_is_no_error(checkpoints: Checkpoints) -> None:

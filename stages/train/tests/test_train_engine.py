@@ -17,6 +17,7 @@ from stages.train import cpu_math
 from stages.train import prefix as prefix_module
 from stages.train.batches import assemble
 from stages.train.engine import Engine, Loss, rest_loss, whole_loss
+from stages.train.frozen_states import FrozenStates
 from stages.train.prefix import EXACT, SharedPrefix, grouped, shared_prefix
 from stages.train.rows import Row
 
@@ -244,3 +245,39 @@ def deep_model(layers: int) -> Any:
     linear_to_lora_layers(model, 2, {"rank": 4, "scale": 2.0, "dropout": 0.0})
     mx.eval(model.parameters())
     return model
+
+
+def stepped(keeps_states: bool, orders: list[list[int]]) -> tuple[list[float], Gradients]:
+    """Returns the losses of steps on rows in some orders, two at a time, and the weights behind them."""
+    model, rows = tiny_model("gemma3_text"), make_rows(20, RAGGED)
+    engine = Engine(model, [shared_prefix(rows)], SGD(0.1), keeps_states=keeps_states)
+    assert engine.prefixes[0] and engine.prefixes[0].frozen == 1
+    losses = [engine.step(0, [assemble([rows[number] for number in order], 20)])[0] for order in orders]
+    return losses, dict(tree_flatten(model.trainable_parameters()))
+
+
+ORDERS = [[0, 1], [2, 3], [3, 0], [1, 2]]
+
+
+def test_what_frozen_layers_make_of_rows_is_as_good_kept_as_computed_again() -> None:
+    kept, computed = stepped(True, ORDERS), stepped(False, ORDERS)
+    assert kept[0] == pytest.approx(computed[0], rel=1e-6)
+    assert difference(kept[1], computed[1]) < 1e-5
+
+
+def test_kept_states_do_not_depend_on_the_rows_that_a_row_first_met() -> None:
+    rows = make_rows(20, RAGGED)
+    first, other = (FrozenStates(SharedPrefix(tiny_model("llama"), shared_prefix(rows)), True) for _ in range(2))
+    first.of(assemble(rows[:2], 20))
+    alone, met = other.of(assemble(rows[:1], 20)), first.of(assemble(rows[:1], 20))
+    assert alone is not None and met is not None
+    assert mx.array_equal(alone, met)
+
+
+def test_layers_that_do_not_run_leave_the_model_as_it_was() -> None:
+    model, rows = tiny_model("llama"), make_rows(20, RAGGED)
+    before = list(model.layers)
+    prefix = SharedPrefix(model, shared_prefix(rows))
+    prefix.keys_values()
+    prefix.below(assemble(rows, 20).tokens)
+    assert list(model.layers) == before
