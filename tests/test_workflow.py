@@ -181,6 +181,7 @@ def test_artefacts_take_the_way_that_the_stages_describe() -> None:
         "evaluate.dataset": "dataset.dataset",
         "evaluate.base_model": "convert.model",
         "evaluate.model": "train.model",
+        "evaluate.metrics": "train.metrics",
         "register.dataset": "dataset.dataset",
         "register.model": "train.model",
         "register.adapters": "train.adapters",

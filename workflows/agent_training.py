@@ -103,7 +103,13 @@ def agent_training_pipeline(
         max_seq_length=max_seq_length,
         seed=seed,
     )
-    measured = evaluate(dataset=rows.dataset, base_model=base.model, model=trained.model, max_tokens=max_tokens)
+    measured = evaluate(
+        dataset=rows.dataset,
+        base_model=base.model,
+        model=trained.model,
+        metrics=trained.metrics,
+        max_tokens=max_tokens,
+    )
     registered = register(
         dataset=rows.dataset,
         model=trained.model,

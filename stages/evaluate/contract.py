@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from shared.artifacts import ChatDataset, Evaluation, FineTunedModel, MlxModel
+from shared.artifacts import ChatDataset, Evaluation, FineTunedModel, MlxModel, TrainingMetrics
 from shared.contract import at_least, at_most
 
 ENVIRONMENT = ()
@@ -17,6 +17,7 @@ class Inputs:
     dataset: Annotated[ChatDataset, "the rows, from dataset"]
     base_model: Annotated[MlxModel, "the base model, from convert"]
     model: Annotated[FineTunedModel, "the fine-tuned model, from train"]
+    metrics: Annotated[TrainingMetrics, "the training metrics, from train"]
     max_tokens: Annotated[int, "most tokens of an answer", at_least(1), at_most(4096)] = 256
 
 

@@ -34,19 +34,27 @@ class WarmModel:
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
         self.prefix = tokenizer.encode(prefix)
+        self.read_prefix()
+
+    def read_prefix(self) -> None:
+        """Computes the keys and values of the prefix."""
         self.cache = [PrefixCache() for _ in self.model.layers]
         self._read(mx.array([self.prefix]), self.cache)
 
     def answer_all(self, prompts: Sequence[str], advance: Advance) -> list[Answer]:
         """Returns the answer to each prompt, token for token as `answer` gives it."""
+        return [self._answer(ids) for ids in self.decode_all(prompts, advance)]
+
+    def decode_all(self, prompts: Sequence[str], advance: Advance) -> list[list[int]]:
+        """Returns the ids that follow each prompt, up to its stop token or max_tokens."""
         suffixes = [self._suffix(prompt) for prompt in prompts]
         by_length = sorted(range(len(prompts)), key=lambda number: len(suffixes[number]))
-        answers: dict[int, Answer] = {}
+        written: dict[int, list[int]] = {}
         for start in range(0, len(prompts), BATCH):
             batch = by_length[start : start + BATCH]
             ids = self.decode([suffixes[number] for number in batch], self.max_tokens, advance)
-            answers |= {number: self._answer(written) for number, written in zip(batch, ids, strict=True)}
-        return [answers[number] for number in range(len(prompts))]
+            written |= dict(zip(batch, ids, strict=True))
+        return [written[number] for number in range(len(prompts))]
 
     def log_probabilities(self, prompts: Sequence[str], answers: Sequence[str], advance: Advance) -> list[list[float]]:
         """Returns for each prompt the log-probability, in nats, of each token of an answer that is given."""

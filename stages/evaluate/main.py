@@ -8,12 +8,23 @@ from typing import Any
 from shared import stage
 from shared.artifacts import UNSEEN_ALERTS, Evaluation, MlxModel
 from shared.errors import StageError
+from shared.origin import check_made_from
 from shared.prompt import PromptFile
 from stages.evaluate.contract import Inputs, Outputs
 from stages.evaluate.decoding import BATCH, Answer, WarmModel, timed
 from stages.evaluate.page import render_page
 from stages.evaluate.progress import log, progress
-from stages.evaluate.report import LATENCY, SIDES, THROUGHPUT, Examined, build_report, describe_model, prediction_lines
+from stages.evaluate.report import (
+    LATENCY,
+    SIDES,
+    THROUGHPUT,
+    Examined,
+    build_report,
+    describe_lineage,
+    describe_model,
+    describe_training,
+    prediction_lines,
+)
 from stages.evaluate.runtime import HOST, get_total_parameters
 from stages.evaluate.scoring import Question, judge, read_questions
 from stages.evaluate.tokens import PromptTokenizer
@@ -24,6 +35,7 @@ LATENCY_ROWS = 100  # the fewest of which the 99th percentile is not the slowest
 def run(inputs: Inputs, outputs: Path) -> Outputs:
     """Answers every held-out row with both models; returns the report, and both accuracies on the split test."""
     log(HOST)
+    check_made_from(inputs.model, "model", inputs.base_model)
     prompt_file = same_prompt(inputs)
     rows = [row for split in ("test", UNSEEN_ALERTS) for row in read_questions(inputs.dataset, split)]
     models: dict[str, MlxModel] = dict(zip(SIDES, (inputs.base_model, inputs.model), strict=True))
@@ -39,7 +51,10 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     report = build_report(inputs.dataset, training, examined, prompt_file)
     report["model"] = describe_model(inputs.base_model, inputs.model, parameters)
     report["settings"] = settings(inputs)
-    write(outputs / "evaluation", report, examined)
+    report["lineage"] = describe_lineage(inputs.dataset, inputs.base_model, inputs.model)
+    metrics = inputs.metrics.read()
+    report["training"] = describe_training(metrics)
+    write(outputs / "evaluation", report, examined, metrics)
     accuracies = {side: report[side]["accuracy"] for side in SIDES}
     return Outputs(Evaluation(outputs / "evaluation"), accuracies["tuned"], accuracies["base"])
 
@@ -93,13 +108,13 @@ def settings(inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, report: dict[str, Any], examined: dict[str, Examined]) -> None:
+def write(folder: Path, report: dict[str, Any], examined: dict[str, Examined], metrics: dict[str, Any]) -> None:
     """Writes the evaluation's three files."""
     folder.mkdir()
     base, tuned = (examined[side].judged for side in SIDES)
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     (folder / "predictions.jsonl").write_text(prediction_lines(base, tuned), "utf-8")
-    (folder / "report.html").write_text(render_page(report, base, tuned), "utf-8")
+    (folder / "report.html").write_text(render_page(report, metrics, base, tuned), "utf-8")
 
 
 def _seconds_of_one(warm: WarmModel, prompt: str, advance: Callable[[int], None]) -> float:

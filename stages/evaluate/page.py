@@ -1,37 +1,53 @@
-"""report.html: the evaluation as one file that opens from disk, without scripts or requests."""
+"""report.html: the evaluation as one file that opens from disk and asks for nothing.
 
+Its one script searches the wrong answers; the page's policy allows that script alone, by its digest.
+"""
+
+import base64
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from shared.artifacts import UNSEEN_ALERTS
 from shared.function_call import Call
+from stages.evaluate.curves import curves
 from stages.evaluate.scoring import NO_CALL, RIGHT, UNREADABLE, Judged, label
 
-TEMPLATE = "report.html.jinja"
+TEMPLATE, SCRIPT = "report.html.jinja", "search.js"
 NARROW_SPACE = "\u202f"  # does not break between number and unit
 
 
-def render_page(report: Mapping[str, Any], base: Sequence[Judged], tuned: Sequence[Judged]) -> str:
-    """Returns the page for a report and both models' judged answers. All text in it is escaped."""
+def render_page(
+    report: Mapping[str, Any], metrics: Mapping[str, Any], base: Sequence[Judged], tuned: Sequence[Judged]
+) -> str:
+    """Returns the page for a report, the metrics of training and both models' answers. All text in it is escaped."""
+    folder = Path(__file__).parent
+    script = (folder / SCRIPT).read_text("utf-8")
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "visible": visible, "milliseconds": milliseconds}
+    filters = {"percent": percent, "visible": visible, "milliseconds": milliseconds, "between": between}
+    environment.filters |= filters
     return environment.get_template(TEMPLATE).render(
         report=report,
+        script=Markup(script),
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        curves=curves(metrics),
         bars=bars(report),
         unseen_bars=bars(report[UNSEEN_ALERTS]) if report[UNSEEN_ALERTS] else [],
         names=grouped(report, "per_alertname"),
         functions=grouped(report, "per_function"),
         alerts=grouped(report, "per_alert"),
+        arguments=arguments(report),
         confusion=confusion(report["tuned"]["confusion"]),
         failures=failures(base, tuned),
     )
@@ -47,6 +63,13 @@ def percent(share: float | None) -> str:
     if rounded == 0 and share > 0:
         return f"<{NARROW_SPACE}1{NARROW_SPACE}%"
     return f"{rounded}{NARROW_SPACE}%"
+
+
+def between(interval: Sequence[float] | None) -> str:
+    """Returns the bounds of an interval of a share as `89–97 %`; nothing where there is none."""
+    if interval is None:
+        return ""
+    return f"{round(100 * interval[0])}–{round(100 * interval[1])}{NARROW_SPACE}%"
 
 
 def milliseconds(value: float) -> str:
@@ -84,7 +107,25 @@ def grouped(report: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
             "name": _title(name),
             "rows": counts["rows"],
             "after": counts["right"],
-            "after_names": counts["right_names"],
+            "interval": counts["interval"],
+            "before": before[name]["right"],
+            "lookup": lookup[name]["right"],
+        }
+        for name, counts in after.items()
+    ]
+    return sorted(groups, key=lambda group: (group["after"] / group["rows"], group["name"]))
+
+
+def arguments(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns per argument of a function how often it is expected, and how often each side gives it; weakest first."""
+    after, before = report["tuned"]["per_argument"], report["base"]["per_argument"]
+    lookup = report["baselines"]["lookup"]["per_argument"]
+    groups = [
+        {
+            "name": name.replace(" ", ": "),
+            "rows": counts["expected"],
+            "after": counts["right"],
+            "interval": counts["interval"],
             "before": before[name]["right"],
             "lookup": lookup[name]["right"],
         }

@@ -1,13 +1,14 @@
 """report.json and predictions.jsonl: every number, and every answer that it was counted from."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shared import archive
 from shared.artifacts import SPLITS, UNSEEN_ALERTS, ChatDataset, FineTunedModel, MlxModel
 from shared.prompt import PromptFile
+from stages.evaluate import intervals
 from stages.evaluate.baselines import DESCRIPTIONS, baselines, most_frequent_function
 from stages.evaluate.scoring import RIGHT, Judged, Question, judge, label, measure
 
@@ -37,11 +38,15 @@ class Examined:
         """Returns the judged answers to the rows of one split."""
         return [answer for answer in self.judged if answer.question.split == split]
 
-    def gold_of(self, split: str) -> float:
-        """Returns the mean log-probability, in nats, of a token of the right answers to one split's rows."""
-        rows = zip(self.judged, self.gold, strict=True)
-        found = [score for answer, scores in rows if answer.question.split == split for score in scores]
-        return sum(found) / len(found)
+    def measured(self, split: str, prompt_file: PromptFile) -> dict[str, Any]:
+        """Returns the measures of the answers to one split's rows, and what the model thinks of the right answers."""
+        found = measure(self.of(split), prompt_file)
+        pairs = zip(self.judged, self.gold, strict=True)
+        gold = [scores for answer, scores in pairs if answer.question.split == split]
+        sums, counts = [sum(scores) for scores in gold], [len(scores) for scores in gold]
+        found["gold_log_probability"] = sum(sums) / sum(counts)
+        found["intervals"]["gold_log_probability"] = intervals.of_ratio(sums, counts)
+        return found
 
     def speed(self) -> dict[str, Any]:
         """Returns the timings as report.json holds them."""
@@ -108,11 +113,7 @@ def measure_split(
     tuned = examined["tuned"].of(split)
     simple = judged_baselines(training, [answer.question for answer in tuned])
     return {
-        **{
-            side: measure(examined[side].of(split), prompt_file)
-            | {"gold_log_probability": examined[side].gold_of(split)}
-            for side in SIDES
-        },
+        **{side: examined[side].measured(split, prompt_file) for side in SIDES},
         "baselines": {
             name: measure(judged, prompt_file) | {"change": changes(judged, tuned)} for name, judged in simple.items()
         },
@@ -127,7 +128,7 @@ def compare(tuned: Mapping[str, Any], simple: Mapping[str, Mapping[str, Any]]) -
     """
     name, best = max(simple.items(), key=lambda item: item[1]["right"])
     gained, lost = best["change"]["gained"], best["change"]["lost"]
-    chance = chance_of(gained, lost)
+    chance = intervals.chance_of(gained, lost)
     if gained == lost:
         standing = "It is level with"
     else:
@@ -140,13 +141,6 @@ def compare(tuned: Mapping[str, Any], simple: Mapping[str, Mapping[str, Any]]) -
     )
     is_above = tuned["right"] > best["right"]
     return {"best_baseline": name, "is_above": is_above, "chance": chance, "sentence": sentence}
-
-
-def chance_of(gained: int, lost: int) -> float:
-    """Returns the two-sided p-value of the exact sign test on the rows that differ (Q. McNemar, 1947)."""
-    rows = gained + lost
-    tail: float = sum(math.comb(rows, few) for few in range(min(gained, lost) + 1)) / 2**rows
-    return min(1.0, 2 * tail)
 
 
 def judged_baselines(training: Sequence[Question], test: Sequence[Question]) -> dict[str, list[Judged]]:
@@ -185,6 +179,22 @@ def describe_model(base: MlxModel, tuned: FineTunedModel, parameters: int) -> di
         "tuned_bytes": weight_bytes(tuned),
         "content_sha256": tuned.content_digest(),
     }
+
+
+def describe_lineage(dataset: ChatDataset, base: MlxModel, tuned: FineTunedModel) -> dict[str, str]:
+    """Returns what the numbers are of: digests of the inputs, and the versions of the stages that made them."""
+    found = {"dataset_sha256": archive.digest(dataset.path), "base_sha256": archive.digest(base.path)}
+    for artifact in (dataset, base, tuned):
+        made = artifact.lineage()
+        if made.get("stage") and made.get("version"):
+            found[str(made["stage"])] = str(made["version"])
+    return found
+
+
+def describe_training(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the training's parameters and circumstances, without the losses of its steps."""
+    series = ("training_loss", "validation_loss")
+    return {name: value for name, value in metrics.items() if name not in series}
 
 
 def weight_bytes(model: MlxModel) -> int:

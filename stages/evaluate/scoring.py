@@ -1,9 +1,8 @@
 """What was asked, what was answered, and whether that is right."""
 
 import json
-import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from shared.artifacts import UNSEEN_ALERTS, ChatDataset
 from shared.errors import StageError
 from shared.function_call import Call, Reading
 from shared.prompt import PLACEHOLDER, PromptFile
+from stages.evaluate import intervals
 from stages.evaluate.schema import satisfies
 
 RIGHT = "right"
@@ -20,8 +20,6 @@ NO_CALL = "no call"  # no function's name holds a space
 UNWANTED_CALL = "unwanted call"
 UNREADABLE = "not readable"
 VERDICTS = (RIGHT, WRONG_ARGUMENTS, WRONG_FUNCTION, NO_CALL, UNWANTED_CALL, UNREADABLE)
-
-NORMAL_95 = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 
 
 @dataclass(frozen=True)
@@ -73,30 +71,36 @@ def judge(question: Question, reading: Reading, text: str = "") -> Judged:
 
 def measure(judged: Sequence[Judged], prompt_file: PromptFile) -> dict[str, Any]:
     """Returns the shares and counts of one model's or baseline's answers, as report.json holds them."""
-    right = sum(answer.verdict == RIGHT for answer in judged)
+    right = _right_of(judged)["right"]
+    named = sum(map(has_right_names, judged))
+    valid = sum(is_valid(answer, prompt_file) for answer in judged)
+    relevance, parallel = _relevance(judged), _right_of([each for each in judged if len(each.question.expected) > 1])
+    arguments = [_arguments(answer) for answer in judged]
+    expected, given = [len(each) for each in arguments], [sum(each.values()) for each in arguments]
     return {
         "accuracy": right / len(judged),
-        "accuracy_interval": wilson_interval(right, len(judged)),
         "right": right,
-        "name_accuracy": _share(judged, has_right_names),
-        "argument_accuracy": _argument_accuracy(judged),
-        "valid_call_rate": _share(judged, lambda answer: is_valid(answer, prompt_file)),
-        "relevance": _relevance(judged),
-        "parallel": _right_of([answer for answer in judged if len(answer.question.expected) > 1]),
+        "name_accuracy": named / len(judged),
+        "argument_accuracy": sum(given) / sum(expected) if any(expected) else None,
+        "valid_call_rate": valid / len(judged),
+        "relevance": relevance,
+        "parallel": parallel,
+        "intervals": {
+            "accuracy": intervals.of_share(right, len(judged)),
+            "name_accuracy": intervals.of_share(named, len(judged)),
+            "argument_accuracy": intervals.of_ratio(given, expected),
+            "valid_call_rate": intervals.of_share(valid, len(judged)),
+            "relevance_recall": intervals.of_share(relevance["both"], relevance["due"]),
+            "relevance_precision": intervals.of_share(relevance["both"], relevance["answered"]),
+            "parallel": intervals.of_share(parallel["right"], parallel["rows"]),
+        },
         "verdicts": {verdict: sum(answer.verdict == verdict for answer in judged) for verdict in VERDICTS},
         "per_function": _counts(judged, lambda answer: label(answer.question.expected)),
+        "per_argument": _per_argument(judged, arguments),
         "per_alert": _counts(judged, lambda answer: answer.question.alert),
         "per_alertname": _counts(judged, lambda answer: answer.question.alertname),
         "confusion": _confusion(judged),
     }
-
-
-def wilson_interval(right: int, rows: int) -> list[float]:
-    """Returns the bounds of the 95 % score interval for a share (E. B. Wilson, 1927, doi:10.2307/2276774)."""
-    share, squared = right / rows, NORMAL_95**2 / rows
-    centre = share + squared / 2
-    spread = NORMAL_95 * math.sqrt(share * (1 - share) / rows + squared / rows / 4)
-    return [max(0.0, (centre - spread) / (1 + squared)), min(1.0, (centre + spread) / (1 + squared))]
 
 
 def has_right_names(answer: Judged) -> bool:
@@ -188,33 +192,44 @@ def _right_of(judged: Sequence[Judged]) -> dict[str, int]:
     return {"rows": len(judged), "right": sum(answer.verdict == RIGHT for answer in judged)}
 
 
-def _share(judged: Sequence[Judged], holds: Callable[[Judged], bool]) -> float:
-    return sum(map(holds, judged)) / len(judged)
-
-
-def _argument_accuracy(judged: Sequence[Judged]) -> float | None:
-    """Returns the share of all expected arguments that the call in the same place has; None where there are none."""
-    total = sum(len(call.arguments) for answer in judged for call in answer.question.expected)
-    right = sum(
-        canonical(call.arguments[key]) == canonical(value)
-        for answer in judged
-        for wanted, call in zip(answer.question.expected, answer.reading.calls, strict=False)
-        if wanted.name == call.name
+def _arguments(answer: Judged) -> dict[tuple[int, str], bool]:
+    """Returns for each expected argument, by its call's place and its name, whether the call there has its value."""
+    given = dict(enumerate(answer.reading.calls))
+    return {
+        (place, key): (
+            place in given
+            and given[place].name == wanted.name
+            and key in given[place].arguments
+            and canonical(given[place].arguments[key]) == canonical(value)
+        )
+        for place, wanted in enumerate(answer.question.expected)
         for key, value in wanted.arguments.items()
-        if key in call.arguments
-    )
-    return right / total if total else None
+    }
 
 
-def _counts(judged: Sequence[Judged], group: Callable[[Judged], str]) -> dict[str, dict[str, int]]:
+def _per_argument(
+    judged: Sequence[Judged], arguments: Sequence[Mapping[tuple[int, str], bool]]
+) -> dict[str, dict[str, Any]]:
+    """Returns by function and argument, as in `pod-restart namespace`, how often it is expected, and right."""
+    found: dict[str, list[bool]] = defaultdict(list)
+    for answer, each in zip(judged, arguments, strict=True):
+        for (place, key), is_right in each.items():
+            found[f"{answer.question.expected[place].name} {key}"].append(is_right)
+    return {
+        name: {"expected": len(held), "right": sum(held), "interval": intervals.of_share(sum(held), len(held))}
+        for name, held in sorted(found.items())
+    }
+
+
+def _counts(judged: Sequence[Judged], group: Callable[[Judged], str]) -> dict[str, dict[str, Any]]:
     groups: dict[str, list[Judged]] = defaultdict(list)
     for answer in judged:
         groups[group(answer)].append(answer)
     return {
         name: {
-            "rows": len(members),
-            "right": sum(answer.verdict == RIGHT for answer in members),
+            **_right_of(members),
             "right_names": sum(map(has_right_names, members)),
+            "interval": intervals.of_share(_right_of(members)["right"], len(members)),
         }
         for name, members in sorted(groups.items())
     }

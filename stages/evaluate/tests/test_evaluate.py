@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
-from shared import contract
+from shared import archive, contract
 from shared.artifacts import ChatDataset
 from shared.errors import StageError
 from shared.stage import execute
 from stages.evaluate.contract import Inputs
+from stages.evaluate.intervals import of_share
 from stages.evaluate.main import run, spread
 from tests.samples import prompt_file, row
 
@@ -35,13 +36,14 @@ def test_the_report_holds_every_measure(inputs: Inputs, tmp_path: Path) -> None:
     report = run(inputs, made(tmp_path / "outputs")).evaluation.report()
     measures = {
         "accuracy",
-        "accuracy_interval",
         "right",
         "name_accuracy",
         "argument_accuracy",
         "valid_call_rate",
         "verdicts",
         "per_function",
+        "per_argument",
+        "intervals",
         "per_alert",
         "per_alertname",
         "confusion",
@@ -75,6 +77,11 @@ def test_the_report_holds_every_measure(inputs: Inputs, tmp_path: Path) -> None:
     assert report["model"]["base_bytes"] == (inputs.base_model.path / "model.safetensors").stat().st_size
     assert report["model"]["content_sha256"] == inputs.model.content_digest()
     assert report["settings"]["max_tokens"] == 12
+    low, high = report["tuned"]["intervals"]["gold_log_probability"]
+    assert low <= report["tuned"]["gold_log_probability"] <= high < 0
+    assert report["training"]["parameters"] == inputs.metrics.read()["parameters"]
+    assert "training_loss" not in report["training"]
+    assert report["lineage"]["dataset_sha256"] == archive.digest(inputs.dataset.path)
 
 
 def test_alerts_that_training_never_saw_are_measured_apart(inputs: Inputs, tmp_path: Path) -> None:
@@ -88,8 +95,8 @@ def test_alerts_that_training_never_saw_are_measured_apart(inputs: Inputs, tmp_p
     assert report["splits"]["test_unseen_alerts"] == 2
     assert measured["tuned"]["per_alert"]["Away"]["rows"] == 2
     assert measured["baselines"]["lookup"]["per_function"] == {
-        "no call": {"rows": 1, "right": 0, "right_names": 0},
-        "pod-restart": {"rows": 1, "right": 1, "right_names": 1},
+        "no call": {"rows": 1, "right": 0, "right_names": 0, "interval": of_share(0, 1)},
+        "pod-restart": {"rows": 1, "right": 1, "right_names": 1, "interval": of_share(1, 1)},
     }
     assert "Away" not in report["tuned"]["per_alert"]
     assert [line["split"] for line in outputs.evaluation.predictions()] == ["test"] * 4 + ["test_unseen_alerts"] * 2
@@ -113,6 +120,7 @@ def test_the_engine_runs_it_as_a_stage(inputs: Inputs, tmp_path: Path) -> None:
         "dataset": inputs.dataset.path,
         "base_model": inputs.base_model.path,
         "model": inputs.model.path,
+        "metrics": inputs.metrics.path,
         "max_tokens": 2,
     }
     execute(contract.load("evaluate"), run, options, tmp_path / "out", made(tmp_path / "work"))
@@ -143,6 +151,14 @@ def test_a_model_of_another_prompt_is_refused(inputs: Inputs, tmp_path: Path) ->
     assert refusal(inputs, tmp_path) == (
         "the model was trained with another prompt.json than the dataset's: its functions or their wording have "
         "changed since; train on this dataset, or evaluate on the dataset that the model was trained on"
+    )
+
+
+def test_a_model_of_another_base_is_refused(inputs: Inputs, tmp_path: Path) -> None:
+    lineage = {"stage": "train", "version": "1.0.0", "inputs": {"model": {"sha256": "0" * 64}}}
+    (inputs.model.path / "artifact.json").write_text(json.dumps(lineage))
+    assert refusal(inputs, tmp_path) == (
+        "the FineTunedModel was not made from this MlxModel; pass the artefacts of one and the same run"
     )
 
 

@@ -1,5 +1,7 @@
 """report.html says what happened and trusts no text."""
 
+import base64
+import hashlib
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -10,8 +12,9 @@ import pytest
 from shared.function_call import Call
 from shared.prompt import render_completion
 from stages.evaluate.contract import Inputs
+from stages.evaluate.curves import curves
 from stages.evaluate.page import compared, confusion, failures, percent, render_page, split_difference, visible
-from stages.evaluate.report import Examined, build_report
+from stages.evaluate.report import Examined, build_report, describe_training
 from stages.evaluate.scoring import Judged, Question, judge, read_questions
 from tests.samples import NAMES, prompt_file
 
@@ -64,7 +67,10 @@ def rendered(inputs: Inputs, base: list[Judged], tuned: list[Judged]) -> str:
     settings = {"batch": 16, "decoding": "greedy", "max_tokens": 12, "latency": "", "throughput": "", "host": "cpu"}
     report = build_report(inputs.dataset, training, examined, PROMPT)
     report |= {"model": model | {"base_bytes": 1 << 20, "tuned_bytes": 1 << 20}, "settings": settings}
-    return render_page(report, base, tuned)
+    metrics = inputs.metrics.read()
+    metrics["parameters"]["lora_modules"] = HOSTILE
+    report |= {"training": describe_training(metrics), "lineage": {"dataset_sha256": "cd", "base_sha256": "ef"}}
+    return render_page(report, metrics, base, tuned)
 
 
 def test_the_verdict_comes_first(inputs: Inputs) -> None:
@@ -97,7 +103,8 @@ def test_every_wrong_answer_is_shown_and_no_right_one(inputs: Inputs) -> None:
 def test_hostile_text_stays_text(inputs: Inputs) -> None:
     page = rendered(inputs, *sides(inputs))
     reader = Reader(page)
-    assert not {"script", "img", "iframe", "link", "a"} & {tag for tag, _ in reader.tags}
+    assert not {"img", "iframe", "link", "a"} & {tag for tag, _ in reader.tags}
+    assert [tag for tag, _ in reader.tags].count("script") == 1
     assert not [name for _, attributes in reader.tags for name in attributes if name.startswith("on")]
     assert visible(HOSTILE) in reader.text
     assert "\u202e" not in page and "\x1b" not in page
@@ -108,6 +115,39 @@ def test_the_page_asks_for_nothing(inputs: Inputs) -> None:
     assert not re.search(r"https?:|url\(|@import|src=", page.replace("src=x", ""))
     policy = dict(Reader(page).tags)["meta"]
     assert "default-src 'none'" in page and policy is not None
+
+
+def test_the_one_script_is_the_one_that_the_policy_allows(inputs: Inputs) -> None:
+    page = rendered(inputs, *sides(inputs))
+    [script] = re.findall(r"<script>(.*)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in page
+
+
+def test_losses_are_drawn_with_the_best_validation_marked() -> None:
+    steps = [{"iteration": step, "loss": 3.0 / (1 + step)} for step in range(1, 41)]
+    checks = [{"iteration": step, "loss": loss} for step, loss in ((0, 4.0), (20, 0.2), (40, 0.3))]
+    drawn = curves({"training_loss": steps, "validation_loss": checks, "best_iteration": 20})
+    assert drawn is not None
+    assert drawn["best"] == {"at": 20, "loss": 0.2}
+    assert [point["is_best"] for point in drawn["points"]] == [False, True, False]
+    heights = [point["y"] for point in drawn["points"]]
+    assert heights[0] == 12.0 < heights[2] < heights[1]  # downwards
+    assert [column["text"] for column in drawn["columns"]] == ["0", "10", "20", "30", "40"]
+    assert [row["text"] for row in drawn["rows"]] == ["0.1", "0.2", "0.5", "1", "2"]
+
+
+@pytest.mark.parametrize("losses", [[], [{"iteration": 1, "loss": 0.0}]])
+def test_metrics_without_a_loss_to_draw_are_no_curve(inputs: Inputs, losses: list[Any]) -> None:
+    assert curves({"training_loss": losses, "validation_loss": losses}) is None
+
+
+def test_every_number_of_iterations_has_some_ticks() -> None:
+    for last in (1, 2, 3, 9, 10, 99, 450, 1000, 123456):
+        series = [{"iteration": step, "loss": 1.0} for step in (0, last)]
+        drawn = curves({"training_loss": series, "validation_loss": series})
+        assert drawn is not None
+        assert 2 <= len(drawn["columns"]) <= 7
 
 
 def test_a_page_without_failures_says_so(inputs: Inputs) -> None:

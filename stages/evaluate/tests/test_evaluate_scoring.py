@@ -9,9 +9,10 @@ from shared.artifacts import ChatDataset
 from shared.errors import StageError
 from shared.function_call import Call, Reading
 from shared.prompt import render_completion
-from stages.evaluate.report import chance_of, changes, compare, percentile
+from stages.evaluate.intervals import chance_of, of_ratio, of_share
+from stages.evaluate.report import changes, compare, percentile
 from stages.evaluate.schema import satisfies
-from stages.evaluate.scoring import Judged, Question, judge, measure, read_questions, wilson_interval
+from stages.evaluate.scoring import Judged, Question, judge, measure, read_questions
 from tests.samples import NAMES, prompt_file
 
 RESTART = Call("pod-restart", {"name": "shop-1", "namespace": "web"})
@@ -87,11 +88,21 @@ def test_measures_of_six_answers_are_exact() -> None:
         "not readable": 0,
     }
     assert measures["per_function"] == {
-        "no call": {"rows": 1, "right": 1, "right_names": 1},
-        "pod-restart": {"rows": 2, "right": 1, "right_names": 2},
-        "scale-deployment": {"rows": 3, "right": 0, "right_names": 1},
+        "no call": {"rows": 1, "right": 1, "right_names": 1, "interval": of_share(1, 1)},
+        "pod-restart": {"rows": 2, "right": 1, "right_names": 2, "interval": of_share(1, 2)},
+        "scale-deployment": {"rows": 3, "right": 0, "right_names": 1, "interval": of_share(0, 3)},
     }
-    assert measures["per_alert"] == {"Down": {"rows": 6, "right": 2, "right_names": 4}}
+    assert measures["per_argument"] == {
+        "pod-restart name": {"expected": 2, "right": 2, "interval": of_share(2, 2)},
+        "pod-restart namespace": {"expected": 2, "right": 1, "interval": of_share(1, 2)},
+        "scale-deployment name": {"expected": 3, "right": 1, "interval": of_share(1, 3)},
+        "scale-deployment replicas": {"expected": 3, "right": 0, "interval": of_share(0, 3)},
+    }
+    assert measures["intervals"]["accuracy"] == of_share(2, 6)
+    assert measures["intervals"]["relevance_recall"] == of_share(1, 1)
+    assert measures["intervals"]["relevance_precision"] == of_share(1, 2)
+    assert measures["intervals"]["parallel"] is None
+    assert measures["per_alert"] == {"Down": {"rows": 6, "right": 2, "right_names": 4, "interval": of_share(2, 6)}}
     assert measures["confusion"] == {
         "no call": {"no call": 1},
         "pod-restart": {"pod-restart": 2},
@@ -124,7 +135,22 @@ def test_argument_accuracy_is_unknown_where_no_argument_is_expected() -> None:
 )
 def test_the_interval_is_wilsons(right: int, rows: int, bounds: tuple[float, float]) -> None:
     # 81 of 263: the example of R. G. Newcombe (1998), method 3.
-    assert wilson_interval(right, rows) == pytest.approx(bounds, abs=5e-5)
+    assert of_share(right, rows) == pytest.approx(bounds, abs=5e-5)
+
+
+def test_no_row_has_no_interval() -> None:
+    assert of_share(0, 0) is None
+    assert of_ratio([1.0, 0.0], [2.0, 0.0]) is None
+
+
+def test_the_bootstrap_draws_rows_and_weighs_them_by_what_they_hold() -> None:
+    rights, wholes = [2.0, 1.0, 0.0, 2.0, 0.0] * 20, [2.0, 2.0, 2.0, 2.0, 0.0] * 20
+    found = of_ratio(rights, wholes)
+    assert found is not None
+    # of 80 rows with 0, 1/2 or 1 right, whose standard deviation is 0.4146: 1.96 standard errors are 0.0909
+    assert found == pytest.approx([0.625 - 0.0909, 0.625 + 0.0909], abs=0.01)
+    assert found == of_ratio(rights, wholes)
+    assert of_ratio([3.0, 3.0], [4.0, 4.0]) == [0.75, 0.75]
 
 
 @pytest.mark.parametrize(("percent", "value"), [(50, 10), (95, 19), (100, 20), (1, 1)])
@@ -188,7 +214,7 @@ def test_the_verdict_is_against_the_best_baseline(gained: int, lost: int, is_abo
     ("gained", "lost", "chance"), [(0, 0, 1.0), (3, 3, 1.0), (5, 0, 0.0625), (0, 6, 0.03125), (7, 2, 92 / 512)]
 )
 def test_the_chance_is_that_of_the_exact_sign_test(gained: int, lost: int, chance: float) -> None:
-    assert chance_of(gained, lost) == chance
+    assert chance_of(gained, lost) == pytest.approx(chance)
 
 
 @pytest.mark.parametrize(
