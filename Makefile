@@ -211,6 +211,10 @@ bench-train: .venvs/train/.made ## a training step beside mlx-lm's and PEFT's; Q
 	@.venvs/train/bin/python -m benchmarks.training.main $(if $(QUICK),--quick) $(call given,ROUNDS,--rounds) \
 	  $(call given,LAYERS,--layers) $(call given,PEFT_PYTHON,--peft-python)
 
+.PHONY: bench-evaluate
+bench-evaluate: .venvs/evaluate/.made ## answers decoded beside mlx-lm's own ways, on the last `make run`; QUICK=1, ROUNDS=5
+	@.venvs/evaluate/bin/python -m benchmarks.evaluation.main $(if $(QUICK),--quick) $(call given,ROUNDS,--rounds)
+
 .PHONY: lint-runbook
 lint-runbook: .venvs/dataset/.made ## what each alert of an agent teaches: lint-runbook AGENT=agent-sre REPOSITORY=… FORMAT=github
 	@$(AUTHOR) lint --agent $(AGENT) --repository $(REPOSITORY) --format $(or $(FORMAT),table)

@@ -5,12 +5,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.bars import Bar, picture
+
 NAMES = {
     "ours": "this engine",
     "stock": "mlx-lm, same BLAS and malloc",
     "peft": "torch + PEFT, logits_to_keep",
     "shipped": "mlx-lm as shipped",
 }
+COLOURS = {"stock": "#0e6e5f", "peft": "#a39d92", "shipped": "#b23a22"}
 _HEAD = """# How fast a training step is
 
 Made by `make bench-train`; do not edit. Every contender takes the same rows and begins with the same weights. They run
@@ -78,25 +81,8 @@ def _picture(runs: Sequence[Mapping[str, Any]]) -> str:
     for run in runs:
         same = [other for other in runs if other["case"] == run["case"] and other["contender"] == "ours"]
         if run["contender"] != "ours" and same:
-            case = run["case"]
+            case, name = run["case"], run["contender"]
             label = f"{case['shape']}, {case['layers']} layers, {case['batch']} rows, prefix {case['prefix']}"
-            bars.append((label, run["contender"], median(run["seconds"]) / median(same[0]["seconds"])))
-    widest = max((ratio for *_, ratio in bars), default=1.0)
-    colours = {"stock": "#0e6e5f", "peft": "#a39d92", "shipped": "#b23a22"}
-    lines, top, last = [], 34, ""
-    for label, contender, ratio in bars:
-        if label != last:
-            lines.append(f'<text x="16" y="{top + 16}" font-weight="600">{label}</text>')
-            top, last = top + 24, label
-        width = 380 * ratio / widest
-        lines.append(f'<text x="16" y="{top + 12}">{NAMES[contender]}</text>')
-        lines.append(f'<rect x="236" y="{top}" width="{width:.1f}" height="14" fill="{colours[contender]}"/>')
-        lines.append(f'<text x="{244 + width:.1f}" y="{top + 12}">{ratio:.1f}</text>')
-        top += 22
-    title = (
-        '<text x="16" y="22" font-size="15" font-weight="600">Time of a step, as a multiple of this engine\'s</text>'
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 {top + 16}" font-family="system-ui, sans-serif" '
-        f'font-size="12"><rect width="100%" height="100%" fill="#ffffff"/>{title}{"".join(lines)}</svg>\n'
-    )
+            ratio = median(run["seconds"]) / median(same[0]["seconds"])
+            bars.append(Bar(label, NAMES[name], COLOURS[name], ratio))
+    return picture("Time of a step, as a multiple of this engine's", bars)
