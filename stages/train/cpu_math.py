@@ -53,6 +53,11 @@ def install() -> None:
         setattr(place, name, own)
 
 
+def is_installed() -> bool:
+    """Returns whether `install` was called."""
+    return _is_installed
+
+
 def losses_and_chances(logits: Array, targets: Array) -> tuple[Array, Array]:
     """logits [n, V], targets [n] -> cross entropies [n] in nats, and softmax(logits) [n, V].
 
@@ -123,22 +128,22 @@ def gelu(x: Array) -> Array:
 
 def rms_norm(x: Array, weight: Array | None, eps: float) -> Array:
     """mx.fast.rms_norm."""
-    return _made_again(lambda x: _rms_norm(x, weight, eps), x)
+    return _computed_again(lambda x: _rms_norm(x, weight, eps), x)
 
 
 def rope(x: Array, dims: int, **settings: Any) -> Array:
     """mx.fast.rope."""
-    return _made_again(lambda x: _rope(x, dims, **settings), x)
+    return _computed_again(lambda x: _rope(x, dims, **settings), x)
 
 
-def _made_again(function: Callable[[Array], Array], x: Array) -> Array:
+def _computed_again(function: Callable[[Array], Array], x: Array) -> Array:
     """Returns function(x), which is cheap: what it makes on the way is made again for the gradient, not kept."""
     if x.dtype != mx.float32 or x.size < SMALL:
         return function(x)
 
     @mx.custom_function
     def forward(x: Array) -> Array:
-        return _made(function(_untraced(x)))
+        return made(function(untraced(x)))
 
     @forward.vjp
     def backward(primal: Any, cotangent: Any, output: Any) -> Array:
@@ -163,9 +168,9 @@ def _adapted_product(weight: Array, bias: Array | None, scale: float) -> Callabl
 
     @mx.custom_function
     def product(x: Array, a: Array, b: Array) -> Array:
-        x, a, b = _untraced(x), _untraced(a), _untraced(b)
+        x, a, b = untraced(x), untraced(a), untraced(b)
         plain = x @ weight.T if bias is None else mx.addmm(bias, x, weight.T)
-        return _made(mx.addmm(plain, x @ a, b, alpha=scale))
+        return made(mx.addmm(plain, x @ a, b, alpha=scale))
 
     @product.vjp
     def backward(primals: Any, cotangent: Any, output: Any) -> tuple[Array, Array, Array]:
@@ -183,7 +188,7 @@ def _softmax_product(scale: float, hidden: np.ndarray | None, groups: int) -> Ca
 
     @mx.custom_function
     def product(q: Array, k: Array, v: Array) -> tuple[Array, Array]:
-        q, k, v = _untraced(q), _untraced(k), _untraced(v)
+        q, k, v = untraced(q), untraced(k), untraced(v)
         scores = (q * scale) @ k.swapaxes(-1, -2)
         memory = _memory(scores)
         if hidden is not None:
@@ -192,7 +197,7 @@ def _softmax_product(scale: float, hidden: np.ndarray | None, groups: int) -> Ca
         memory -= memory.max(axis=-1, keepdims=True)
         np.exp(memory, out=memory)
         memory /= memory.sum(axis=-1, keepdims=True)
-        return _made(scores @ v), scores
+        return made(scores @ v), scores
 
     @product.vjp
     def backward(primals: Any, cotangents: Any, outputs: Any) -> tuple[Array, Array, Array]:
@@ -243,13 +248,13 @@ def _additive(mask: Any, queries: int, keys: int) -> np.ndarray | None:
     return np.array(mask.astype(mx.float32))
 
 
-def _untraced(array: Array) -> Array:
+def untraced(array: Array) -> Array:
     """Returns a copy that no gradient leads through: what is made of it goes when nothing needs it any more."""
     mx.eval(array)
     return mx.array(np.array(array, copy=False))
 
 
-def _made(array: Array) -> Array:
+def made(array: Array) -> Array:
     """Returns the array once it is there, and what it was made of is gone."""
     mx.eval(array)
     return array

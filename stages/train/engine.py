@@ -13,7 +13,7 @@ from mlx.utils import tree_flatten, tree_map, tree_unflatten
 from stages.train.batches import Batch
 from stages.train.frozen_states import FrozenStates
 from stages.train.head_loss import head_loss, head_weight
-from stages.train.prefix import SharedPrefix
+from stages.train.prefix import EXACT, SharedPrefix
 
 Weights = dict[str, mx.array]
 Loss = Callable[..., mx.array]
@@ -40,7 +40,8 @@ class Engine:
         """
         self.model = model
         self.prefixes = [SharedPrefix(model, prefix) if prefix else None for prefix in prefixes]
-        self.losses = [rest_loss(prefix) if prefix else whole_loss for prefix in self.prefixes]
+        self.whole_loss = scored_loss if model.model_type in EXACT else whole_loss
+        self.losses = [rest_loss(prefix) if prefix else self.whole_loss for prefix in self.prefixes]
         self.states = [FrozenStates(prefix, keeps_states) if prefix else None for prefix in self.prefixes]
         self.optimizer = optimizer
         self.max_gradient_norm = max_gradient_norm
@@ -101,7 +102,7 @@ class Engine:
             self._put(weights)
             share = batch.scored_count / count
             if prefix is None:
-                return whole_loss(self.model, *batch.arrays) * share
+                return self.whole_loss(self.model, *batch.arrays) * share
             return _rest_loss(prefix, held, *self._arrays(group, batch)) * share
 
         def prefix_states(*values: mx.array) -> list[mx.array]:
@@ -130,6 +131,11 @@ def whole_loss(model: Any, tokens: mx.array, positions: mx.array, targets: mx.ar
     return (cross_entropy(scored, targets) * weights).sum() / weights.sum()
 
 
+def scored_loss(model: Any, tokens: mx.array, *arrays: mx.array) -> mx.array:
+    """The Loss of whole rows for a type in EXACT, by logits where a token is scored and nowhere else."""
+    return _loss_at(model, model.model(tokens), *arrays)
+
+
 def rest_loss(prefix: SharedPrefix) -> Loss:
     """Returns the Loss of what rows hold behind a prefix, equal to that of whole rows."""
 
@@ -150,6 +156,10 @@ def _rest_loss(
 ) -> mx.array:
     if states is None:
         states = prefix.below(tokens)
-    top = prefix.hidden_states(held, tokens, states)
-    scored = top.reshape(-1, top.shape[-1])[positions]
-    return head_loss(head_weight(prefix.model))(scored, targets, weights) / weights.sum()
+    return _loss_at(prefix.model, prefix.hidden_states(held, tokens, states), positions, targets, weights)
+
+
+def _loss_at(model: Any, states: mx.array, positions: mx.array, targets: mx.array, weights: mx.array) -> mx.array:
+    """states [B, S, M] -> the mean loss at positions."""
+    scored = states.reshape(-1, states.shape[-1])[positions]
+    return head_loss(head_weight(model))(scored, targets, weights) / weights.sum()

@@ -33,6 +33,8 @@ def head_loss(weight: mx.array) -> Loss:
 
     @mx.custom_function
     def loss_and_slope(states: mx.array, targets: mx.array, weights: mx.array) -> tuple[mx.array, mx.array]:
+        if cpu_math.is_installed():  # NumPy has each chunk made at once, and what is traced would all be kept
+            states = cpu_math.untraced(states)
         starts = range(0, states.shape[0], CHUNK)
         parts = [_chunk(states[i : i + CHUNK], targets[i : i + CHUNK], weight) for i in starts]
         losses = mx.concatenate([losses for losses, _ in parts])
@@ -57,4 +59,5 @@ def _chunk(states: mx.array, targets: mx.array, weight: mx.array) -> tuple[mx.ar
     """states [n, M], targets [n], weight [V, M] -> losses [n] in float32, and their gradients by states [n, M]."""
     logits = (states @ weight.T).astype(mx.float32)
     losses, chances = cpu_math.losses_and_chances(logits, targets)
-    return losses, chances.astype(weight.dtype) @ weight - weight[targets]
+    slope = chances.astype(weight.dtype) @ weight - weight[targets]
+    return (losses, cpu_math.made(slope)) if cpu_math.is_installed() else (losses, slope)

@@ -117,8 +117,8 @@ def _plan_memory(model: Any, lora: Lora, data: Data, schedule: Schedule, base: M
     Raises StageError where there are not as many bytes.
     """
     from stages.train.adapters import weights_dtype
-    from stages.train.device import available_memory
-    from stages.train.memory import Dimensions, check_memory, estimate, fits, kept_states, loads_of
+    from stages.train.device import available_memory, is_gpu, resident_memory
+    from stages.train.memory import Dimensions, check_memory, estimate, kept_states, loads_of, with_program
 
     dimensions = Dimensions.of(vars(model.args))
     if dimensions is None:
@@ -128,13 +128,14 @@ def _plan_memory(model: Any, lora: Lora, data: Data, schedule: Schedule, base: M
     size = 4 if weights_dtype(model) == "float32" else 2
     loads = loads_of([*data.train, *data.valid], data.batch, data.micro)
     found = [estimate(dimensions, weights, load, lora.layers, lora.count(model), size) for load in loads]
-    largest, free = max(found, key=lambda parts: sum(parts.values())), available_memory()
-    comes_again = schedule.iters * data.batch > sum(len(group.rows) for group in data.train)
+    arrays, free = max(found, key=lambda parts: sum(parts.values())), available_memory()
     kept = {"frozen layers' states": kept_states(dimensions, [*data.train, *data.valid], size)}
-    keeps_states = comes_again and lora.layers < dimensions.layers and fits(largest | kept, free)
-    needed = largest | kept if keeps_states else largest
-    _say(check_memory(needed, free))
-    return sum(needed.values()), keeps_states
+    resident = 0 if is_gpu() else resident_memory()
+    needed, more = ({**parts} if is_gpu() else with_program(parts, resident) for parts in (arrays, arrays | kept))
+    comes_again = schedule.iters * data.batch > sum(len(group.rows) for group in data.train)
+    keeps_states = comes_again and lora.layers < dimensions.layers and sum(more.values()) <= free
+    _say(check_memory(more if keeps_states else needed, free))
+    return sum((more if keeps_states else needed).values()), keeps_states
 
 
 def _schedule(inputs: Inputs, data: Data) -> Schedule:

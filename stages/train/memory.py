@@ -1,8 +1,9 @@
 """What a training will need of memory, told before any weight is read.
 
-By parts, in bytes of arrays, which is what mlx counts as its peak: an upper bound for a model whose blocks are those of
-Gemma 3, Llama or Qwen. Every array that a gradient needs is counted once, as `cpu_math` keeps them; what only lives
-within a layer is counted for one layer. The interpreter and its libraries come on top.
+By parts, an upper bound for a model whose blocks are those of Gemma 3, Llama or Qwen. Every array that a gradient needs
+is counted once, as `cpu_math` keeps them; what only lives within a layer is counted for one layer. On a CPU the program
+and its rows, which are there already, belong to the sum: it bounds the process's resident memory. On a GPU it bounds
+what mlx counts as its peak.
 
 Letters: P tokens of the prefix, S of a row behind it (padded), B rows at a time, M width, F width within the
 feed-forward part, Q and K the widths of all queries and of all keys, V vocabulary.
@@ -16,12 +17,13 @@ from shared.errors import StageError
 from stages.train.batches import round_up
 from stages.train.cpu_math import BLOCK, SMALL
 from stages.train.head_loss import CHUNK
-from stages.train.prefix import Group
+from stages.train.prefix import EXACT, Group
 
-PROGRAM = 200 << 20  # bytes of Python, mlx, mlx-lm and the tokenizer
 _NAMES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size")
 _COPIES = 8  # of what is trained: itself, the best, AdamW's two, two gradients, and the next of two of them
-_HEAD_COPIES, _WHOLE_COPIES = 2, 2  # of the logits of a chunk, of whole rows
+_HEAD_COPIES = 2  # of the logits of a chunk
+_WHOLE_COPIES, _SCORED_COPIES = 3, 4  # of the logits of whole rows, and of those of them that are scored
+_ROOM, _KEPT_SHARE = 16 << 20, 16  # bytes, and a part of the arrays, that libraries and malloc take on the way
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Dimensions:
     full_every: int
     norms: int = 4
     normed_heads: bool = True
+    makes_all_logits: bool = False
+    """Whether whole rows get logits at every position."""
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Dimensions | None":
@@ -60,6 +64,7 @@ class Dimensions:
             *(window if every else 0, every or 1),
             norms=2 if kind in ("llama", "qwen2", "qwen3") else 4,
             normed_heads=kind not in ("llama", "qwen2"),
+            makes_all_logits=kind not in EXACT,
         )
 
 
@@ -67,7 +72,6 @@ class Dimensions:
 class Load:
     """What a step computes at once: rows of `rest` tokens behind `prefix` shared ones, of which `scored` are scored.
 
-    Without a prefix every token gets its logits.
     in_parts: whether a step takes several such batches, so that prefix and rows are not in memory together.
     """
 
@@ -100,8 +104,10 @@ def estimate(
 
 def _head(model: Dimensions, load: Load) -> int:
     """Returns the bytes of logits, float32, and of the states that they are made of."""
-    scored = load.rows * round_up(load.scored) if load.prefix else load.rows * round_up(load.rest)
-    logits = _HEAD_COPIES * min(CHUNK, scored) if load.prefix else _WHOLE_COPIES * scored
+    scored = round_up(load.rows * load.scored)
+    logits = _HEAD_COPIES * min(CHUNK, scored)
+    if model.makes_all_logits and not load.prefix:
+        logits = _WHOLE_COPIES * load.rows * round_up(load.rest) + _SCORED_COPIES * scored
     return 4 * (logits * model.vocabulary + 4 * scored * model.hidden)
 
 
@@ -175,20 +181,19 @@ def kept_states(model: Dimensions, groups: Sequence[Group], number_bytes: int) -
     return tokens * model.hidden * number_bytes
 
 
-def fits(parts: Mapping[str, int], available: int) -> bool:
-    """Returns whether there is room for the parts and the program."""
-    return sum(parts.values()) + PROGRAM <= available
+def with_program(parts: Mapping[str, int], resident: int) -> dict[str, int]:
+    """Returns the parts and what the process takes beside its arrays; resident: the bytes that it takes already."""
+    return {**parts, "program and rows": resident + _ROOM + sum(parts.values()) // _KEPT_SHARE}
 
 
 def check_memory(parts: Mapping[str, int], available: int) -> str:
     """Returns what the parts are, in words for the log. Raises StageError where they are more than there is."""
     total = sum(parts.values())
     told = ", ".join(f"{name} {_gibibytes(count)}" for name, count in parts.items())
-    if not fits(parts, available):
-        needed = f"training needs up to {_gibibytes(total + PROGRAM)} of memory ({told})"
-        reason = f"{needed}, and {_gibibytes(available)} are free"
+    if total > available:
+        reason = f"training needs up to {_gibibytes(total)} of memory ({told}), and there are {_gibibytes(available)}"
         raise StageError(f"{reason}; lower micro_batch_size, which is the rows at a time, or lora_layers")
-    return f"memory: at most {_gibibytes(total)} ({told}) of {_gibibytes(available)} that are free"
+    return f"memory: at most {_gibibytes(total)} ({told}) of {_gibibytes(available)}"
 
 
 def _gibibytes(count: int) -> str:

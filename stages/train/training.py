@@ -14,6 +14,7 @@ from mlx.utils import tree_flatten, tree_unflatten
 from shared.errors import StageError
 from stages.train.batches import Step, assemble, training_steps, validation_steps
 from stages.train.checkpoints import Arrays, Checkpoint, Checkpoints
+from stages.train.device import peak_memory
 from stages.train.engine import Engine
 from stages.train.prefix import Group
 from stages.train.progress import Progress
@@ -85,7 +86,7 @@ class Training:
             if self.checkpoints and (iteration % self.checkpoints.every == 0 or iteration == self.schedule.iters):
                 self.checkpoints.save(self._checkpoint(iteration))
         self.engine.model.update(tree_unflatten(list(self.best.items())))
-        self.history.peak_memory_bytes = max(self.history.peak_memory_bytes, mx.get_peak_memory())
+        self.history.peak_memory_bytes = max(self.history.peak_memory_bytes, peak_memory())
         return self.history
 
     def _is_hopeless(self) -> bool:
@@ -130,7 +131,7 @@ class Training:
         weights: Any = tree_flatten(self.engine.model.trainable_parameters())
         state: Any = tree_flatten(self.engine.optimizer.state)
         arrays = _named(_WEIGHTS, weights) | _named(_OPTIMIZER, state) | _named(_BEST, self.best.items())
-        self.history.peak_memory_bytes = max(self.history.peak_memory_bytes, mx.get_peak_memory())
+        self.history.peak_memory_bytes = max(self.history.peak_memory_bytes, peak_memory())
         return Checkpoint(iteration, arrays, dataclasses.asdict(self.history))
 
     def _resume(self) -> int:

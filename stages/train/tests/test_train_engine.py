@@ -16,7 +16,7 @@ from mlx_lm.tuner.utils import linear_to_lora_layers
 from stages.train import cpu_math
 from stages.train import prefix as prefix_module
 from stages.train.batches import assemble
-from stages.train.engine import Engine, Loss, rest_loss, whole_loss
+from stages.train.engine import Engine, Loss, rest_loss, scored_loss, whole_loss
 from stages.train.frozen_states import FrozenStates
 from stages.train.prefix import EXACT, SharedPrefix, grouped, shared_prefix
 from stages.train.rows import Row
@@ -127,6 +127,15 @@ def test_loss_and_gradients_are_those_of_whole_rows(kind: str, length: int) -> N
     assert loss <= LOSS
     assert gradients <= GRADIENTS
     assert worst <= WORST
+
+
+@pytest.mark.parametrize("kind", EXACT)
+def test_rows_that_share_nothing_need_no_logits_but_the_scored_ones(kind: str) -> None:
+    model, rows = tiny_model(kind), make_rows(6, RAGGED)
+    ours, found = loss_and_gradients(model, scored_loss, rows, 0)
+    theirs, expected = loss_and_gradients(model, whole_loss, rows, 0)
+    assert abs(ours - theirs) / theirs <= LOSS
+    assert difference(found, expected) <= GRADIENTS
 
 
 def test_more_scored_tokens_than_a_chunk_of_the_head() -> None:

@@ -1,6 +1,10 @@
 """What a training needs of memory is told before, by parts: at least what it then takes, and not half as much again."""
 
 import importlib
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +13,14 @@ import pytest
 from mlx.optimizers import AdamW
 from mlx.utils import tree_flatten
 
+from shared.contract import load
 from shared.errors import StageError
 from stages.train import cpu_math, device
 from stages.train.adapters import Lora, add_adapters
 from stages.train.batches import assemble
+from stages.train.contract import Inputs
 from stages.train.engine import Engine
-from stages.train.memory import PROGRAM, Dimensions, Load, check_memory, estimate, loads_of
+from stages.train.memory import Dimensions, Load, check_memory, estimate, loads_of, with_program
 from stages.train.prefix import Group
 from stages.train.rows import Row
 
@@ -94,9 +100,24 @@ def test_what_cannot_fit_is_refused_by_parts() -> None:
     parts = {"weights": 1024 * MIB, "activations": 2048 * MIB}
     with pytest.raises(StageError) as refused:
         check_memory(parts, 2048 * MIB)
-    assert "3.20 GiB of memory (weights 1.00 GiB, activations 2.00 GiB), and 2.00 GiB are free" in str(refused.value)
+    assert "3.00 GiB of memory (weights 1.00 GiB, activations 2.00 GiB), and there are 2.00 GiB" in str(refused.value)
     assert "lower micro_batch_size" in str(refused.value)
-    assert "at most 3.00 GiB" in check_memory(parts, 3072 * MIB + PROGRAM)
+    assert "at most 3.00 GiB" in check_memory(parts, 3072 * MIB)
+
+
+def test_the_program_counts_too() -> None:
+    parts = with_program({"weights": 1600 * MIB}, 100 * MIB)
+    assert parts == {"weights": 1600 * MIB, "program and rows": (100 + 16 + 100) * MIB}
+
+
+def test_the_process_takes_no_more_than_was_told(inputs: Inputs, tmp_path: Path) -> None:
+    values = {field: getattr(inputs, field.name) for field in load("train").inputs}
+    flags = [f"{field.flag}={getattr(value, 'path', value)}" for field, value in values.items()]
+    command = [sys.executable, "-m", "stages.train.main", *flags, "--outputs", str(tmp_path)]
+    path = os.pathsep.join(filter(None, sys.path))
+    subprocess.run(command, cwd=Path(__file__).parents[3], env=os.environ | {"PYTHONPATH": path}, check=True)
+    metrics = json.loads((tmp_path / "metrics").read_text())
+    assert metrics["peak_memory_bytes"] <= metrics["estimated_memory_bytes"] < 1.5 * metrics["peak_memory_bytes"]
 
 
 def test_a_model_without_the_usual_names_is_not_estimated() -> None:
@@ -108,8 +129,9 @@ def test_a_container_s_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "memory.stat").write_text("anon 1000000\nfile 5\n")
     monkeypatch.setattr(device, "_MEMORY", tmp_path / "meminfo")
     monkeypatch.setattr(device, "_GROUP", tmp_path)
-    assert device.available_memory() == 4000 * 1024
+    monkeypatch.setattr(device, "resident_memory", lambda: 300)
+    assert device.available_memory() == 4000 * 1024 + 300
     (tmp_path / "memory.max").write_text("max\n")
-    assert device.available_memory() == 4000 * 1024
+    assert device.available_memory() == 4000 * 1024 + 300
     (tmp_path / "memory.max").write_text("3000000\n")
-    assert device.available_memory() == 2_000_000
+    assert device.available_memory() == 2_000_300
