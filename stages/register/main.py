@@ -2,16 +2,18 @@
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from shared import mlflow_access, stage
 from shared.artifacts import FineTunedModel
 from shared.origin import Origin, check_made_from
 from stages.register import gate, run_record
-from stages.register.comparison import compare, tuned_texts
+from stages.register.comparison import Comparison, compare, tuned_texts
 from stages.register.connection import connected
 from stages.register.contract import MLFLOW_TRACKING_URI, Inputs, Outputs
 from stages.register.gate import Verdict
 from stages.register.registration import Champion, RegisteredModel
+from stages.register.report_page import with_champion
 from stages.register.run_record import RunRecord
 from stages.register.tracking import Experiment
 
@@ -24,19 +26,22 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     origin = Origin.of(inputs.dataset)
     content = inputs.model.content_digest()
     record = run_record.describe(inputs, origin, content)
-    with connected() as client:
+    with connected() as client, TemporaryDirectory() as folder:
         experiment = Experiment.of(client, origin.agent, mlflow_access.artifact_location(MLFLOW_TRACKING_URI.read()))
         model = RegisteredModel.of(client, origin.agent)
         champion = model.champion()
-        verdict = _decide(inputs, content, champion, experiment)
+        verdict, comparison = _decide(inputs, content, champion, experiment)
         record = record.named(model.version_name(origin, content))
+        record = record.reported(with_champion(inputs.evaluation, comparison, Path(folder)))
         run_id = _record(inputs.model, record, verdict, experiment, model)
     _say(f"{record.version}: {'approved' if verdict.approved else 'rejected'}: {verdict.decision}")
     return Outputs(verdict.approved, verdict.decision, record.version, champion.version if champion else "", run_id)
 
 
-def _decide(inputs: Inputs, content: str, champion: Champion | None, experiment: Experiment) -> Verdict:
-    """Returns the gate's verdict, after the comparison with the champion where there is another one."""
+def _decide(
+    inputs: Inputs, content: str, champion: Champion | None, experiment: Experiment
+) -> tuple[Verdict, Comparison | None]:
+    """Returns the gate's verdict, and the comparison with the champion where there is another one."""
     new = tuned_texts(inputs.evaluation)
     accuracy = inputs.evaluation.report()["tuned"]["accuracy"]
     is_champion = champion is not None and champion.content == content
@@ -45,7 +50,7 @@ def _decide(inputs: Inputs, content: str, champion: Champion | None, experiment:
         stored = experiment.stored_predictions(champion.content, champion.version)
         comparison = compare(inputs.dataset, new, champion.version, stored)
     tested = sum(row["id"] in new for row in inputs.dataset.rows("test"))
-    return gate.decide(accuracy, tested, inputs.minimum_accuracy, comparison, is_champion)
+    return gate.decide(accuracy, tested, inputs.minimum_accuracy, comparison, is_champion), comparison
 
 
 def _record(

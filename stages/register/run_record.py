@@ -15,7 +15,7 @@ from shared.origin import Origin
 from stages.register.contract import EXECUTION, Inputs
 
 # A metric for every alert and function would drown the others; the report shows them.
-TABLES = ("per_function", "per_alert", "per_alertname", "confusion")
+TABLES = ("per_function", "per_argument", "per_alert", "per_alertname", "confusion")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,11 @@ class RunRecord:
     def named(self, version: str) -> "RunRecord":
         """Returns the record of a model whose version is known."""
         return dataclasses.replace(self, version=version, tags=self.tags | {names.VERSION_TAG: version})
+
+    def reported(self, files: list[Path]) -> "RunRecord":
+        """Returns the record with the report's files beside the predictions."""
+        evaluation = [*self.files["evaluation"], *files]
+        return dataclasses.replace(self, files=self.files | {"evaluation": evaluation})
 
     def version_tags(self) -> dict[str, str]:
         """Returns the tags of the registered version: its name, its accuracy and the closest lineage."""
@@ -169,6 +174,6 @@ def _files(inputs: Inputs) -> dict[str, list[Path]]:
         "dataset": [dataset / "agent.json", dataset / "README.md"],
         "training": [inputs.metrics.path],
         "adapters": sorted(inputs.adapters.path.iterdir()),
-        "evaluation": [evaluation / name for name in ("report.html", "report.json", Path(names.PREDICTIONS).name)],
+        "evaluation": [evaluation / Path(names.PREDICTIONS).name],
     }
     return {folder: [file for file in files if file.is_file()] for folder, files in folders.items()}

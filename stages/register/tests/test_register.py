@@ -227,6 +227,36 @@ def test_a_model_that_is_worse_than_the_champion_is_rejected(inputs: Inputs, cli
     assert client.get_model_version_by_alias(MODEL, "candidate").tags["model_version"] == VERSION
 
 
+def test_the_report_in_mlflow_shows_the_champion(inputs: Inputs, client: MlflowClient, tmp_path: Path) -> None:
+    page = "<section>bars <!-- champion --></section>"
+    first = register(inputs)
+    crown(client, first.model_version)
+    second = with_weights(with_answers(inputs, {12: "none", 13: "none"}), b"new")
+    (second.evaluation.path / "report.html").write_text(page)
+    run_id = register(second).run_id
+    logged = {
+        name: Path(client.download_artifacts(run_id, f"evaluation/{name}", str(made(tmp_path / name)))).read_text()
+        for name in ("report.html", "report.json")
+    }
+    assert "Of those rows this model has 2 right, and the champion 4." in logged["report.html"]
+    assert f"<span>{first.model_version}, on the 4 rows that both answered</span>" in logged["report.html"]
+    champion = json.loads(logged["report.json"])["champion"]
+    assert champion == {
+        "champion": first.model_version,
+        "common": 4,
+        "right": 2,
+        "champion_right": 4,
+        "unseen": 0,
+    }
+    assert (second.evaluation.path / "report.html").read_text() == page
+    assert "champion" not in second.evaluation.report()
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
 def test_the_champion_is_measured_by_todays_answers(inputs: Inputs, client: MlflowClient) -> None:
     register(inputs)
     crown(client, VERSION)
