@@ -88,9 +88,12 @@ def estimate(
     """Returns bytes by part. adapted: layers with adapters; trained: their numbers; number_bytes: of one number."""
     prefix = _Pass(model, 1, load.prefix, 0)
     rest = _Pass(model, load.rows, round_up(load.rest), load.prefix)
-    kept = [each.kept(layer) for each in (prefix, rest) for layer in range(model.layers - adapted, model.layers)]
-    by_prefix, by_rest = sum(kept[:adapted]), sum(kept[adapted:])
-    within = 3 * (kept[adapted - 1] + kept[-1]) // 4  # what a layer's backward pass makes on its way
+    trained_layers = range(model.layers - adapted, model.layers)
+    # Nothing reads what the last layer makes of the prefix, but its keys and values.
+    of_prefix = [*(prefix.kept(layer) for layer in trained_layers[:-1]), prefix.kept_of_keys()]
+    of_rest = [rest.kept(layer) for layer in trained_layers]
+    by_prefix, by_rest = sum(of_prefix), sum(of_rest)
+    within = 3 * (max(of_prefix) + of_rest[-1]) // 4  # what a layer's backward pass makes on its way
     activations = (max(by_prefix, by_rest) if load.in_parts else by_prefix + by_rest) + within
     if load.in_parts:  # the prefix's keys and values, and what pulls on them
         activations += 3 * 2 * model.keys * load.prefix * model.layers
@@ -133,6 +136,12 @@ class _Pass:
         turned = self._turn(m.queries) + self._turn(m.keys)
         others = 2 * m.hidden + 3 * m.inner + 2 * m.queries  # sums; activation and product; attention's, twice
         return linear + norms + turned + self._tokens * others + self._attention(layer)
+
+    def kept_of_keys(self) -> int:
+        """Returns how many numbers of a layer's keys and values are kept, and of nothing else of it."""
+        m = self.model
+        heads = self._norm(m.keys) if m.normed_heads else 0
+        return 2 * self._linear(m.hidden, m.keys) + self._norm(m.hidden) + heads + self._turn(m.keys)
 
     @property
     def _tokens(self) -> int:
