@@ -55,6 +55,7 @@ lint: environments ## style and types
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy shared workflows tools benchmarks/*.py $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py tests/tools/*.py))
 	.venv/bin/mypy --python-executable .venvs/train/bin/python examples/demo_model/*.py benchmarks/training/*.py tests/tiny_model.py
+	.venv/bin/mypy --python-executable .venvs/evaluate/bin/python benchmarks/evaluation/*.py
 	@$(foreach s,$(STAGES),echo mypy stages/$s; .venv/bin/mypy --python-executable .venvs/$s/bin/python $(filter-out stages/$s/tests/%,$(wildcard stages/$s/*.py stages/$s/*/*.py));)
 
 .PHONY: test-shared
@@ -207,9 +208,10 @@ bench-dataset: .venvs/dataset/.made ## seconds and memory of dataset for 10, 1,0
 	@.venvs/dataset/bin/python -m benchmarks.dataset_growth
 
 .PHONY: bench-train
-bench-train: .venvs/train/.made ## a training step beside mlx-lm's and PEFT's; QUICK=1, ROUNDS=5, PEFT_PYTHON= one with torch and peft
+bench-train: .venvs/train/.made ## a training step beside mlx-lm's and PEFT's: hours; QUICK=1, ROUNDS=, SHAPES=, CONTENDERS=, PEFT_PYTHON= one with torch and peft
 	@.venvs/train/bin/python -m benchmarks.training.main $(if $(QUICK),--quick) $(call given,ROUNDS,--rounds) \
-	  $(call given,LAYERS,--layers) $(call given,PEFT_PYTHON,--peft-python)
+	  $(call given,LAYERS,--layers) $(call given,PEFT_PYTHON,--peft-python) $(if $(SHAPES),--shapes $(SHAPES)) \
+	  $(if $(CONTENDERS),--contenders $(CONTENDERS))
 
 .PHONY: bench-evaluate
 bench-evaluate: .venvs/evaluate/.made ## answers decoded beside mlx-lm's own ways, on the last `make run`; QUICK=1, ROUNDS=5

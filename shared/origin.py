@@ -53,6 +53,20 @@ class Origin:
         return names.model_version(self.committed, self.commit, repeat)
 
 
+def check_made_together(one: Artifact, other: Artifact) -> None:
+    """Raises StageError where both say what they were made from, and it is not the same.
+
+    An artefact that was made by hand says nothing, and passes.
+    """
+    first, second = (made.lineage().get("inputs", {}) for made in (one, other))
+    digests = [{name: each.get("sha256") for name, each in inputs.items()} for inputs in (first, second)]
+    if all(digests) and digests[0] != digests[1]:
+        different = ", ".join(sorted(name for name in digests[0] if digests[0][name] != digests[1].get(name)))
+        kinds = f"the {type(one).__name__} and the {type(other).__name__}"
+        reason = f"{kinds} were made from another {different or 'set of inputs'}"
+        raise StageError(f"{reason}; pass the artefacts of one and the same run")
+
+
 def check_made_from(made: Artifact, name: str, source: Artifact) -> None:
     """Raises StageError where made says that its input `name` was something else than source.
 

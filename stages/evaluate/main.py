@@ -38,6 +38,7 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     check_made_from(inputs.model, "model", inputs.base_model)
     prompt_file = same_prompt(inputs)
     rows = [row for split in ("test", UNSEEN_ALERTS) for row in read_questions(inputs.dataset, split)]
+    check_calls_are_due(rows)
     models: dict[str, MlxModel] = dict(zip(SIDES, (inputs.base_model, inputs.model), strict=True))
     tokenizers = {side: PromptTokenizer(model.path, prompt_file.stop_tokens) for side, model in models.items()}
     tokenizers["base"].refuse_another(tokenizers["tuned"])
@@ -57,6 +58,16 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     write(outputs / "evaluation", report, examined, metrics)
     accuracies = {side: report[side]["accuracy"] for side in SIDES}
     return Outputs(Evaluation(outputs / "evaluation"), accuracies["tuned"], accuracies["base"])
+
+
+def check_calls_are_due(rows: Sequence[Question]) -> None:
+    """Raises StageError where no test row needs a call: a model that never calls would be right in all of them."""
+    if not any(row.expected for row in rows if row.split == "test"):
+        count = sum(row.split == "test" for row in rows)
+        raise StageError(
+            f"none of the {count} test rows needs a call, so that silence would be accurate; "
+            "describe more alerts, or lower no_call_share"
+        )
 
 
 def same_prompt(inputs: Inputs) -> PromptFile:

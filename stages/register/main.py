@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from shared import mlflow_access, stage
 from shared.artifacts import FineTunedModel
-from shared.origin import Origin, check_made_from
+from shared.origin import Origin, check_made_from, check_made_together
 from stages.register import gate, run_record
 from stages.register.comparison import Comparison, compare, tuned_texts
 from stages.register.connection import connected
@@ -21,6 +21,7 @@ from stages.register.tracking import Experiment
 def run(inputs: Inputs, outputs: Path) -> Outputs:
     """Records the model and its run, once, and decides whether it may be published."""
     check_made_from(inputs.model, "dataset", inputs.dataset)
+    check_made_together(inputs.adapters, inputs.model)
     check_made_from(inputs.evaluation, "dataset", inputs.dataset)
     check_made_from(inputs.evaluation, "model", inputs.model)
     origin = Origin.of(inputs.dataset)

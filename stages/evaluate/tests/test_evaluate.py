@@ -145,6 +145,15 @@ def test_an_empty_test_split_is_refused(inputs: Inputs, tmp_path: Path) -> None:
     )
 
 
+def test_a_test_split_without_calls_is_refused(inputs: Inputs, tmp_path: Path) -> None:
+    rows = [row | {"call": "null"} for row in inputs.dataset.rows("test")]
+    (inputs.dataset.path / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert refusal(inputs, tmp_path) == (
+        "none of the 4 test rows needs a call, so that silence would be accurate; describe more alerts, or lower "
+        "no_call_share"
+    )
+
+
 def test_a_model_of_another_prompt_is_refused(inputs: Inputs, tmp_path: Path) -> None:
     text = prompt_file().to_json().replace("Restart a workload.", "Restart a pod.")
     (inputs.model.path / "prompt.json").write_text(text)

@@ -338,6 +338,17 @@ def test_an_evaluation_of_another_model_is_refused(inputs: Inputs) -> None:
     assert str(refusal.value) == reason
 
 
+def test_adapters_of_another_base_are_refused(inputs: Inputs) -> None:
+    for artifact, base in ((inputs.model, "a" * 64), (inputs.adapters, "b" * 64)):
+        lineage = {"stage": "train", "version": "1.0.0", "inputs": {"model": {"sha256": base}}}
+        (artifact.path / "artifact.json").write_text(json.dumps(lineage))
+    with pytest.raises(StageError) as refused:
+        register(inputs)
+    assert str(refused.value) == (
+        "the Adapters and the FineTunedModel were made from another model; pass the artefacts of one and the same run"
+    )
+
+
 def test_a_deleted_experiment_is_named(inputs: Inputs, client: MlflowClient) -> None:
     client.delete_experiment(client.create_experiment("agent-test-training"))
     with pytest.raises(StageError, match="the MLflow experiment agent-test-training was deleted; restore it: mlflow"):
