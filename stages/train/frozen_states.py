@@ -1,4 +1,4 @@
-"""What frozen layers make of rows, computed at a row's first step and kept for its next ones."""
+"""What frozen layers make of rows: computed at a row's first step and, where there is room, kept for its next ones."""
 
 import mlx.core as mx
 
@@ -9,8 +9,8 @@ from stages.train.prefix import SharedPrefix
 class FrozenStates:
     """The states above the frozen layers of the rows behind one prefix.
 
-    A row that is kept is computed by itself, so that its numbers do not depend on the rows that it first met: a
-    training that goes on from a checkpoint computes the same ones.
+    Each row is computed by itself, so that its numbers depend neither on the rows that it meets nor on whether they
+    are kept: a training that goes on from a checkpoint computes the same ones.
     """
 
     def __init__(self, prefix: SharedPrefix, is_kept: bool) -> None:
@@ -19,16 +19,18 @@ class FrozenStates:
 
     def of(self, batch: Batch) -> mx.array | None:
         """Returns the states [B, S, M] of a batch, padded with zeros; None where no layer is frozen."""
-        if not self.prefix.frozen or not self.is_kept:
-            return self.prefix.below(batch.tokens)
+        if not self.prefix.frozen:
+            return None
         states = [self._of_row(rest) for rest in batch.rests]
         width = batch.tokens.shape[1]
         return mx.stack([mx.pad(each, [(0, width - each.shape[0]), (0, 0)]) for each in states])
 
     def _of_row(self, rest: tuple[int, ...]) -> mx.array:
-        if rest not in self.kept:
-            padded = mx.array([[*rest, *[0] * (round_up(len(rest)) - len(rest))]], mx.int32)
-            found = self.prefix.below(padded)
-            self.kept[rest] = mx.contiguous(found[0, : len(rest)])  # type: ignore[index]
-            mx.eval(self.kept[rest])
-        return self.kept[rest]
+        if rest in self.kept:
+            return self.kept[rest]
+        padded = mx.array([[*rest, *[0] * (round_up(len(rest)) - len(rest))]], mx.int32)
+        states = mx.contiguous(self.prefix.below(padded)[0, : len(rest)])  # type: ignore[index]
+        mx.eval(states)
+        if self.is_kept:
+            self.kept[rest] = states
+        return states

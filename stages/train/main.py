@@ -130,12 +130,14 @@ def _plan_memory(model: Any, lora: Lora, data: Data, schedule: Schedule, base: M
     found = [estimate(dimensions, weights, load, lora.layers, lora.count(model), size) for load in loads]
     arrays, free = max(found, key=lambda parts: sum(parts.values())), available_memory()
     kept = {"frozen layers' states": kept_states(dimensions, [*data.train, *data.valid], size)}
-    resident = 0 if is_gpu() else resident_memory()
-    needed, more = ({**parts} if is_gpu() else with_program(parts, resident) for parts in (arrays, arrays | kept))
+    resident = resident_memory()
+    needed, more = (parts if is_gpu() else with_program(parts, resident) for parts in (arrays, arrays | kept))
     comes_again = schedule.iters * data.batch > sum(len(group.rows) for group in data.train)
     keeps_states = comes_again and lora.layers < dimensions.layers and sum(more.values()) <= free
-    _say(check_memory(more if keeps_states else needed, free))
-    return sum((more if keeps_states else needed).values()), keeps_states
+    if keeps_states:
+        needed = more
+    _say(check_memory(needed, free))
+    return sum(needed.values()), keeps_states
 
 
 def _schedule(inputs: Inputs, data: Data) -> Schedule:

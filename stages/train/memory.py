@@ -23,7 +23,7 @@ _NAMES = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attentio
 _COPIES = 8  # of what is trained: itself, the best, AdamW's two, two gradients, and the next of two of them
 _HEAD_COPIES = 2  # of the logits of a chunk
 _WHOLE_COPIES, _SCORED_COPIES = 3, 4  # of the logits of whole rows, and of those of them that are scored
-_ROOM, _KEPT_SHARE = 16 << 20, 10  # bytes, and a part of the arrays, that libraries and malloc take on the way
+_ROOM, _KEPT_SHARE = 24 << 20, 10  # bytes, and a part of the arrays, that libraries and malloc take on the way
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def estimate(
     within = 3 * (max(of_prefix) + of_rest[-1]) // 4  # what a layer's backward pass makes on its way
     activations = (max(by_prefix, by_rest) if load.in_parts else by_prefix + by_rest) + within
     if adapted < model.layers:  # frozen layers run once before, one at a time, and keep nothing
-        activations = max(activations, prefix.kept(0))
+        activations = max(activations, 3 * prefix.kept(0) // 2)
     if load.in_parts:  # the prefix's keys and values, and what pulls on them
         activations += 3 * 2 * model.keys * load.prefix * model.layers
     return {

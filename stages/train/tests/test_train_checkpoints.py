@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -200,6 +201,22 @@ def test_a_save_that_fails_leaves_the_old_checkpoint(checkpoints: Checkpoints, m
     found = checkpoints.load()
     assert found is not None
     assert (found.iteration, found.history) == (1, FIRST.history)
+    assert [path.name for path in kept_file(checkpoints).parent.iterdir()] == [FILE]
+
+
+def test_a_disk_that_takes_no_more_leaves_the_old_checkpoint(checkpoints: Checkpoints) -> None:
+    checkpoints.save(FIRST)
+    larger = Checkpoint(2, {"weights/a": mx.arange(30_000, dtype=mx.float32)}, {})
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, limit[1]))
+    try:
+        with pytest.raises(StageError, match=r"cannot be written: .*; free some space, or give another place"):
+            checkpoints.save(larger)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    found = checkpoints.load()
+    assert found is not None
+    assert found.iteration == 1
     assert [path.name for path in kept_file(checkpoints).parent.iterdir()] == [FILE]
 
 

@@ -107,7 +107,7 @@ def test_what_cannot_fit_is_refused_by_parts() -> None:
 
 def test_the_program_counts_too() -> None:
     parts = with_program({"weights": 1600 * MIB}, 100 * MIB)
-    assert parts == {"weights": 1600 * MIB, "program and rows": (100 + 16 + 160) * MIB}
+    assert parts == {"weights": 1600 * MIB, "program and rows": (100 + 24 + 160) * MIB}
 
 
 def test_the_process_takes_no_more_than_was_told(inputs: Inputs, tmp_path: Path) -> None:
