@@ -65,9 +65,14 @@ class Execution:
         """Returns the reason for a stage that ran past its limit."""
         return f"it ran longer than {self.seconds / 60:g} minutes (placement.toml)"
 
+    @property
+    def variables(self) -> list[str]:
+        """The environment variables that the stage reads here, where nothing fills its RUNTIME inputs."""
+        return [variable.name for variable in self.contract.environment if not variable.runtime]
+
     def environment(self) -> dict[str, str]:
-        """Returns the variables that the contract names and that are set here; nothing fills RUNTIME inputs here."""
-        declared = [variable.name for variable in self.contract.environment if not variable.runtime]
+        """Returns those of its variables that are set here."""
+        declared = self.variables
         names = [*declared, *(f"{name}_FILE" for name in declared)]
         return {name: os.environ[name] for name in names if name in os.environ}
 

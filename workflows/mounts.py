@@ -81,7 +81,7 @@ def _network(execution: Execution, texts: list[str], has_paths: bool) -> str:
     remote = [text for text in texts if _REMOTE.fullmatch(text)]
     if any(_LOOPBACK.fullmatch(_host(address)) for address in remote):
         return "host"
-    if not execution.contract.environment or (has_paths and not remote):
+    if not execution.variables or (has_paths and not remote):
         return "none"
     return "bridge"
 
