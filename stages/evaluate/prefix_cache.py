@@ -2,8 +2,8 @@
 
 Slots of one layer: the prefix, which all rows share, the rest of each prompt, padded on its left to
 one width, and the answers, which so begin in one slot for all. A row's positions leave its padding
-out, no token sees padding, and every layer keeps all slots (a sliding window is in the mask alone):
-a row's numbers are those that it has by itself.
+out, no token sees padding, and a layer with a sliding window keeps of the prefix what a later token can see (the rest
+of the window is in the mask): a row's numbers are those that it has by itself.
 """
 
 from typing import Any
@@ -16,7 +16,10 @@ STEP = 64  # slots that are added at a time
 class PrefixCache:
     """One layer's keys and values [rows, heads, slots, size], by mlx-lm's cache protocol."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: int | None = None) -> None:
+        """window: how many positions a token sees, its own included; None: all."""
+        self.window = window
+        self.left_out = 0  # positions of the prefix that no later token sees, and that have no slot
         self.keys: mx.array | None = None
         self.values: mx.array | None = None
         self.slots = 0
@@ -28,12 +31,14 @@ class PrefixCache:
 
         padding: for each row of the new batch the number of slots behind the prefix to ignore.
         """
-        forked = PrefixCache()
-        forked.slots = forked.prefix = self.slots
+        first = max(0, self.slots - self.window + 1) if self.window else 0
+        forked = PrefixCache(self.window)
+        forked.left_out = self.left_out + first
+        forked.slots = forked.prefix = self.slots - first
         forked.padding = padding
         if self.keys is not None and self.values is not None:
-            forked.keys = mx.repeat(self.keys[..., : self.slots, :], len(padding), axis=0)
-            forked.values = mx.repeat(self.values[..., : self.slots, :], len(padding), axis=0)
+            forked.keys = mx.repeat(self.keys[..., first : self.slots, :], len(padding), axis=0)
+            forked.values = mx.repeat(self.values[..., first : self.slots, :], len(padding), axis=0)
         return forked
 
     def keep(self, rows: list[int]) -> None:
@@ -46,9 +51,9 @@ class PrefixCache:
     @property
     def offset(self) -> Any:
         """The position of the next token: an int where the rows agree, else an array [rows]."""
-        first = self.slots - self.padding[0]
+        reached = self.left_out + self.slots
         same = all(padding == self.padding[0] for padding in self.padding)
-        return first if same else self.slots - mx.array(self.padding)
+        return reached - self.padding[0] if same else reached - mx.array(self.padding)
 
     def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
         """Appends keys and values [rows, heads, new slots, size]; returns those of all slots."""
