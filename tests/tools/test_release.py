@@ -159,7 +159,7 @@ def test_a_changed_module_of_shared_is_a_change_of_the_stages_that_import_it_alo
     project.commit()
     ask = "write what changed into its CHANGELOG.md, then `make release-{0}`"
     line = f"shared/names.py changed, and {{0}} is still 0.1.0; {ask}"
-    assert unreleased(project) == [line.format(stage) for stage in ("dataset", "register", "publish")]
+    assert unreleased(project) == [line.format(stage) for stage in ("dataset", "evaluate", "register", "publish")]
     with (project.folder / "shared/contract.py").open("a") as file:
         file.write("# changed\n")
     assert len(unreleased(project)) == 6
