@@ -31,7 +31,10 @@ def picture(title: str, bars: Sequence[Bar]) -> str:
         lines.append(f'<rect x="{_LEFT}" y="{top}" width="{width:.1f}" height="14" fill="{bar.colour}"/>')
         lines.append(f'<text x="{_LEFT + 8 + width:.1f}" y="{top + 12}">{bar.ratio:.1f}</text>')
         top += _LINE
-    heading = f'<text x="16" y="22" font-size="15" font-weight="600">{escape(title)}</text>'
+    heading = (
+        f'<text x="16" y="22"><tspan font-size="15" font-weight="600">{escape(title)}</tspan> '
+        '<tspan fill="#67635c">logarithmic scale</tspan></text>'
+    )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 {top + 16}" font-family="system-ui, sans-serif" '
         f'font-size="12"><rect width="100%" height="100%" fill="#ffffff"/>{heading}{"".join(lines)}</svg>\n'
