@@ -84,14 +84,12 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
     checkpoints = _checkpoints(inputs, rows, device) if inputs.checkpoint_to else None
     with Progress(schedule.iters) as progress:
         history = Training(engine, data, schedule, progress, checkpoints).run()
-    circumstances: dict[str, int | str] = {
+    circumstances = _counts(rows, prefixes) | {
         "device": device,
         "dtype": dtype,
         "blas": blas_line,
         "trainable_parameters": count_trained(model),
         "estimated_memory_bytes": needed,
-        "shared_prefix_tokens": max(map(len, prefixes)),
-        **{f"{split}_rows": len(found) for split, found in rows.items()},
     }
     return Outputs(
         adapters=write_adapters(model, lora, lora_parameters, outputs / "adapters"),
@@ -99,6 +97,11 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
         metrics=write_metrics(_parameters(inputs), circumstances, history, outputs / "metrics"),
         validation_loss=history.best[1],
     )
+
+
+def _counts(rows: dict[str, list[Row]], prefixes: Sequence[Sequence[int]]) -> dict[str, int | str]:
+    counts = {f"{split}_rows": len(found) for split, found in rows.items()}
+    return {"shared_prefix_tokens": max(map(len, prefixes)), **counts}
 
 
 def _data(inputs: Inputs, groups: Sequence[tuple[Group, Group]]) -> Data:
