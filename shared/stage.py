@@ -163,8 +163,9 @@ def _finish(declared: Contract, outputs: Any, lineage: Mapping[str, Any], result
 def _deliver(declared: Contract, outputs: Any, target: Path) -> None:
     """Puts every output in place in a passing folder, then renames them all."""
     passing = _passing(declared.stage, target)
-    try:
+    with ending:  # a stop that removes the folder already waits for nobody who makes it again
         passing.mkdir()
+    try:
         for field in declared.outputs:
             _write_output(getattr(outputs, field.name), passing / field.name)
         ending.acquire()  # and kept: a stop that comes later finds the work done, and the stage ends with 0
