@@ -58,10 +58,12 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", default=["functiongemma", "demo"], help="which of the shapes")
     parser.add_argument("--contenders", nargs="+", default=[*CONTENDERS], help="which of the contenders")
     parser.add_argument("--layers", type=int, nargs="+", default=[16, 18], help="adapted layers at the true shape")
+    parser.add_argument("--prefixes", type=int, nargs="+", default=[], help="which of the prefixes; all where left out")
     parser.add_argument("--peft-python", default="", help="a Python that has torch, peft and transformers")
     given = parser.parse_args()
     large = [] if given.quick else [case for case in TRUE_SHAPE if case.layers in given.layers]
     cases = [case for case in [*large, *(DEMO[:2] if given.quick else DEMO)] if case.shape in given.shapes]
+    cases = [case for case in cases if case.prefix in (given.prefixes or [case.prefix])]
     runs: list[Run] = []
     with tempfile.TemporaryDirectory() as folder:
         _write_models(Path(folder), cases)
