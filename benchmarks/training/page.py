@@ -21,6 +21,8 @@ in turns, each in a process of its own with as many threads, whose first step is
 spread is from the quickest to the slowest, memory is the process's peak resident set. A time in brackets is of a step
 of fewer rows, multiplied, because the whole one does not fit in the machine's memory or takes minutes; its memory and
 its losses are of those fewer rows. With 8 rows at the true shape our step is compared with twice the others' of 4.
+What an earlier run measured of other cases and contenders is kept beside it, so that not all rows are of one run; a
+wide spread tells that other work ran on the machine.
 """
 
 
