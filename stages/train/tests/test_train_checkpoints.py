@@ -74,21 +74,33 @@ def test_a_training_that_stopped_goes_on_to_the_same_bytes(
 
 
 def test_killed_at_any_instant(longer: Inputs, tmp_path: Path) -> None:
-    longer = replace(longer, iters=40 * (KILLS + 1))  # some seconds for each
+    longer = replace(longer, iters=60 * (KILLS + 1))  # more than a second of steps for each
     run(longer, made(tmp_path / "undisturbed"))
     values = {field: getattr(longer, field.name) for field in load("train").inputs}
     flags = [f"{field.flag}={getattr(value, 'path', value)}" for field, value in values.items()]
     kept = ["--checkpoint-to", str(tmp_path / "kept"), "--checkpoint-every", "1"]
     command = [sys.executable, "-m", "stages.train.main", *flags, *kept, "--outputs", str(tmp_path / "killed")]
     draw = random.Random(os.environ.get("PYTEST_SEED", "0"))
+    reached = [b""]
     for _ in range(KILLS):
-        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": pythonpath()})
-        time.sleep(draw.uniform(1.0, 3.5))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        reached.append(killed(command, tmp_path / "kept" / FILE, draw.uniform(0, 1)))
+    assert len(set(reached)) == KILLS + 1  # each was amid its steps, and has gone on from the one before
     subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": pythonpath()}, check=True)
     run(replace(longer, checkpoint_to=str(tmp_path / "kept")), made(tmp_path / "resumed"))
     assert adapters(tmp_path / "resumed") == adapters(tmp_path / "undisturbed")
+
+
+def killed(command: list[str], checkpoint: Path, seconds: float) -> bytes:
+    """Kills a training so many seconds after it has saved a checkpoint of its own, and returns its last one."""
+    before = checkpoint.read_bytes() if checkpoint.exists() else b""
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": pythonpath()})
+    while not checkpoint.exists() or checkpoint.read_bytes() == before:
+        assert process.poll() is None
+        time.sleep(0.02)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    return checkpoint.read_bytes()
 
 
 def pythonpath() -> str:
