@@ -8,6 +8,7 @@ version made it, and from what.
 
 import hashlib
 import json
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -146,6 +147,16 @@ class TrainingMetrics(Artifact):
     def read(self) -> dict[str, Any]:
         """Returns the metrics. Raises StageError where the file is no JSON object."""
         return _json_object(self.path)
+
+
+class ModelCard(Artifact):
+    """A README.md about one model: YAML front matter as the Hugging Face hub reads it, then Markdown."""
+
+    is_directory = False
+
+    def check(self) -> None:
+        if not re.fullmatch(r"---\n\S.*?\n---\n.*\S.*", _text(self.path), re.DOTALL):
+            raise StageError(f"{self.path} is no model card; it needs YAML between two lines of ---, and a page below")
 
 
 class Evaluation(Artifact):

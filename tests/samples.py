@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.alert import render_alert
-from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel, TrainingMetrics
+from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel, ModelCard, TrainingMetrics
 from shared.function_call import Call
 from shared.prompt import FunctionNames, NameMap, PromptFile, render_completion
 
@@ -131,6 +131,12 @@ def write_evaluation(folder: Path, accuracy: float = 0.9, accuracy_before: float
     ]
     (folder / "predictions.jsonl").write_text("".join(json.dumps(prediction) + "\n" for prediction in predictions))
     return Evaluation(folder)
+
+
+def write_card(file: Path) -> ModelCard:
+    """Writes a model card that is valid in form."""
+    file.write_text("---\nlibrary_name: mlx\n---\n\n# agent-test\n")
+    return ModelCard(file)
 
 
 def write_safetensors(file: Path, data: bytes) -> None:

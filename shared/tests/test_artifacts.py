@@ -151,6 +151,26 @@ def test_a_metrics_file_says_what_it_lacks(data: bytes, words: str, tmp_path: Pa
     assert complaint(metrics) == "@ is missing"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# page",
+        "---\nlibrary_name: mlx\n# page",
+        "---\n\n---\n# page",
+        "---\nx: y\n---\n \n",
+        "\n---\nx: y\n---\np",
+    ],
+)
+def test_a_model_card_needs_metadata_and_a_page(text: str, tmp_path: Path) -> None:
+    card = samples.write_card(tmp_path / "card")
+    card.check()
+    card.path.write_text(text)
+    assert complaint(card) == "@ is no model card; it needs YAML between two lines of ---, and a page below"
+    card.path.write_bytes(b"---\nx: \xff\n---\npage")
+    assert complaint(card).startswith("@ cannot be read as UTF-8 text")
+
+
 HEADER = {"weight": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}}
 BROKEN_WEIGHTS: dict[str, bytes] = {
     "empty": b"",
