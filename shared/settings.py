@@ -39,6 +39,13 @@ LoraScale = Annotated[float, "factor of the adapters' output; not divided by the
 MaxSeqLength = Annotated[int, "most tokens of a row; a longer row is refused, never cut", at_least(16)]
 Seed = Annotated[int, "draws rows, their order and the adapters' start; never moves a row's split", at_least(0)]
 MinimumAccuracy = Annotated[float, "the least accuracy that may be published", at_least(0), at_most(1)]
+AccuracyMargin = Annotated[
+    float, "how much less accurate than the champion it may be, on the rows that both answered", at_least(0), at_most(1)
+]
+MaximumLatency = Annotated[
+    float, "the most milliseconds that 95 of 100 single requests may take; 0: no ceiling", at_least(0)
+]
+Floor = Annotated[float, "the least share of a function's test rows that must be right", at_least(0), at_most(1)]
 
 TRAINING: dict[str, Any] = {
     "model_name": ModelName,
@@ -69,5 +76,9 @@ TRAINING: dict[str, Any] = {
 }
 """The keys of config.yaml's block `training`."""
 
-GATE: dict[str, Any] = {"minimum_accuracy": MinimumAccuracy}
-"""The keys of config.yaml's block `gate`."""
+GATE: dict[str, Any] = {
+    "minimum_accuracy": MinimumAccuracy,
+    "accuracy_margin": AccuracyMargin,
+    "maximum_latency_ms": MaximumLatency,
+}
+"""The keys of config.yaml's block `gate` that are inputs; its `floors`, of a share each, travel in agent.json."""

@@ -74,11 +74,11 @@ def test_the_agents_name_cannot_be_changed(launch_plans: Any, number: int) -> No
 def test_its_defaults_are_config_yaml_then_the_contracts(launch_plans: Any, number: int) -> None:
     parameters = spec(launch_plans.LAUNCH_PLANS[number])["defaultInputs"]["parameters"]
     file = EXAMPLE / "flux" / "ai" / AGENTS[number] / "training" / "config.yaml"
-    blocks = read_config(file.read_text(), str(file)).settings()
+    configured = read_config(file.read_text(), str(file)).inputs()
     workflow = {
         name: value for name, (_, value) in agent_training_pipeline.python_interface.inputs_with_defaults.items()
     }
-    expected = {**workflow, **blocks["training"], **blocks["gate"], "repository": "https://git.example.com/homelab.git"}
+    expected = {**workflow, **configured, "repository": "https://git.example.com/homelab.git"}
     del expected["agent_name"]
     assert {name: default(parameter) for name, parameter in parameters.items()} == expected
 
@@ -99,6 +99,14 @@ def test_a_default_keeps_its_type(launch_plans: Any, tmp_path: Path) -> None:
     assert parameters["minimum_accuracy"]["default"]["scalar"]["primitive"] == {"floatValue": 0.0}
     assert parameters["model_revision"]["default"]["scalar"]["primitive"] == {"stringValue": ""}
     assert default(parameters["repository"]) == URL
+
+
+def test_floors_are_no_default_of_a_launch(launch_plans: Any, tmp_path: Path) -> None:
+    folder = checkout(tmp_path, "agent-floored", "gate: {accuracy_margin: 0.02, floors: {pod-restart: 0.9}}\n")
+    (plan,) = launch_plans.launch_plans(folder, URL)
+    parameters = spec(plan)["defaultInputs"]["parameters"]
+    assert default(parameters["accuracy_margin"]) == 0.02
+    assert "floors" not in parameters
 
 
 def test_a_mark_of_the_byte_order_is_no_mistake(launch_plans: Any, tmp_path: Path) -> None:

@@ -29,8 +29,7 @@ def launch_plans(checkout: Path, repository: str) -> list[LaunchPlan]:
 def _launch_plan(file: Path, repository: str) -> LaunchPlan:
     agent = file.parent.parent.name
     text = file.read_text("utf-8-sig", "replace")  # as dataset reads it
-    blocks = read_config(text, str(file)).settings()
-    defaults = {**blocks.get("training", {}), **blocks.get("gate", {}), "repository": repository}
+    defaults = {**read_config(text, str(file)).inputs(), "repository": repository}
     return LaunchPlan.get_or_create(
         agent_training_pipeline, name=f"{agent}-training", fixed_inputs={"agent_name": agent}, default_inputs=defaults
     )

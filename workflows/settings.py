@@ -47,8 +47,7 @@ def configured(repo: Repo, repository: str, agent: str, revision: str = "", runb
     Raises StageError, as dataset does, where the agent or its files are missing or wrong.
     """
     source = read_source(repo, repository, revision, agent, runbook_path)
-    blocks = read_config(source.config, source.config_path).settings()
-    return {**blocks.get("training", {}), **blocks.get("gate", {})}
+    return read_config(source.config, source.config_path).inputs()
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -1,13 +1,14 @@
 """training/config.yaml: how an agent's model is trained and when it may be published."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, field_validator
 
 from shared.contract import Field, to_text
 from shared.errors import StageError
-from shared.settings import GATE, TRAINING
+from shared.settings import GATE, TRAINING, Floor
 from stages.dataset import strict_yaml
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
@@ -33,9 +34,13 @@ class Deploy(BaseModel):
     model_config = STRICT
 
 
-def _block(name: str, settings: dict[str, Any]) -> type[BaseModel]:
-    """Returns the model of a block whose keys are settings, each optional and checked by its limits."""
-    fields: dict[str, Any] = {key: (_checked(key, hint) | None, None) for key, hint in settings.items()}
+def _block(name: str, settings: dict[str, Any], **more: Any) -> type[BaseModel]:
+    """Returns the model of a block whose keys are settings, each optional and checked by its limits.
+
+    more: the types of further optional keys.
+    """
+    types = {key: _checked(key, hint) for key, hint in settings.items()} | more
+    fields: dict[str, Any] = {key: (kind | None, None) for key, kind in types.items()}
     return create_model(name, __config__=STRICT, **fields)
 
 
@@ -58,13 +63,31 @@ class AgentConfig(BaseModel):
 
     model_config = STRICT
     training: _block("Training", TRAINING) | None = None  # type: ignore[valid-type]
-    gate: _block("Gate", GATE) | None = None  # type: ignore[valid-type]
+    gate: _block("Gate", GATE, floors=dict[str, _checked("a floor", Floor)]) | None = None  # type: ignore[valid-type,misc]
     deploy: Deploy | None = Deploy()
     schedule: Schedule | None = Schedule()
 
     def settings(self) -> dict[str, dict[str, Any]]:
         """Returns the keys that the file sets, by block."""
         return self.model_dump(exclude_none=True)
+
+    def inputs(self) -> dict[str, Any]:
+        """Returns the keys that the file sets and that are inputs of a stage; others travel in agent.json alone."""
+        blocks = self.settings()
+        return {
+            key: value
+            for block, known in (("training", TRAINING), ("gate", GATE))
+            for key, value in blocks.get(block, {}).items()
+            if key in known
+        }
+
+    def check_floors(self, functions: Iterable[str], name: str, tools: str) -> None:
+        """Raises StageError where the file `name` sets a floor for none of the functions that the file `tools` has."""
+        known = list(functions)
+        for function in self.settings().get("gate", {}).get("floors", {}):
+            if function not in known:
+                reason = f"{function}, which is no function of {tools}"
+                raise StageError(f"{name}: gate.floors names {reason}; {strict_yaml.nearest(function, known)}")
 
 
 def read_config(text: str, name: str) -> AgentConfig:

@@ -34,6 +34,7 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     source, secrets = without_secrets(source)
     config = read_config(source.config, source.config_path)
     tools = read_tools(source.tools, source.tools_path)
+    config.check_floors(tools.names.functions, source.config_path, source.tools_path)
     findings = find(source, tools)
     _log_findings(findings, secrets)
     _check_taught(findings, source)

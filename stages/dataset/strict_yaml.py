@@ -83,7 +83,7 @@ def _describe(problem: ErrorDetails, document: CommentedMap, name: str, schema: 
     where = f"{name}, line {_line(document, place)}"
     key = ".".join(str(part) for part in place)
     if problem["type"] == "extra_forbidden":
-        return f"{where}: {key} is not known; {_nearest(str(place[-1]), _known_keys(schema, place[:-1]))}"
+        return f"{where}: {key} is not known; {nearest(str(place[-1]), _known_keys(schema, place[:-1]))}"
     if problem["type"] == "missing":
         return f"{where}: {key} is missing"
     if problem["type"] == "value_error":
@@ -118,7 +118,8 @@ def _known_keys(schema: Any, place: tuple[int | str, ...]) -> list[str]:
     return list(schema.model_fields)
 
 
-def _nearest(key: str, known: list[str]) -> str:
+def nearest(key: str, known: list[str]) -> str:
+    """Returns the question whether the nearest known key was meant, or what is known where none is near."""
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known) or 'nothing'}"
 

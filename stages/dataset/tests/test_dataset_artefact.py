@@ -9,16 +9,19 @@ from datasets import Value, load_dataset  # type: ignore[import-untyped]
 
 from shared import archive
 from shared.artifacts import SPLITS
+from shared.errors import StageError
 from stages.dataset.contract import Outputs
 from stages.dataset.rows.card import ALL_SPLITS
 from stages.dataset.rows.split_files import COLUMNS
 from stages.dataset.tests.conftest import AGENTS
 from stages.dataset.tests.repositories import (
     AGENT,
+    CONFIG_PATH,
     HOMELAB,
     RUNBOOK,
     RUNBOOK_PATH,
     TOOLS,
+    TOOLS_PATH,
     commit,
     git,
     make,
@@ -104,6 +107,17 @@ def test_markup_of_a_runbook_stays_text_in_the_card(tmp_path: Path) -> None:
     assert "X\\|\\<script\\>" in page
     assert "\x1b" not in page
     assert "such as line 20: ls  \\[31m \\| \\<img\\>\n" in page
+
+
+def test_floors_travel_in_agent_json_and_are_of_functions_that_exist(tmp_path: Path) -> None:
+    repository = make(tmp_path / "gitops", config="gate: {floors: {pod-restart: 0.9}}\n")
+    agent = json.loads((read(repository, tmp_path / "out").dataset.path / "agent.json").read_text())
+    assert agent["config"]["gate"] == {"floors": {"pod-restart": 0.9}}
+    commit(repository, {CONFIG_PATH: "gate: {floors: {pod-restrat: 0.9}}\n"})
+    with pytest.raises(StageError) as refused:
+        read(repository, tmp_path / "refused")
+    reason = f"gate.floors names pod-restrat, which is no function of {TOOLS_PATH}; did you mean pod-restart?"
+    assert str(refused.value) == f"{CONFIG_PATH}: {reason}"
 
 
 def test_agent_json_says_what_it_was_made_from(example_outputs: dict[str, Outputs], homelab: Path) -> None:

@@ -18,6 +18,7 @@ from stages.dataset.tests.repositories import HOMELAB
         ("training:\n  # all defaults\ngate: {}", {"gate": {}}),
         ("training: {iters: 0x10}", {"training": {"iters": 16}}),
         ("gate: {minimum_accuracy: 0}", {"gate": {"minimum_accuracy": 0.0}}),
+        ("gate: {floors: {pod-restart: 1, x: .5}}", {"gate": {"floors": {"pod-restart": 1.0, "x": 0.5}}}),
     ],
 )
 def test_what_the_file_sets_is_known_by_block(text: str, settings: dict[str, object]) -> None:
@@ -43,7 +44,14 @@ def test_the_example_s_files_are_valid() -> None:
         ("a: 1\n---\nb: 2", ", line 2 is not valid YAML: but found another document"),
         ("training:\n  itters: 3", ", line 2: training.itters is not known; did you mean iters?"),
         ("trainin: {}", ", line 1: trainin is not known; did you mean training?"),
-        ("gate:\n  x: 1", ", line 2: gate.x is not known; known here: minimum_accuracy"),
+        (
+            "gate:\n  x: 1",
+            ", line 2: gate.x is not known; known here: minimum_accuracy, accuracy_margin, maximum_latency_ms, floors",
+        ),
+        ("gate:\n  floor: {}", ", line 2: gate.floor is not known; did you mean floors?"),
+        ("gate:\n  floors:\n    f: 80", ", line 3: gate.floors.f: a floor is 80.0; it must be at most 1"),
+        ("gate: {floors: {f: .nan}}", ", line 1: gate.floors.f is nan; input should be a finite number"),
+        ("gate: {floors: [f]}", ", line 1: gate.floors; input should be a valid dictionary"),
         ("training: {iters: '3'}", ", line 1: training.iters is '3'; input should be a valid integer"),
         ("training: {iters: 3.0}", ", line 1: training.iters is 3.0; input should be a valid integer"),
         ("training: {iters: true}", ", line 1: training.iters is True; input should be a valid integer"),
@@ -79,6 +87,11 @@ def test_a_mistake_is_named_with_its_line(text: str, reason: str) -> None:
     with pytest.raises(StageError) as raised:
         read_config(text, "config.yaml")
     assert str(raised.value) == f"config.yaml{reason}"
+
+
+def test_inputs_of_stages_are_scalars_alone() -> None:
+    text = "training: {iters: 3}\ngate: {accuracy_margin: 0.02, floors: {pod-restart: 1}}\nschedule: {cron: ''}"
+    assert read_config(text, "config.yaml").inputs() == {"iters": 3, "accuracy_margin": 0.02}
 
 
 def test_a_number_beyond_what_a_stage_takes_is_refused() -> None:
