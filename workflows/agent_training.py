@@ -62,6 +62,8 @@ def agent_training_pipeline(
     max_function_share: float = DatasetInputs.max_function_share,
     seed: int = TrainInputs.seed,
     minimum_accuracy: float = RegisterInputs.minimum_accuracy,
+    accuracy_margin: float = RegisterInputs.accuracy_margin,
+    maximum_latency_ms: float = RegisterInputs.maximum_latency_ms,
     max_tokens: int = EvaluateInputs.max_tokens,
     model_revision: str = ConvertInputs.model_revision,
     dtype: str = ConvertInputs.dtype,
@@ -117,6 +119,8 @@ def agent_training_pipeline(
         metrics=trained.metrics,
         evaluation=measured.evaluation,
         minimum_accuracy=minimum_accuracy,
+        accuracy_margin=accuracy_margin,
+        maximum_latency_ms=maximum_latency_ms,
     )
     published = publish(
         dataset=rows.dataset,

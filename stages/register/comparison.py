@@ -1,6 +1,7 @@
 """A new model against the champion, row by row, by today's answers."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from shared.artifacts import ChatDataset, Evaluation
 from shared.errors import StageError
 from shared.function_call import Call
 from shared.prompt import PromptFile
+from stages.register import paired
+from stages.register.paired import Interval
 
 Predictions = Mapping[str, str]
 """The raw text of a model's answer by row id."""
@@ -16,13 +19,60 @@ Predictions = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Comparison:
-    """How many of the rows that both models answered each has right, and how many the champion never saw."""
+    """A new model and the champion on the rows that both answered: how many both, one or none of them has right.
+
+    gained: rows that only the new model has right. lost: those that only the champion has. unseen: test rows that the
+    champion never saw.
+    """
 
     champion: str
-    common: int
-    right: int
-    champion_right: int
-    unseen: int
+    both: int
+    gained: int
+    lost: int
+    neither: int
+    unseen: int = 0
+
+    @property
+    def common(self) -> int:
+        """The rows that both models answered."""
+        return self.both + self.gained + self.lost + self.neither
+
+    @property
+    def right(self) -> int:
+        """The common rows that the new model has right."""
+        return self.both + self.gained
+
+    @property
+    def champion_right(self) -> int:
+        """The common rows that the champion has right."""
+        return self.both + self.lost
+
+    @property
+    def difference(self) -> float:
+        """The new model's accuracy less the champion's; there is at least one common row."""
+        return (self.gained - self.lost) / self.common
+
+    @property
+    def interval(self) -> Interval:
+        """The 95 % interval of the difference."""
+        return paired.difference_interval(self.both, self.gained, self.lost, self.neither)
+
+    @property
+    def chance(self) -> float:
+        """The p-value of the difference."""
+        return paired.chance(self.gained, self.lost)
+
+    def counts(self) -> dict[str, int]:
+        """Returns how many rows were compared and how they came out."""
+        names = ("common", "right", "champion_right", "gained", "lost", "unseen")
+        return {name: getattr(self, name) for name in names}
+
+    def measures(self) -> dict[str, float]:
+        """Returns the difference, its interval and its p-value; nothing where no row was compared."""
+        if not self.common:
+            return {}
+        low, high = self.interval
+        return {"difference": self.difference, "interval_low": low, "interval_high": high, "p_value": self.chance}
 
 
 def compare(dataset: ChatDataset, new: Predictions, champion: str, stored: Predictions) -> Comparison:
@@ -31,16 +81,23 @@ def compare(dataset: ChatDataset, new: Predictions, champion: str, stored: Predi
     Both texts are read by the dataset's prompt file and measured by its calls: what the champion
     answered counts by what is right today.
     """
-    prompt_file = dataset.prompt()
-    answers = {row["id"]: _expected(row) for row in dataset.rows("test") if row["id"] in new}
-    common = answers.keys() & stored.keys()
+    right, champion_right = right_rows(dataset, new), right_rows(dataset, stored)
+    pairs = Counter((right[row], champion_right[row]) for row in right.keys() & champion_right.keys())
     return Comparison(
         champion=champion,
-        common=len(common),
-        right=sum(_is_right(prompt_file, new[row], answers[row]) for row in common),
-        champion_right=sum(_is_right(prompt_file, stored[row], answers[row]) for row in common),
-        unseen=len(answers) - len(common),
+        both=pairs[True, True],
+        gained=pairs[True, False],
+        lost=pairs[False, True],
+        neither=pairs[False, False],
+        unseen=len(right.keys() - champion_right.keys()),
     )
+
+
+def right_rows(dataset: ChatDataset, texts: Predictions) -> dict[str, bool]:
+    """Returns by id whether the answer to a test row is right, for the rows that were answered."""
+    prompt_file = dataset.prompt()
+    answered = [row for row in dataset.rows("test") if row["id"] in texts]
+    return {row["id"]: _is_right(prompt_file, texts[row["id"]], expected_calls(row)) for row in answered}
 
 
 def tuned_texts(evaluation: Evaluation) -> Predictions:
@@ -48,21 +105,24 @@ def tuned_texts(evaluation: Evaluation) -> Predictions:
     return {prediction["id"]: prediction["tuned"] for prediction in evaluation.predictions()}
 
 
-def _is_right(prompt_file: PromptFile, text: str, expected: str) -> bool:
-    reading = prompt_file.read(text)
-    return reading.fault is None and _canonical(reading.calls) == expected
+def expected_calls(row: Mapping[str, Any]) -> list[Call]:
+    """Returns a row's calls, which it holds as JSON of one call, of a list of calls, or null for none.
 
-
-def _expected(row: Mapping[str, Any]) -> str:
-    """Returns the canonical text of a row's calls: JSON of one call, of a list of calls, or null for none."""
+    Raises StageError where it holds something else.
+    """
     try:
         value = json.loads(row["call"] or "null")
         calls = value if isinstance(value, list) else [value] if value else []
-        return _canonical(Call(call["name"], call["arguments"]) for call in calls)
+        return [Call(call["name"], call["arguments"]) for call in calls]
     except (ValueError, TypeError, KeyError):
         raise StageError(
             f"the test row {row['id']} holds no call: {row['call']!r:.80}; make the dataset again"
         ) from None
+
+
+def _is_right(prompt_file: PromptFile, text: str, expected: Iterable[Call]) -> bool:
+    reading = prompt_file.read(text)
+    return reading.fault is None and _canonical(reading.calls) == _canonical(expected)
 
 
 def _canonical(calls: Iterable[Call]) -> str:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel, TrainingMetrics
+from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel, ModelCard, TrainingMetrics
 from shared.contract import Variable
-from shared.settings import MinimumAccuracy
+from shared.model_stages import MLFLOW_STAGES
+from shared.settings import AccuracyMargin, MaximumLatency, MinimumAccuracy
 
 MLFLOW_TRACKING_URI = Variable("MLFLOW_TRACKING_URI", "the MLflow server's address, or sqlite:///<file>", required=True)
 MLFLOW_TRACKING_USERNAME = Variable("MLFLOW_TRACKING_USERNAME", "the user name for a server with basic authentication")
@@ -17,6 +18,7 @@ ENVIRONMENT = (
     MLFLOW_TRACKING_USERNAME,
     MLFLOW_TRACKING_PASSWORD,
     MLFLOW_TRACKING_TOKEN,
+    MLFLOW_STAGES,
     EXECUTION,
 )
 RUNTIME = ()
@@ -32,6 +34,8 @@ class Inputs:
     metrics: Annotated[TrainingMetrics, "the training metrics, from train"]
     evaluation: Annotated[Evaluation, "the evaluation, from evaluate"]
     minimum_accuracy: MinimumAccuracy = 0.80
+    accuracy_margin: AccuracyMargin = 0.0
+    maximum_latency_ms: MaximumLatency = 0.0
 
 
 @dataclass(frozen=True)
@@ -43,3 +47,4 @@ class Outputs:
     model_version: Annotated[str, "the version's name, such as v20251224-abc12345"]
     champion: Annotated[str, "the version that the model was compared with; empty where there was none"]
     run_id: Annotated[str, "the MLflow run"]
+    card: Annotated[ModelCard, "what the model is for, how good it is and how it is served, for people"]

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from shared import mlflow_access, stage
+from shared import mlflow_access, model_stages, stage
 from shared.artifacts import FineTunedModel
 from shared.origin import Origin, check_made_from, check_made_together
 from stages.register import gate, run_record
@@ -12,6 +12,9 @@ from stages.register.comparison import Comparison, compare, tuned_texts
 from stages.register.connection import connected
 from stages.register.contract import MLFLOW_TRACKING_URI, Inputs, Outputs
 from stages.register.gate import Verdict
+from stages.register.measured import read_measured
+from stages.register.model_card import write_card
+from stages.register.policy import Policy, read_policy
 from stages.register.registration import Champion, RegisteredModel
 from stages.register.report_page import with_champion
 from stages.register.run_record import RunRecord
@@ -20,42 +23,50 @@ from stages.register.tracking import Experiment
 
 def run(inputs: Inputs, outputs: Path) -> Outputs:
     """Records the model and its run, once, and decides whether it may be published."""
+    follows_stages = model_stages.follow_aliases()
     check_made_from(inputs.model, "dataset", inputs.dataset)
     check_made_together(inputs.adapters, inputs.model)
     check_made_from(inputs.evaluation, "dataset", inputs.dataset)
     check_made_from(inputs.evaluation, "model", inputs.model)
     origin = Origin.of(inputs.dataset)
-    content = inputs.model.content_digest()
+    policy, content = read_policy(inputs), inputs.model.content_digest()
     record = run_record.describe(inputs, origin, content)
     with connected() as client, TemporaryDirectory() as folder:
         experiment = Experiment.of(client, origin.agent, mlflow_access.artifact_location(MLFLOW_TRACKING_URI.read()))
         model = RegisteredModel.of(client, origin.agent)
         champion = model.champion()
-        verdict, comparison = _decide(inputs, content, champion, experiment)
-        record = record.named(model.version_name(origin, content))
+        verdict, comparison = _decide(inputs, policy, content, champion, experiment)
+        record = record.named(model.version_name(origin, content)).compared(comparison)
         record = record.reported(with_champion(inputs.evaluation, comparison, Path(folder)))
-        run_id = _record(inputs.model, record, verdict, experiment, model)
+        card = write_card(inputs, record, model.settled_verdict(content) or verdict, outputs)
+        record = record.described(card)
+        run_id = _record(inputs.model, record, verdict, experiment, model, follows_stages)
     _say(f"{record.version}: {'approved' if verdict.approved else 'rejected'}: {verdict.decision}")
-    return Outputs(verdict.approved, verdict.decision, record.version, champion.version if champion else "", run_id)
+    compared = champion.version if champion else ""
+    return Outputs(verdict.approved, verdict.decision, record.version, compared, run_id, card)
 
 
 def _decide(
-    inputs: Inputs, content: str, champion: Champion | None, experiment: Experiment
+    inputs: Inputs, policy: Policy, content: str, champion: Champion | None, experiment: Experiment
 ) -> tuple[Verdict, Comparison | None]:
     """Returns the gate's verdict, and the comparison with the champion where there is another one."""
     new = tuned_texts(inputs.evaluation)
-    accuracy = inputs.evaluation.report()["tuned"]["accuracy"]
     is_champion = champion is not None and champion.content == content
     comparison = None
     if champion and not is_champion:
         stored = experiment.stored_predictions(champion.content, champion.version)
         comparison = compare(inputs.dataset, new, champion.version, stored)
     tested = sum(row["id"] in new for row in inputs.dataset.rows("test"))
-    return gate.decide(accuracy, tested, inputs.minimum_accuracy, comparison, is_champion), comparison
+    return gate.decide(read_measured(inputs.evaluation, tested), policy, comparison, is_champion), comparison
 
 
 def _record(
-    files: FineTunedModel, record: RunRecord, verdict: Verdict, experiment: Experiment, model: RegisteredModel
+    files: FineTunedModel,
+    record: RunRecord,
+    verdict: Verdict,
+    experiment: Experiment,
+    model: RegisteredModel,
+    follows_stages: bool,
 ) -> str:
     """Returns the id of the run that holds the record; the model is registered with the verdict."""
     run = experiment.open_run(record)
@@ -63,6 +74,8 @@ def _record(
     version = model.find(record.content) or model.add(experiment.log_model(run, files, record), run.info.run_id, record)
     experiment.log(run, record, model.logged_model(version))
     model.record(version, verdict)
+    if verdict.approved and follows_stages:
+        model.stage(version)
     experiment.finish(run)
     return str(run.info.run_id)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from shared import names
+from shared import model_stages, names
 from shared.errors import StageError
 from shared.origin import Origin
 from stages.register.gate import Verdict
@@ -78,20 +78,37 @@ class RegisteredModel:
         source = str(version.source)
         return source.removeprefix(LOGGED) if source.startswith(f"{LOGGED}m-") else None
 
+    def settled_verdict(self, content: str) -> Verdict | None:
+        """Returns the verdict by which the version of this content came into use, or None where it never did."""
+        version = self.find(content)
+        decision = version.tags.get(names.DECISION_TAG) if version and self._was_in_use(version) else None
+        return Verdict(True, decision) if decision else None
+
     def record(self, version: ModelVersion, verdict: Verdict) -> None:
         """Tags a version with the verdict, and moves the alias `candidate` to it where it is approved.
 
-        A published version keeps its status: it is or was in use, whatever is decided later.
+        A version that is or was in use keeps its status and its decision, whatever is decided later.
         """
         status = names.REGISTERED if verdict.approved else names.REJECTED
         tags = {names.DECISION_TAG: verdict.decision, names.STATUS_TAG: status}
-        if version.tags.get(names.STATUS_TAG) == names.PUBLISHED:
+        if self._was_in_use(version):
             tags = {}
         for key, value in tags.items():
             if version.tags.get(key) != value:
                 self.client.set_model_version_tag(self.name, version.version, key, value)
         if verdict.approved and self._aliases().get(names.CANDIDATE) != str(version.version):
             self.client.set_registered_model_alias(self.name, names.CANDIDATE, version.version)
+
+    def stage(self, version: ModelVersion) -> None:
+        """Moves an approved version to MLflow's stage `Staging`; the champion stays where it is."""
+        if not self._is_champion(version):
+            model_stages.move(self.client, self.name, str(version.version), model_stages.STAGING)
+
+    def _was_in_use(self, version: ModelVersion) -> bool:
+        return version.tags.get(names.STATUS_TAG) == names.PUBLISHED or self._is_champion(version)
+
+    def _is_champion(self, version: ModelVersion) -> bool:
+        return self._aliases().get(names.CHAMPION) == str(version.version)
 
     def _aliases(self) -> dict[str, str]:
         aliases = self.client.get_registered_model(self.name).aliases

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from shared import archive, contract, names
-from shared.artifacts import UNSEEN_ALERTS, Artifact
+from shared.artifacts import SPLITS, UNSEEN_ALERTS, Artifact, ChatDataset, FineTunedModel, ModelCard
 from shared.errors import StageError
 from shared.origin import Origin
+from stages.register.comparison import Comparison
 from stages.register.contract import EXECUTION, Inputs
 
 # A metric for every alert and function would drown the others; the report shows them.
@@ -28,6 +29,19 @@ class Point:
 
 
 @dataclass(frozen=True)
+class TrainingRows:
+    """The dataset as MLflow lists it among a run's inputs."""
+
+    digest: str
+    """The sha256 (hex) of the dataset."""
+    source: str
+    """repository@commit"""
+    columns: list[str]
+    splits: dict[str, int]
+    """Rows by split."""
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """Everything that is logged about one model and its dataset. `version` is '' until the registry gave it a name."""
 
@@ -36,6 +50,7 @@ class RunRecord:
     parameters: dict[str, str]
     training: list[Point]
     evaluation: list[Point]
+    rows: TrainingRows
     tags: dict[str, str]
     files: dict[str, list[Path]]
     """By the folder of the run's artefacts."""
@@ -55,6 +70,18 @@ class RunRecord:
         evaluation = [*self.files["evaluation"], *files]
         return dataclasses.replace(self, files=self.files | {"evaluation": evaluation})
 
+    def compared(self, comparison: Comparison | None) -> "RunRecord":
+        """Returns the record with the numbers of the comparison, where there is one."""
+        if comparison is None:
+            return self
+        numbers = comparison.counts() | comparison.measures()
+        points = [Point(f"champion/{key}", float(value)) for key, value in numbers.items()]
+        return dataclasses.replace(self, evaluation=[*self.evaluation, *points])
+
+    def described(self, card: ModelCard) -> "RunRecord":
+        """Returns the record with the model card."""
+        return dataclasses.replace(self, files=self.files | {"": [*self.files[""], card.path]})
+
     def version_tags(self) -> dict[str, str]:
         """Returns the tags of the registered version: its name, its accuracy and the closest lineage."""
         lineage = ("agent", "runbook_commit", "runbook_sha256", "base_model")
@@ -65,19 +92,27 @@ class RunRecord:
 
 def describe(inputs: Inputs, origin: Origin, content: str) -> RunRecord:
     """Returns the record of a run. Raises StageError for a value that is not finite."""
-    base = _base(inputs)
+    base = read_base(inputs.model)
     parameters = dict(inputs.metrics.read()["parameters"]) | _known(base, "model_name", "dtype")
     tags = _sources(parameters, origin) | _lineage(inputs, origin, content, base) | _stages(inputs)
     training, evaluation = list(_training(inputs)), list(_evaluation(inputs.evaluation.report()))
     for point in (*training, *evaluation):
         _check_finite(point)
     shown = {key: contract.to_text(value) for key, value in parameters.items()}
-    return RunRecord(origin.agent, content, shown, training, evaluation, tags, _files(inputs))
+    rows = _rows(inputs.dataset, origin, tags[names.DATASET_TAG])
+    return RunRecord(origin.agent, content, shown, training, evaluation, rows, tags, _files(inputs))
 
 
-def _base(inputs: Inputs) -> dict[str, Any]:
+def _rows(dataset: ChatDataset, origin: Origin, digest: str) -> TrainingRows:
+    splits = {split: dataset.rows(split) for split in (*SPLITS, UNSEEN_ALERTS) if dataset.has(split)}
+    columns = list(splits["train"][0])
+    counts = {split: len(rows) for split, rows in splits.items()}
+    return TrainingRows(digest, f"{origin.repository}@{origin.commit}", columns, counts)
+
+
+def read_base(model: FineTunedModel) -> dict[str, Any]:
     """Returns base.json: the base model's name, revision and dtype; empty for a model that does not tell."""
-    file = inputs.model.path / "base.json"
+    file = model.path / "base.json"
     known = json.loads(file.read_text("utf-8")) if file.exists() else {}
     return known if isinstance(known, dict) else {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,12 +15,13 @@ from stages.register.comparison import Predictions, tuned_texts
 from stages.register.run_record import Point, RunRecord
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import DatasetInput, Metric, Run
     from mlflow.tracking import MlflowClient
 
 FINISHED = "FINISHED"
 MODEL_TYPE = "functiongemma"
 BATCH = 1000  # the most values that one call of MLflow takes
+DIGEST = 36  # the most characters that MLflow keeps of a dataset's digest: the first ones of the sha256
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Experiment:
         parameters = [Param(key, value) for key, value in record.parameters.items()]
         run_tags = [RunTag(key, value) for key, value in record.tags.items()]
         self.client.log_batch(run_id, params=parameters, tags=run_tags)
+        self.client.log_inputs(run_id, [_dataset(record)])
         metrics = _metrics(record.training, time) + _metrics(record.evaluation, time, model_id)
         for start in range(0, len(metrics), BATCH):
             self.client.log_batch(run_id, metrics=metrics[start : start + BATCH])
@@ -119,6 +122,18 @@ class Experiment:
         """Returns the runs with these tags, newest first."""
         condition = " and ".join(f"tags.{key} = '{value}'" for key, value in tags.items())
         return list(self.client.search_runs([self.id], condition, order_by=["attributes.start_time DESC"]))
+
+
+def _dataset(record: RunRecord) -> DatasetInput:
+    """Returns the dataset with what MLflow's page shows of one: its columns, and how many rows it has."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    rows = record.rows
+    schema = {"mlflow_colspec": [{"name": name, "type": "string"} for name in rows.columns]}
+    profile = {"num_rows": sum(rows.splits.values()), **rows.splits}
+    described = {"schema": json.dumps(schema), "profile": json.dumps(profile)}
+    dataset = Dataset(record.agent, rows.digest[:DIGEST], "git", rows.source, **described)
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
 
 
 def _metrics(points: list[Point], time: int, model_id: str | None = None) -> list[Metric]:

@@ -39,7 +39,7 @@ def register(inputs: Inputs) -> Outputs:
 def test_a_good_model_is_approved_and_named_by_its_commit(inputs: Inputs) -> None:
     outputs = register(inputs)
     decision = "accuracy 0.90 on 4 rows is at least 0.80; there is no champion to compare with"
-    assert outputs == Outputs(True, decision, VERSION, "", outputs.run_id)
+    assert outputs == Outputs(True, decision, VERSION, "", outputs.run_id, outputs.card)
 
 
 def test_answers_to_unseen_alerts_are_not_counted(inputs: Inputs) -> None:
@@ -135,6 +135,7 @@ def test_the_artefacts_lie_beside_the_database(inputs: Inputs, client: MlflowCli
     run_id = register(inputs).run_id
     run_files, model_files = (database.parent / "mlflow-artifacts" / part for part in (f"{run_id}/artifacts", "models"))
     assert sorted(str(file.relative_to(run_files)) for file in run_files.rglob("*") if file.is_file()) == [
+        "README.md",
         "adapters/adapter_config.json",
         "adapters/adapters.safetensors",
         "dataset/README.md",
@@ -175,6 +176,70 @@ def test_running_twice_adds_nothing(inputs: Inputs, database: Path) -> None:
         assert register(inputs) == first
 
 
+def test_the_dataset_is_an_input_of_the_run(inputs: Inputs, client: MlflowClient) -> None:
+    (found,) = client.get_run(register(inputs).run_id).inputs.dataset_inputs
+    dataset = found.dataset
+    source = f"https://git.example/homelab.git@{samples.COMMIT}"
+    assert (dataset.name, dataset.source_type, dataset.source) == (AGENT, "git", source)
+    assert dataset.digest == archive.digest(inputs.dataset.path)[:36]
+    assert json.loads(dataset.profile) == {"num_rows": 16, "train": 8, "valid": 4, "test": 4}
+    assert {column["name"] for column in json.loads(dataset.schema)["mlflow_colspec"]} == samples.row(0).keys()
+
+
+def test_floors_and_ceilings_reject_with_every_reason(inputs: Inputs) -> None:
+    report = inputs.evaluation.report()
+    report["tuned"] |= {"latency_ms": {"p95": 90.0}, "per_function": {"pod-restart": {"rows": 4, "right": 3}}}
+    (inputs.evaluation.path / "report.json").write_text(json.dumps(report))
+    agent = samples.AGENT | {"config": {"gate": {"floors": {"pod-restart": 0.8}}}}
+    (inputs.dataset.path / "agent.json").write_text(json.dumps(agent))
+    outputs = register(dataclasses.replace(inputs, maximum_latency_ms=50.0))
+    assert (outputs.approved, outputs.decision) == (
+        False,
+        "accuracy 0.90 on 4 rows is at least 0.80, but the 95th percentile of the latency, 90 ms, is above 50 ms; "
+        "pod-restart, 0.75 on 4 rows, is below its floor 0.80",
+    )
+
+
+def test_stages_follow_the_aliases_where_they_are_asked_to(
+    inputs: Inputs,
+    client: MlflowClient,
+    database: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    monkeypatch.setenv("MLFLOW_STAGES", "true")
+    register(inputs)
+    register(with_weights(inputs, b"new"))
+    register(with_accuracy(with_weights(inputs, b"bad"), 0.5))
+    stages = {version.version: version.current_stage for version in client.search_model_versions(f"name = '{MODEL}'")}
+    assert stages == {1: "Archived", 2: "Staging", 3: "None"}
+    with nothing_changes(database):
+        register(with_weights(inputs, b"new"))
+    assert not [warning for warning in recwarn if "stage" in str(warning.message)]
+
+
+def test_the_champion_stays_in_its_stage(inputs: Inputs, client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(inputs)
+    crown(client, VERSION)
+    monkeypatch.setenv("MLFLOW_STAGES", "true")
+    register(inputs)
+    assert client.get_model_version(MODEL, "1").current_stage == "None"
+
+
+def test_stages_are_left_alone_by_default(inputs: Inputs, client: MlflowClient) -> None:
+    register(inputs)
+    assert client.get_model_version(MODEL, "1").current_stage == "None"
+
+
+def test_another_word_for_the_stages_is_refused_before_anything_is_written(
+    inputs: Inputs, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_STAGES", "yes")
+    with nothing_changes(database), pytest.raises(StageError) as refused:
+        register(inputs)
+    assert str(refused.value) == "the environment variable MLFLOW_STAGES is 'yes'; it must be true or false"
+
+
 def test_a_rejected_model_is_registered_with_the_reason_and_without_an_alias(
     inputs: Inputs, client: MlflowClient
 ) -> None:
@@ -212,7 +277,7 @@ def test_a_model_that_is_no_worse_than_the_champion_is_approved(inputs: Inputs, 
     register(inputs)
     crown(client, VERSION)
     outputs = register(with_weights(inputs, b"new"))
-    numbers = "4 of 4 common rows right against 4"
+    numbers = "4 of 4 common rows right against 4 (difference 0.0 points, 95 % interval −49.0 to +49.0, p = 1.00)"
     assert outputs.decision == f"accuracy 0.90 on 4 rows is at least 0.80; not worse than {VERSION}: {numbers}"
     assert (outputs.approved, outputs.champion, outputs.model_version) == (True, VERSION, f"{VERSION}.2")
 
@@ -221,7 +286,7 @@ def test_a_model_that_is_worse_than_the_champion_is_rejected(inputs: Inputs, cli
     register(inputs)
     crown(client, VERSION)
     outputs = register(with_answers(with_weights(inputs, b"new"), {12: WRONG}))
-    numbers = "3 of 4 common rows right against 4"
+    numbers = "3 of 4 common rows right against 4 (difference −25.0 points, 95 % interval −69.9 to +28.9, p = 1.00)"
     assert outputs.decision == f"accuracy 0.90 on 4 rows is at least 0.80, but worse than {VERSION}: {numbers}"
     assert outputs.approved is False
     assert client.get_model_version_by_alias(MODEL, "candidate").tags["model_version"] == VERSION
@@ -238,7 +303,8 @@ def test_the_report_in_mlflow_shows_the_champion(inputs: Inputs, client: MlflowC
         name: Path(client.download_artifacts(run_id, f"evaluation/{name}", str(made(tmp_path / name)))).read_text()
         for name in ("report.html", "report.json")
     }
-    assert "Of those rows this model has 2 right, and the champion 4." in logged["report.html"]
+    told = "2 right, and the champion 4 (difference −50.0 points, 95 % interval −85.0 to +12.3, p = 0.50). This model\n"
+    assert f"Of those rows this model has {told}alone has 0 right, the champion alone 2." in logged["report.html"]
     assert f"<span>{first.model_version}, on the 4 rows that both answered</span>" in logged["report.html"]
     champion = json.loads(logged["report.json"])["champion"]
     assert champion == {
@@ -246,8 +312,16 @@ def test_the_report_in_mlflow_shows_the_champion(inputs: Inputs, client: MlflowC
         "common": 4,
         "right": 2,
         "champion_right": 4,
+        "gained": 0,
+        "lost": 2,
         "unseen": 0,
+        "difference": -0.5,
+        "interval_low": pytest.approx(-0.85, abs=0.005),
+        "interval_high": pytest.approx(0.123, abs=0.005),
+        "p_value": 0.5,
     }
+    metrics = client.get_run(run_id).data.metrics
+    assert {f"champion/{key}": value for key, value in champion.items() if key != "champion"}.items() <= metrics.items()
     assert (second.evaluation.path / "report.html").read_text() == page
     assert "champion" not in second.evaluation.report()
 
@@ -265,7 +339,9 @@ def test_the_champion_is_measured_by_todays_answers(inputs: Inputs, client: Mlfl
     )
     answer = samples.row(12)["completion"].replace("<escape>web<escape>", "<escape>shop<escape>")
     outputs = register(with_answers(changed, {12: answer}))
-    assert outputs.decision.endswith(f"not worse than {VERSION}: 4 of 4 common rows right against 3")
+    assert outputs.decision.startswith(
+        f"accuracy 0.90 on 4 rows is at least 0.80; not worse than {VERSION}: 4 of 4 common rows right against 3 ("
+    )
 
 
 def test_rows_that_the_champion_never_saw_are_told_apart(inputs: Inputs, client: MlflowClient) -> None:
@@ -275,7 +351,8 @@ def test_rows_that_the_champion_never_saw_are_told_apart(inputs: Inputs, client:
     register(old)
     crown(client, VERSION)
     outputs = register(with_weights(inputs, b"new"))
-    assert outputs.decision.endswith("3 of 3 common rows right against 3; 1 new to it")
+    assert "3 of 3 common rows right against 3 (" in outputs.decision
+    assert outputs.decision.endswith("; 1 new to it")
 
 
 def test_without_common_rows_the_minimum_decides(inputs: Inputs, client: MlflowClient) -> None:
