@@ -63,7 +63,7 @@ class AgentConfig(BaseModel):
 
     model_config = STRICT
     training: _block("Training", TRAINING) | None = None  # type: ignore[valid-type]
-    gate: _block("Gate", GATE, floors=dict[str, _checked("a floor", Floor)]) | None = None  # type: ignore[valid-type,misc]
+    gate: _block("Gate", GATE, floors=dict[str, _checked("a floor", Floor)]) | None = None  # type: ignore[valid-type]
     deploy: Deploy | None = Deploy()
     schedule: Schedule | None = Schedule()
 
