@@ -336,6 +336,7 @@ OUTPUTS: dict[str, dict[str, str]] = {
         "model_version": "v20251224-01234567",
         "champion": "",
         "run_id": "ab12",
+        "card": "---\nlibrary_name: mlx\n---\n# card\n",
     },
     "publish": {"outcome": "rejected: {{.inputs.x}} 'ü'", "model_uri": "", "bump_commit": ""},
 }
