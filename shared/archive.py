@@ -10,7 +10,7 @@ import hashlib
 import os
 import tarfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
@@ -69,6 +69,15 @@ def unpack(archive: Path, folder: Path) -> None:
         folder.mkdir(parents=True)
         for member in members:
             _extract(file, member, folder / member.name)
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raises ValueError, saying what is wrong, where files of these names cannot lie in one folder on every system."""
+    tally = _Tally()
+    for name in names:
+        if not _is_plain(name):
+            raise ValueError(f"holds the file name {name!r}")
+        tally.add(name, 0)
 
 
 class _HashSink:

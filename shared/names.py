@@ -1,5 +1,6 @@
 """Names that several stages, the store, MLflow and Git must spell alike."""
 
+import re
 from datetime import UTC, datetime
 
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"  # MLflow aliases
@@ -47,6 +48,11 @@ def model_version(committed: datetime, commit: str, repeat: int = 1) -> str:
     """
     suffix = "" if repeat == 1 else f".{repeat}"
     return f"v{committed.astimezone(UTC):%Y%m%d}-{commit[:8]}{suffix}"
+
+
+def is_model_version(text: str) -> bool:
+    """Returns whether text is a name as `model_version` makes it."""
+    return re.fullmatch(r"v[0-9]{8}-[0-9a-f]{8}(\.[0-9]+)?", text) is not None
 
 
 def model_name(agent: str, version: str) -> str:

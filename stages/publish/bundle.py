@@ -1,102 +1,121 @@
-"""One published version in the store: the model's files, what it was judged by, and the manifest.
+"""What one version is made of: the model's files, what it was judged by, and what the manifest says about them.
 
-`manifest.json` is written last. It is the commit point: a version without it is not there yet.
+The manifest is written when all files are there. It is the commit point: a version without it is not there yet.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from shared import archive, names
 from shared.errors import StageError
 from stages.publish.contract import Inputs
+from stages.publish.manifest import (
+    MANIFEST,
+    SIGNATURE,
+    Manifest,
+    StoredFile,
+    check_names,
+    manifest_key,
+    version_prefix,
+)
+from stages.publish.signing import ensure_signature
 from stages.publish.store import Store
+from stages.publish.stored_version import complete_blobs, read_manifest
 
-MANIFEST = "manifest.json"
-FORMAT = "agent-training-manifest/1"
+CARD = "README.md"
+NOT_OF_THE_MODEL = ("adapters", "dataset", "evaluation", CARD)  # what else is stored: folders and a file
+RESERVED = (*NOT_OF_THE_MODEL, MANIFEST, SIGNATURE)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What was done. is_new: the version was not there. mended: the names of its files that were damaged or missing."""
+
+    is_new: bool
+    mended: tuple[str, ...] = ()
+    is_signed: bool = False
+
+    @property
+    def changed(self) -> bool:
+        return self.is_new or self.is_signed or bool(self.mended)
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """The files of a version by their names below `prefix`, and what the manifest says about them."""
+    """The files of a version by their names, and what the manifest says about them."""
 
-    prefix: str
     files: Mapping[str, Path]
     about: Mapping[str, str]
 
-    def save(self, store: Store) -> bool:
-        """Returns whether anything was stored; False where the whole version was there already.
+    @property
+    def prefix(self) -> str:
+        """What the keys of the version's own files start with."""
+        return version_prefix(self.about["agent"], self.about["version"])
 
-        Raises StageError where the name is taken by another content, or a stored file is damaged.
+    def save(self, store: Store, signing_key: str = "") -> Saved:
+        """Stores the version, each file only where it is not there as it should be.
+
+        signing_key: the private key (PEM) that signs it; '': none does. Raises StageError where the name is taken
+        by another content, and where a stored file is damaged whose content is not known here.
         """
-        stored = store.read(self._key(MANIFEST))
-        if stored is not None:
-            self._check_stored(store, _read_manifest(stored, store.location(self._key(MANIFEST))))
-            return False
-        manifest = self._manifest()
-        for name, path in self.files.items():
-            self._save_file(store, name, path, manifest["files"][name]["sha256"])
-        if not store.write_if_absent(self._key(MANIFEST), (json.dumps(manifest, indent=2) + "\n").encode()):
-            raise StageError(f"{store.location(self.prefix)} was stored by somebody else meanwhile; run again")
-        return True
+        own = self.manifest()
+        held = {own.files[name].sha256: path for name, path in self.files.items()}
+        stored, is_new, mended = self._stored(store), False, list[str]()
+        if stored is None:
+            complete_blobs(store, own, held)
+            is_new = store.write_if_absent(self._manifest_key, own.to_json())
+            stored = own if is_new else self._stored(store)
+        if stored is None:
+            raise StageError(f"{store.location(self._manifest_key)} came and went meanwhile; run again")
+        if not is_new:
+            self._check_same(own, stored, store.location(self._manifest_key))
+            mended = complete_blobs(store, stored, held)
+        is_signed = bool(signing_key) and ensure_signature(store, stored, held, signing_key)
+        return Saved(is_new, tuple(mended), is_signed)
 
-    def _manifest(self) -> dict[str, Any]:
-        files = {
-            name: {"sha256": archive.digest(path), "size": path.stat().st_size} for name, path in self.files.items()
-        }
-        return {"format": FORMAT, **self.about, "files": files}
+    def manifest(self) -> Manifest:
+        """Returns the manifest. Raises StageError for file names that do not work on every system."""
+        try:
+            check_names(self.files)
+        except ValueError as error:
+            raise StageError(f"the model {error}, which does not work on every system; rename it") from None
+        files = {name: StoredFile(archive.digest(path), path.stat().st_size) for name, path in self.files.items()}
+        return Manifest(self.about, files)
 
-    def _save_file(self, store: Store, name: str, path: Path, digest: str) -> None:
-        key = self._key(name)
-        if store.digest(key) == digest:
-            return
-        store.write(key, path)
-        if store.digest(key) != digest:
-            raise StageError(
-                f"{store.location(key)} reads back differently than it was written; check the store's disk"
-            )
+    @property
+    def _manifest_key(self) -> str:
+        return manifest_key(self.about["agent"], self.about["version"])
 
-    def _check_stored(self, store: Store, manifest: Mapping[str, Any]) -> None:
-        where = store.location(self._key(MANIFEST))
-        if manifest.get(names.CONTENT_TAG) != self.about[names.CONTENT_TAG]:
+    def _stored(self, store: Store) -> Manifest | None:
+        return read_manifest(store, self.about["agent"], self.about["version"])
+
+    def _check_same(self, own: Manifest, stored: Manifest, where: str) -> None:
+        # Reports hold times, and may differ from run to run; whoever serves the model gets what `own` has.
+        same_name = stored.about[names.CONTENT_TAG] == own.about[names.CONTENT_TAG]
+        if not same_name or _of_the_model(stored) != _of_the_model(own):
             raise StageError(
                 f"{where} describes another content; a stored version never changes, so name this one anew"
             )
-        for name, entry in manifest["files"].items():
-            if store.digest(self._key(name)) != entry["sha256"]:
-                reason = f"{store.location(self._key(name))} is damaged or missing"
-                raise StageError(f"{reason}; remove {where} and run again, to store the version anew")
-
-    def _key(self, name: str) -> str:
-        return f"{self.prefix}/{name}"
 
 
 def files_of(inputs: Inputs) -> dict[str, Path]:
-    """Returns the files that are stored, by their names in the store, in their order.
+    """Returns the files that are stored, by their names as whoever fetches them gets them, in their order.
 
     Raises StageError where a file of the model has the name of something else that is stored.
     """
     model, dataset = inputs.model.path, inputs.dataset.path
     own = {name: model / name for name in inputs.model.content_files()}
+    if taken := [name for name in own if name.split("/")[0] in RESERVED]:
+        raise StageError(f"the model holds a file {taken[0]}, whose name is needed in the store; rename it")
     rest = {f"adapters/{name}": inputs.adapters.path / name for name in ("adapter_config.json", "adapters.safetensors")}
     for name in ("predictions.jsonl", "report.html", "report.json"):
         rest[f"evaluation/{name}"] = inputs.evaluation.path / name
     for name in ("README.md", "agent.json"):
         if (dataset / name).is_file():
             rest[f"dataset/{name}"] = dataset / name
-    if taken := sorted(own.keys() & {MANIFEST, *rest}):
-        raise StageError(f"the model holds a file {taken[0]}, whose name is needed in the store; rename it")
     return dict(sorted((own | rest).items()))
 
 
-def _read_manifest(content: bytes, where: str) -> dict[str, Any]:
-    try:
-        manifest = json.loads(content)
-        is_known = manifest["format"] == FORMAT and all("sha256" in entry for entry in manifest["files"].values())
-    except (ValueError, LookupError, TypeError, AttributeError):
-        is_known = False
-    if not is_known:
-        raise StageError(f"{where} is no manifest that publish wrote; remove it and run again")
-    return dict(manifest)
+def _of_the_model(manifest: Manifest) -> dict[str, StoredFile]:
+    return {name: file for name, file in manifest.files.items() if name.split("/")[0] not in NOT_OF_THE_MODEL}

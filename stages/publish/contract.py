@@ -10,6 +10,10 @@ from shared.settings import MinimumAccuracy
 
 STORE_URI = Variable("STORE_URI", "where models are stored: file:///<folder>, or s3://<bucket>/<prefix>", required=True)
 S3 = s3_access.variables("an s3:// store")
+SIGNING_KEY = Variable(
+    "SIGNING_KEY", "the private key that signs the stored model (EC, PEM); empty: none does", secret=True
+)
+VERIFY_KEY = Variable("VERIFY_KEY", "the public key (PEM) of those who fetch models; must fit SIGNING_KEY")
 MLFLOW_TRACKING_URI = Variable("MLFLOW_TRACKING_URI", "the MLflow server's address, or sqlite:///<file>", required=True)
 MLFLOW_TRACKING_USERNAME = Variable("MLFLOW_TRACKING_USERNAME", "the user name for a server with basic authentication")
 MLFLOW_TRACKING_PASSWORD = Variable("MLFLOW_TRACKING_PASSWORD", "the password for it", secret=True)
@@ -21,6 +25,8 @@ EXECUTION = Variable("FLYTE_INTERNAL_EXECUTION_ID", "the execution's name, recor
 ENVIRONMENT = (
     STORE_URI,
     *S3,
+    SIGNING_KEY,
+    VERIFY_KEY,
     MLFLOW_TRACKING_URI,
     MLFLOW_TRACKING_USERNAME,
     MLFLOW_TRACKING_PASSWORD,

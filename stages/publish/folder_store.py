@@ -1,13 +1,19 @@
 """The store in a folder."""
 
+import contextlib
 import os
+import secrets
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import file_digest
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from shared import archive
 from shared.errors import StageError
 from shared.git_access import without_secret
+from stages.publish.store import UNREADABLE
 
 COPY = 1 << 20
 
@@ -34,35 +40,49 @@ class FolderStore:
 
     def read(self, key: str) -> bytes | None:
         path = self._path(key)
-        return path.read_bytes() if path.exists() else None
+        with _told(path, "read"):
+            return path.read_bytes() if path.exists() else None
 
     def digest(self, key: str) -> str | None:
         path = self._path(key)
-        if not path.exists():
+        try:
+            with path.open("rb") as file:
+                return file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
             return None
-        with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return UNREADABLE
+
+    def download(self, key: str, target: Path) -> str | None:
+        found = self.digest(key)
+        if found in (None, UNREADABLE):
+            return found
+        shutil.copyfile(self._path(key), target)
+        return archive.digest(target)
 
     def write(self, key: str, source: Path) -> None:
         path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with source.open("rb") as file:
-            passing = _write_beside(path, iter(lambda: file.read(COPY), b""))
-        passing.replace(path)
-        _sync_folder(path.parent)
+        with _told(path, "written"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _beside(path, _chunks(source)) as passing, contextlib.suppress(FileNotFoundError):
+                passing.replace(path)
+            _sync_folder(path.parent)
 
     def write_if_absent(self, key: str, content: bytes) -> bool:
         path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        passing = _write_beside(path, iter([content]))
-        try:
-            path.hardlink_to(passing)  # unlike a rename, it refuses to replace
-        except FileExistsError:
-            return path.read_bytes() == content
-        finally:
-            passing.unlink()
-        _sync_folder(path.parent)
-        return True
+        with _told(path, "written"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            others_were_faster = contextlib.suppress(FileExistsError, FileNotFoundError)
+            with _beside(path, iter([content])) as passing, others_were_faster:
+                path.hardlink_to(passing)  # unlike a rename, it refuses to replace
+            _sync_folder(path.parent)
+            self.remove_unfinished(key)
+        return self.read(key) == content
+
+    def remove_unfinished(self, key: str) -> None:
+        path = self._path(key)
+        for passing in path.parent.glob(_passing_name(path, "*")):
+            passing.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         """Returns the file of a key. Raises StageError where a link would lead out of the store."""
@@ -74,15 +94,38 @@ class FolderStore:
         return path
 
 
-def _write_beside(path: Path, chunks: Iterator[bytes]) -> Path:
-    passing = path.with_name(f".{path.name}.partial")
-    passing.unlink(missing_ok=True)
-    with passing.open("xb") as file:
-        for chunk in chunks:
-            file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
-    return passing
+def _passing_name(path: Path, token: str) -> str:
+    return f".{path.name}.{token}.partial"
+
+
+@contextmanager
+def _beside(path: Path, chunks: Iterator[bytes]) -> Iterator[Path]:
+    """Yields a file beside path that holds the chunks, on the disk; it is gone afterwards."""
+    passing = path.with_name(_passing_name(path, secrets.token_hex(8)))
+    try:
+        with passing.open("xb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        yield passing
+    finally:
+        passing.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(path: Path, done: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        remedy = "check its rights, and the space and the health of its disk"
+        raise StageError(f"{path} in the store cannot be {done}: {error.strerror}; {remedy}") from None
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(COPY):
+            yield chunk
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,11 +7,12 @@ from shared import archive, git_access, names, stage
 from shared.contract import MAX_TEXT_BYTES
 from shared.origin import Origin, check_made_from
 from stages.publish import gitops
-from stages.publish.bundle import Bundle, files_of
+from stages.publish.bundle import Bundle, Saved, files_of
 from stages.publish.connection import connected
 from stages.publish.contract import STORE_URI, Inputs, Outputs
 from stages.publish.message import commit_message
 from stages.publish.registered_version import RegisteredVersion
+from stages.publish.signing_key import read_signing_key
 from stages.publish.store import open_store
 from stages.publish.verdict import check_verdict
 
@@ -24,14 +25,14 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     for name, source in (("dataset", inputs.dataset), ("model", inputs.model)):
         check_made_from(inputs.evaluation, name, source)
     origin, content = Origin.of(inputs.dataset), inputs.model.content_digest()
-    store = open_store(STORE_URI.read())
-    bundle = Bundle(f"{origin.agent}/{inputs.model_version}", files_of(inputs), _about(inputs, origin, content))
+    signing_key, store = read_signing_key(), open_store(STORE_URI.read())
+    bundle = Bundle(files_of(inputs), _about(inputs, origin, content))
     with connected() as client, gitops.cloned(inputs.repository) as repository:
         branch = repository.branch(inputs.branch)
         version = RegisteredVersion.of(client, origin.agent, inputs.model_version, content)
         version.check_champion(inputs.champion)
-        is_stored = bundle.save(store)
-        _say(f"{'stored' if is_stored else 'found'} {store.location(bundle.prefix)}")
+        saved = bundle.save(store, signing_key)
+        _say(f"{'stored' if saved.is_new else 'found'} {store.location(bundle.prefix)}{_details(saved)}")
         # Storing takes a while, and what Flux sees next must not replace a champion that was not compared.
         version.check_champion(inputs.champion)
         bump = repository.bump(origin.agent, inputs.model_version, branch, commit_message(inputs, origin, content))
@@ -39,7 +40,7 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
         is_promoted = version.promote()
     model_uri = store.location(bundle.prefix)
     outcome = f"already published: {inputs.model_version}"
-    if is_stored or bump.is_new or is_promoted:
+    if saved.changed or bump.is_new or is_promoted:
         where = f"in {git_access.without_secret(inputs.repository)} on {branch}"
         told = f"accuracy {accuracy:.2f}, stored at {model_uri}, MODEL_VERSION bumped {where}"
         outcome = f"published {inputs.model_version}: {told}"
@@ -55,8 +56,12 @@ def _about(inputs: Inputs, origin: Origin, content: str) -> dict[str, str]:
         names.CONTENT_TAG: content,
         names.DATASET_TAG: archive.digest(inputs.dataset.path),
         "source_commit": origin.commit,
-        "mlflow_run": inputs.run_id,
     }
+
+
+def _details(saved: Saved) -> str:
+    mended = f", and mended {', '.join(saved.mended)}" if saved.mended else ""
+    return f"{mended}{', and signed it' if saved.is_signed else ''}"
 
 
 def _fitting(text: str) -> str:

@@ -1,8 +1,10 @@
 """The store in a bucket, by the plain S3 API that every server has."""
 
+import contextlib
 import logging
 import os
 import ssl
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,18 +13,19 @@ from pathlib import Path
 
 import certifi
 from minio import Minio
-from minio.error import InvalidResponseError, S3Error
+from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProtocolError
 
 from shared.s3_access import Endpoint, read_bucket, read_endpoint
 from stages.publish.contract import S3
 from stages.publish.s3_failure import told
+from stages.publish.store import UNREADABLE
 
 CHUNK = 1 << 20
 PART = 16 << 20  # of a multipart upload, and as much memory; 10,000 parts are allowed, so 160 GiB for a file
 SIGNATURE_LIFE = timedelta(minutes=15)
-_EXISTS, _CONFLICT, _MISSING = 412, 409, "NoSuchKey"
+_EXISTS, _CONFLICT, _MISSING, _REMOVED = 412, 409, "NoSuchKey", "NoSuchUpload"
 _BUSY = (500, 502, 503, 504)
 
 
@@ -51,15 +54,16 @@ AT_FIRST = Patience(connect=5, answer=10, retries=1)  # a server that is down sh
 AT_WORK = Patience(connect=10, answer=60, retries=2)
 
 
-def open_bucket(uri: str) -> "S3Store":
-    """Returns the store of an s3:// address, which has answered one request.
+def open_bucket(uri: str, to_write: bool = True) -> "S3Store":
+    """Returns the store of an s3:// address; one that is to be written to has answered one request.
 
     Raises StageError where a variable is wrong, the server is down, slow or refuses, or the bucket is missing.
     """
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings repeat signed addresses
     bucket, prefix = read_bucket(uri, "STORE_URI")
     endpoint = read_endpoint(S3, "STORE_URI")
-    S3Store(endpoint, bucket, prefix, AT_FIRST).check()
+    if to_write:  # who only reads objects need not have the right to list them
+        S3Store(endpoint, bucket, prefix, AT_FIRST).check()
     return S3Store(endpoint, bucket, prefix, AT_WORK)
 
 
@@ -99,22 +103,22 @@ class S3Store:
                 return bytes(response.read())
 
     def digest(self, key: str) -> str | None:
-        with self._told(key):
-            response = self._opened(key)
-            if response is None:
-                return None
-            digest = sha256()
-            with response:
-                for chunk in response.stream(CHUNK):
-                    digest.update(chunk)
-            return digest.hexdigest()
+        return self._stream(key, lambda _: None)
+
+    def download(self, key: str, target: Path) -> str | None:
+        with target.open("xb") as sink:
+            return self._stream(key, sink.write)
 
     def write(self, key: str, source: Path) -> None:
-        # The SDK ends an upload in parts that the server refuses. One that a lost connection leaves is
-        # the bucket's to remove: ending it here might end the upload of another run of the same stage.
+        # The SDK ends an upload in parts that the server refuses. One that a lost connection or a kill
+        # leaves is removed once the object is there.
         with self._told(key), source.open("rb") as file:
             size = source.stat().st_size
-            self.client.put_object(self.bucket, self._name(key), file, size, part_size=PART, num_parallel_uploads=1)
+            try:
+                self.client.put_object(self.bucket, self._name(key), file, size, part_size=PART, num_parallel_uploads=1)
+            except S3Error as error:
+                if error.code != _REMOVED:
+                    raise
 
     def write_if_absent(self, key: str, content: bytes) -> bool:
         # The SDK has no conditional PUT: it would store such a header as the object's metadata.
@@ -132,6 +136,35 @@ class S3Store:
             if response.status >= 300:
                 raise _refusal(response)
         return True
+
+    def remove_unfinished(self, key: str) -> None:
+        # It is for tidiness alone: not every account may list uploads, and not every server can. Of the SDK's
+        # requests for it none is public. One list holds 1,000 uploads.
+        with self._told(key), contextlib.suppress(MinioException):
+            name = self._name(key)
+            for upload in self.client._list_multipart_uploads(self.bucket, prefix=name).uploads:
+                if upload.object_name == name:
+                    self.client._abort_multipart_upload(self.bucket, name, str(upload.upload_id))
+
+    def _stream(self, key: str, sink: Callable[[bytes], object]) -> str | None:
+        """Hands what is stored to sink, and returns what `digest` does."""
+        digest = sha256()
+        with self._told(key):
+            try:
+                response = self._opened(key)
+                if response is None:
+                    return None
+                with response:
+                    for chunk in response.stream(CHUNK):
+                        digest.update(chunk)
+                        sink(chunk)
+            except (ServerError, ProtocolError):
+                return UNREADABLE
+            except S3Error as error:
+                if error.response.status < 500:
+                    raise
+                return UNREADABLE
+        return digest.hexdigest()
 
     def _opened(self, key: str) -> BaseHTTPResponse | None:
         try:

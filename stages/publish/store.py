@@ -1,4 +1,4 @@
-"""Where models are kept. A store holds files under keys such as `agent-sre/v20251224-abc12345/config.json`."""
+"""Where models are kept. A store holds files under keys such as `agent-sre/v20251224-abc12345/manifest.json`."""
 
 from pathlib import Path
 from typing import Protocol
@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 from shared.errors import StageError
 from shared.git_access import without_secret
 
+UNREADABLE = "unreadable"  # in the place of a digest
+
 
 class Store(Protocol):
-    """What publishing needs of a store."""
+    """What publishing and fetching need of a store."""
 
     def location(self, key: str) -> str:
         """Returns the address of a key, for people and for whoever serves the model."""
@@ -18,19 +20,32 @@ class Store(Protocol):
         """Returns a small file's content, or None where there is none."""
 
     def digest(self, key: str) -> str | None:
-        """Returns the sha256 (hex) of what is stored, read back, or None where there is nothing."""
+        """Returns the sha256 (hex) of what is stored, read back.
+
+        None where there is nothing; UNREADABLE where something is, but the store cannot give it, or not all of it.
+        """
+
+    def download(self, key: str, target: Path) -> str | None:
+        """Writes what is stored to a new file. Returns what `digest` does, of what was written."""
 
     def write(self, key: str, source: Path) -> None:
-        """Stores a file whole, in place of what was there."""
+        """Stores a file whole, in place of what was there; to be read back.
+
+        Nothing is written where another run has stored the key and called `remove_unfinished` meanwhile.
+        """
 
     def write_if_absent(self, key: str, content: bytes) -> bool:
         """Stores content unless something is there. Returns whether content is what is there now."""
 
+    def remove_unfinished(self, key: str) -> None:
+        """Removes what writers that were cut off left of a key that is stored, as well as it can."""
 
-def open_store(uri: str) -> Store:
+
+def open_store(uri: str, to_write: bool = True) -> Store:
     """Returns the store of a STORE_URI.
 
-    Raises StageError for an address that is not known, and for a store that is not there or refuses.
+    to_write: a bucket is asked for what writing needs, before any work. Raises StageError for an address that is
+    not known, and for a store that is not there or refuses.
     """
     # Each kind of store brings libraries of its own, and reads variables of its own.
     scheme = urlsplit(uri).scheme
@@ -41,6 +56,6 @@ def open_store(uri: str) -> Store:
     if scheme == "s3":
         from stages.publish.s3_store import open_bucket
 
-        return open_bucket(uri)
+        return open_bucket(uri, to_write)
     known = "file:///<folder> or s3://<bucket>/<prefix>"
     raise StageError(f"STORE_URI is {without_secret(uri)}; it must be {known}")

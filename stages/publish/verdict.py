@@ -1,7 +1,6 @@
 """The evaluation's verdict, read again: whatever was wired wrongly, a bad model is not published."""
 
-import re
-
+from shared import names
 from shared.errors import StageError
 from stages.publish.contract import Inputs
 
@@ -11,7 +10,7 @@ def check_verdict(inputs: Inputs) -> float:
 
     Raises StageError where it is below the minimum, whatever register said, and where there is no version's name.
     """
-    if not re.fullmatch(r"v[0-9]{8}-[0-9a-f]{8}(\.[0-9]+)?", inputs.model_version):
+    if not names.is_model_version(inputs.model_version):
         expected = "a name such as v20251224-abc12345, as register returns it"
         raise StageError(f"model_version is {inputs.model_version!r}; it must be {expected}")
     accuracy = float(inputs.evaluation.report()["tuned"]["accuracy"])

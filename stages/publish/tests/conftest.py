@@ -14,6 +14,7 @@ from minio import Minio
 from mlflow.tracking import MlflowClient
 
 from shared import mlflow_access, names
+from stages.publish.bundle import Bundle
 from stages.publish.contract import Inputs
 from tests import samples
 from tests.minio_server import MinioServer
@@ -74,6 +75,36 @@ def bucket(minio_server: MinioServer, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    """A version of three files."""
+    files = {name: tmp_path / "files" / name for name in ("adapters/weights", "config.json", "evaluation/report.json")}
+    for name, path in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"content of {name}")
+    return Bundle(files, about(VERSION))
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Keys in PEM, as openssl makes them: private and public, of others, and some that cannot sign."""
+    file = tmp_path_factory.mktemp("keys") / "signing.pem"
+    made = openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout")
+    file.write_text(made)
+    other = file.with_name("other.pem")
+    other.write_text(openssl("ecparam", "-name", "prime256v1", "-genkey"))
+    return {
+        "private": made,
+        "public": openssl("ec", "-in", str(file), "-pubout"),
+        "other private": other.read_text(),
+        "other public": openssl("ec", "-in", str(other), "-pubout"),
+        "encrypted": openssl("ec", "-in", str(file), "-aes256", "-passout", "pass:geheim"),
+        "ed25519": openssl("genpkey", "-algorithm", "ed25519"),
+        "secp256k1": openssl("ecparam", "-name", "secp256k1", "-genkey", "-noout"),
+        "no key": "geheim",
+    }
+
+
+@pytest.fixture
 def work(tmp_path: Path) -> Path:
     """A clone of the repository, as a person has it."""
     folder = tmp_path / "work"
@@ -118,6 +149,22 @@ def registered(inputs: Inputs, client: MlflowClient) -> Inputs:
     """The inputs, with the champion and the model registered in the test's database."""
     register(client, inputs)
     return inputs
+
+
+def about(version: str, content: str = "ab" * 32) -> dict[str, str]:
+    """Returns what a manifest says about a version."""
+    known = {"agent": AGENT, "version": version, "name": names.model_name(AGENT, version), "source_commit": "c0" * 20}
+    return {**known, names.CONTENT_TAG: content, names.DATASET_TAG: "cd" * 32}
+
+
+def openssl(*arguments: str) -> str:
+    """Returns what openssl prints."""
+    return subprocess.run(["openssl", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def blob_of(content: str) -> str:
+    """Returns the key of a file that holds a text."""
+    return f"blobs/sha256/{hashlib.sha256(content.encode()).hexdigest()}"
 
 
 def register(client: MlflowClient, inputs: Inputs) -> None:

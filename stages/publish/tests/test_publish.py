@@ -10,6 +10,7 @@ from mlflow.tracking import MlflowClient
 
 from shared import archive, names
 from shared.errors import StageError
+from stages.publish.bundle import files_of
 from stages.publish.contract import Inputs, Outputs
 from stages.publish.main import run
 from stages.publish.tests.conftest import (
@@ -91,24 +92,18 @@ def test_the_first_model_of_an_agent_has_no_predecessor(inputs: Inputs, client: 
 def test_the_manifest_names_every_file_and_where_it_came_from(registered: Inputs, store: Path) -> None:
     (registered.dataset.path / "README.md").write_text("# card")
     publish(registered)
-    folder = store / "agent-test" / VERSION
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = json.loads((store / "agent-test" / VERSION / "manifest.json").read_text())
     files = manifest.pop("files")
     assert manifest == {
-        "format": "agent-training-manifest/1",
+        "format": "agent-training-manifest/2",
         "agent": "agent-test",
         "version": VERSION,
         "name": "agent-test-functiongemma-20251224-01234567",
         "content_sha256": registered.model.content_digest(),
         "dataset_sha256": archive.digest(registered.dataset.path),
         "source_commit": samples.COMMIT,
-        "mlflow_run": "0123abcd",
     }
-    stored = [path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json"]
-    assert files == {
-        str(path.relative_to(folder)): {"sha256": archive.digest(path), "size": path.stat().st_size} for path in stored
-    }
-    assert sorted(files) == [
+    assert list(files) == [
         "adapters/adapter_config.json",
         "adapters/adapters.safetensors",
         "base.json",
@@ -123,6 +118,18 @@ def test_the_manifest_names_every_file_and_where_it_came_from(registered: Inputs
         "tokenizer.json",
         "tokenizer_config.json",
     ]
+    blobs = {path.name: path.stat().st_size for path in (store / "blobs" / "sha256").iterdir()}
+    assert {entry["sha256"]: entry["size"] for entry in files.values()} == blobs
+    assert files["model.safetensors"]["sha256"] == archive.digest(registered.model.path / "model.safetensors")
+
+
+def test_a_file_of_the_model_cannot_hide_what_else_is_stored(registered: Inputs) -> None:
+    (registered.model.path / "evaluation").mkdir()
+    (registered.model.path / "evaluation" / "report.json").write_text("{}")
+    with pytest.raises(StageError) as refusal:
+        files_of(registered)
+    told = "the model holds a file evaluation/report.json, whose name is needed in the store; rename it"
+    assert str(refusal.value) == told
 
 
 def test_the_commit_tells_why_and_leads_back(

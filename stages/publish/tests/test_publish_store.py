@@ -1,16 +1,21 @@
-"""The store in a folder: whole versions, nothing damaged, nothing outside."""
+"""The store in a folder: whole versions, damage found and mended, nothing outside."""
 
-import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from shared.errors import StageError
-from stages.publish.bundle import Bundle
+from stages.publish.bundle import Bundle, Saved
 from stages.publish.folder_store import FolderStore
-from stages.publish.store import open_store
+from stages.publish.store import UNREADABLE, open_store
+from stages.publish.stored_version import check_blobs, read_manifest
+from stages.publish.tests.conftest import VERSION, about, blob_of, nothing_changes
 
-PREFIX = "agent-test/v20251224-01234567"
+PREFIX = f"agent-test/{VERSION}"
+CONFIG = blob_of("content of config.json")
+REPORT = blob_of("content of evaluation/report.json")
 
 
 @pytest.fixture
@@ -19,12 +24,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-@pytest.fixture
-def bundle(tmp_path: Path) -> Bundle:
-    files = {"config.json": tmp_path / "config.json", "adapters/weights": tmp_path / "weights"}
-    for name, path in files.items():
-        path.write_text(f"content of {name}")
-    return Bundle(PREFIX, files, {"content_sha256": "ab" * 32})
+def files(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 def refusal_of(bundle: Bundle, root: Path) -> str:
@@ -33,60 +34,143 @@ def refusal_of(bundle: Bundle, root: Path) -> str:
     return str(refusal.value)
 
 
+def with_report(bundle: Bundle, text: str) -> Bundle:
+    """Returns the bundle of a later run of the same model, whose report holds other times."""
+    report = bundle.files["config.json"].with_name("later.json")
+    report.write_text(text)
+    return Bundle({**bundle.files, "evaluation/report.json": report}, bundle.about)
+
+
 def test_a_version_is_stored_once_and_leaves_no_passing_file(bundle: Bundle, root: Path) -> None:
-    assert [bundle.save(FolderStore(root)) for _ in range(2)] == [True, False]
-    files = sorted(str(path.relative_to(root / PREFIX)) for path in root.rglob("*") if path.is_file())
-    assert files == ["adapters/weights", "config.json", "manifest.json"]
-    assert (root / PREFIX / "config.json").read_text() == "content of config.json"
+    assert bundle.save(FolderStore(root)) == Saved(is_new=True)
+    with nothing_changes(root):
+        assert bundle.save(FolderStore(root)) == Saved(is_new=False)
+    weights = blob_of("content of adapters/weights")
+    assert sorted(files(root)) == sorted([weights, CONFIG, REPORT, f"{PREFIX}/manifest.json"])
+    assert files(root)[CONFIG] == b"content of config.json"
+
+
+def test_versions_share_the_files_that_are_equal(bundle: Bundle, root: Path) -> None:
+    bundle.save(FolderStore(root))
+    with nothing_changes(root / "blobs"):
+        assert Bundle(bundle.files, about(f"{VERSION}.2")).save(FolderStore(root)).is_new
 
 
 def test_a_half_stored_version_is_completed(bundle: Bundle, root: Path) -> None:
     bundle.save(FolderStore(root))
-    whole = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    whole = files(root)
     (root / PREFIX / "manifest.json").unlink()
-    (root / PREFIX / "config.json").write_text("cont")
-    (root / PREFIX / "adapters" / "weights").unlink()
-    (root / PREFIX / "adapters" / ".weights.partial").write_text("con")
-    assert bundle.save(FolderStore(root))
-    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == whole
+    (root / CONFIG).write_text("cont")
+    (root / REPORT).unlink()
+    (root / REPORT).with_name(f".{Path(REPORT).name}.0123.partial").write_text("con")
+    (root / PREFIX / ".manifest.json.0123.partial").write_text("{")
+    assert bundle.save(FolderStore(root)) == Saved(is_new=True)
+    assert files(root) == whole
 
 
 def test_a_stored_file_that_is_right_is_not_written_again(bundle: Bundle, root: Path) -> None:
     bundle.save(FolderStore(root))
     (root / PREFIX / "manifest.json").unlink()
-    before = (root / PREFIX / "config.json").stat().st_mtime_ns
-    bundle.save(FolderStore(root))
-    assert (root / PREFIX / "config.json").stat().st_mtime_ns == before
+    with nothing_changes(root / "blobs"):
+        bundle.save(FolderStore(root))
 
 
-@pytest.mark.parametrize("damage", ["change", "remove"])
-def test_a_damaged_file_is_found(bundle: Bundle, root: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["flip a bit", "cut", "remove"])
+def test_a_damaged_file_is_found_and_mended(bundle: Bundle, root: Path, damage: str) -> None:
+    store = FolderStore(root)
+    bundle.save(store)
+    whole, file = files(root), root / CONFIG
+    content = bytearray(file.read_bytes())
+    file.unlink()
+    if damage == "flip a bit":
+        content[3] ^= 1
+        file.write_bytes(content)
+    elif damage == "cut":
+        file.write_bytes(content[:-1])
+    manifest = read_manifest(store, "agent-test", VERSION)
+    assert manifest
+    state = "missing" if damage == "remove" else "damaged"
+    assert check_blobs(store, manifest) == [f"{store.location(CONFIG)} (config.json) is {state}"]
+    assert bundle.save(store) == Saved(is_new=False, mended=("config.json",))
+    assert files(root) == whole
+
+
+def test_what_cannot_be_mended_is_named(bundle: Bundle, root: Path) -> None:
     bundle.save(FolderStore(root))
-    file = root / PREFIX / "adapters" / "weights"
-    file.unlink() if damage == "remove" else file.write_text("Content of adapters/weights")
-    where = f"{root.as_uri()}/{PREFIX}"
-    reason = f"{where}/adapters/weights is damaged or missing"
-    assert (
-        refusal_of(bundle, root) == f"{reason}; remove {where}/manifest.json and run again, to store the version anew"
-    )
+    later = with_report(bundle, "content of a later report")
+    with nothing_changes(root):
+        assert later.save(FolderStore(root)) == Saved(is_new=False)
+    (root / REPORT).write_text("damaged")
+    where = f"{root.as_uri()}/{REPORT} (evaluation/report.json)"
+    told = f"{where} is damaged, and this run has other bytes under the name"
+    remedy = f"restore it, or remove {root.as_uri()}/{PREFIX} and publish the version anew"
+    assert refusal_of(later, root) == f"{told}; {remedy}"
 
 
 def test_another_content_under_the_same_name_is_refused(bundle: Bundle, root: Path) -> None:
     bundle.save(FolderStore(root))
-    other = Bundle(PREFIX, bundle.files, {"content_sha256": "cd" * 32})
     reason = f"{root.as_uri()}/{PREFIX}/manifest.json describes another content"
-    assert refusal_of(other, root) == f"{reason}; a stored version never changes, so name this one anew"
+    expected = f"{reason}; a stored version never changes, so name this one anew"
+    assert refusal_of(Bundle(bundle.files, about(VERSION, content="cd" * 32)), root) == expected
+    bundle.files["config.json"].write_text("other content")
+    assert refusal_of(bundle, root) == expected
 
 
-@pytest.mark.parametrize("manifest", ["", "{}", "[]", '{"format": "agent-training-manifest/1", "files": {"a": 1}}'])
-def test_a_manifest_of_somebody_else_is_refused(bundle: Bundle, root: Path, manifest: str) -> None:
-    (root / PREFIX).mkdir(parents=True)
-    (root / PREFIX / "manifest.json").write_text(manifest)
-    where = f"{root.as_uri()}/{PREFIX}/manifest.json"
-    assert refusal_of(bundle, root) == f"{where} is no manifest that publish wrote; remove it and run again"
+class SlowFolderStore(FolderStore):
+    """A store in which another run stores `other` right before this one puts its manifest."""
+
+    other: Bundle
+
+    def write_if_absent(self, key: str, content: bytes) -> bool:
+        if key.endswith("/manifest.json"):
+            self.other.save(FolderStore(self.root))
+        return super().write_if_absent(key, content)
 
 
-@pytest.mark.parametrize("link", ["agent-test", PREFIX, f"{PREFIX}/adapters", f"{PREFIX}/config.json"])
+def test_a_run_that_is_overtaken_takes_what_the_other_one_stored(bundle: Bundle, root: Path) -> None:
+    store = SlowFolderStore(root)
+    store.other = with_report(bundle, "content of the faster report")
+    assert bundle.save(store) == Saved(is_new=False)
+    manifest = read_manifest(store, "agent-test", VERSION)
+    assert manifest and check_blobs(store, manifest) == []
+    assert (
+        (root / "blobs/sha256" / manifest.files["evaluation/report.json"].sha256).read_text().endswith("faster report")
+    )
+
+
+def test_a_run_that_is_overtaken_by_another_content_says_so(bundle: Bundle, root: Path) -> None:
+    store = SlowFolderStore(root)
+    store.other = Bundle(bundle.files, about(VERSION, content="cd" * 32))
+    with pytest.raises(StageError) as refusal:
+        bundle.save(store)
+    assert "describes another content" in str(refusal.value)
+
+
+def test_runs_at_the_same_time_store_one_version(bundle: Bundle, root: Path) -> None:
+    large = bundle.files["config.json"]
+    large.write_bytes(os.urandom(1 << 22))
+    bundles = [with_report(bundle, "first"), with_report(bundle, "first")] * 4
+    failures: list[StageError] = []
+
+    def save(own: Bundle) -> None:
+        try:
+            own.save(FolderStore(root))
+        except StageError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=save, args=(own,)) for own in bundles]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    store = FolderStore(root)
+    manifest = read_manifest(store, "agent-test", VERSION)
+    assert manifest and check_blobs(store, manifest) == []
+    assert len(files(root)) == 4  # no passing file
+
+
+@pytest.mark.parametrize("link", ["agent-test", PREFIX, "blobs", CONFIG])
 def test_a_symbolic_link_in_the_store_is_refused(bundle: Bundle, root: Path, tmp_path: Path, link: str) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -97,6 +181,13 @@ def test_a_symbolic_link_in_the_store_is_refused(bundle: Bundle, root: Path, tmp
     assert list(outside.iterdir()) == []
 
 
+def test_a_folder_in_the_place_of_a_file_is_named(bundle: Bundle, root: Path) -> None:
+    (root / CONFIG).mkdir(parents=True)
+    assert FolderStore(root).digest(CONFIG) == UNREADABLE
+    reason = f"{root / CONFIG} in the store cannot be written: Is a directory"
+    assert refusal_of(bundle, root) == f"{reason}; check its rights, and the space and the health of its disk"
+
+
 def test_the_commit_point_is_never_replaced(root: Path) -> None:
     store = FolderStore(root)
     assert [store.write_if_absent("a/manifest.json", content) for content in (b"first", b"second")] == [True, False]
@@ -104,14 +195,11 @@ def test_the_commit_point_is_never_replaced(root: Path) -> None:
     assert store.write_if_absent("a/manifest.json", b"first")  # as if a run had been cut off behind it
 
 
-def test_the_manifest_is_the_same_for_the_same_files(bundle: Bundle, root: Path) -> None:
-    manifests = []
-    for _ in range(2):
-        bundle.save(FolderStore(root))
-        manifests.append((root / PREFIX / "manifest.json").read_bytes())
-        (root / PREFIX / "manifest.json").unlink()
-    assert manifests[0] == manifests[1]
-    assert json.loads(manifests[0])["files"]["config.json"]["size"] == len("content of config.json")
+@pytest.mark.parametrize("name", ["a/../../b", "/etc/passwd", "a\nb", "CONFIG.json", "model.sig", "Manifest.json"])
+def test_a_file_name_that_does_not_work_everywhere_is_refused(bundle: Bundle, root: Path, name: str) -> None:
+    with nothing_changes(root), pytest.raises(StageError) as refusal:
+        Bundle({**bundle.files, name: bundle.files["config.json"]}, bundle.about).save(FolderStore(root))
+    assert str(refusal.value).startswith("the model holds ")
 
 
 @pytest.mark.parametrize("uri", ["/srv/models", "ftp://host/models", "S3//bucket", ""])
