@@ -2,9 +2,10 @@
 
 import os
 import shutil
-import socket
+import ssl
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,20 +59,24 @@ def running_minio(folder: Path) -> Iterator[MinioServer]:
         command = [program, "server", "--quiet", *options, str(folder / "data")]
         server = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
         try:
-            _wait(port, server, folder / "log")
             scheme = "https" if (certificates / "public.crt").exists() else "http"
-            yield MinioServer(f"{scheme}://127.0.0.1:{port}", ACCESS_KEY, SECRET_KEY, server.pid)
+            address = f"{scheme}://127.0.0.1:{port}"
+            _wait(address, server, folder / "log")
+            yield MinioServer(address, ACCESS_KEY, SECRET_KEY, server.pid)
         finally:
             server.kill()
             server.wait()
 
 
-def _wait(port: int, server: "subprocess.Popen[bytes]", log: Path) -> None:
+def _wait(address: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Waits until the server can store: it answers earlier, and then lets a client wait for a minute."""
     until = time.monotonic() + START_SECONDS
+    anyone = ssl.create_default_context()
+    anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
     while time.monotonic() < until and server.poll() is None:
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=5):
+            with urllib.request.urlopen(f"{address}/minio/health/cluster", timeout=5, context=anyone):
                 return
-        except OSError:
+        except OSError:  # of the connection, or the answer that it is not ready
             time.sleep(0.05)
     pytest.fail(f"the S3 server did not start:\n{log.read_text()[-2000:]}")

@@ -24,6 +24,7 @@ from stages.publish.store import UNREADABLE
 
 CHUNK = 1 << 20
 PART = 16 << 20  # of a multipart upload, and as much memory; 10,000 parts are allowed, so 160 GiB for a file
+RETRY_AFTER = 5  # seconds, whatever the server asks for: MinIO asks for 60, also where one object is damaged
 SIGNATURE_LIFE = timedelta(minutes=15)
 _EXISTS, _CONFLICT, _MISSING, _REMOVED = 412, 409, "NoSuchKey", "NoSuchUpload"
 _BUSY = (500, 502, 503, 504)
@@ -43,6 +44,7 @@ class Patience:
             self.retries,
             redirect=0,
             backoff_factor=0.5,
+            retry_after_max=RETRY_AFTER,
             status_forcelist=_BUSY,
             raise_on_redirect=False,
             raise_on_status=False,

@@ -6,31 +6,37 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from minio import Minio
 from minio.credentials import StaticProvider
 from minio.minioadmin import MinioAdmin
 
+from shared import archive
 from shared.errors import StageError
 from shared.s3_access import Endpoint, refusal
 from stages.publish import s3_store
-from stages.publish.bundle import Bundle
+from stages.publish.bundle import Bundle, Saved
 from stages.publish.contract import Inputs
 from stages.publish.main import run
-from stages.publish.s3_store import AT_WORK, Patience, S3Store
+from stages.publish.manifest import blob_key
+from stages.publish.s3_store import AT_WORK, PART, Patience, S3Store
 from stages.publish.store import Store, open_store
-from stages.publish.tests.conftest import VERSION, nothing_changes, s3_client
+from stages.publish.stored_version import check_blobs, read_manifest
+from stages.publish.tests.conftest import VERSION, blob_of, nothing_changes, s3_client
 from tests.minio_server import SECRET_KEY, MinioServer, running_minio
 from tests.mlflow_server import free_port
 
 PREFIX = f"agent-test/{VERSION}"
+CONFIG = blob_of("content of config.json")
 SHORT = Patience(connect=0.5, answer=0.5, retries=0)
 
 
@@ -42,14 +48,6 @@ def s3(minio_server: MinioServer) -> Minio:
 @pytest.fixture
 def opened(bucket: str) -> Store:
     return open_store(os.environ["STORE_URI"])
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Bundle:
-    files = {"config.json": tmp_path / "config.json", "adapters/weights": tmp_path / "weights"}
-    for name, path in files.items():
-        path.write_text(f"content of {name}")
-    return Bundle(PREFIX, files, {"content_sha256": "ab" * 32})
 
 
 def store_of(server: MinioServer, bucket: str, patience: Patience = AT_WORK) -> S3Store:
@@ -89,10 +87,9 @@ def test_an_approved_model_is_published_to_a_bucket(registered: Inputs, bucket: 
     assert outputs.outcome == f"{told} on main"
     found = contents(s3, bucket)
     manifest = json.loads(found.pop(f"models/{PREFIX}/manifest.json")[0])
-    assert {name.removeprefix(f"models/{PREFIX}/") for name in found} == set(manifest["files"])
-    for name, entry in manifest["files"].items():
-        data, _ = found[f"models/{PREFIX}/{name}"]
-        assert (sha256(data).hexdigest(), len(data)) == (entry["sha256"], entry["size"]), name
+    blobs = {f"models/{blob_key(sha256(data).hexdigest())}": len(data) for data, _ in found.values()}
+    assert {f"models/{blob_key(entry['sha256'])}": entry["size"] for entry in manifest["files"].values()} == blobs
+    assert blobs.keys() == found.keys()
 
 
 def test_publishing_twice_to_a_bucket_changes_nothing(
@@ -125,27 +122,48 @@ def test_a_missing_bucket_stops_before_anything_changes(
 
 
 def test_a_half_stored_version_is_completed(bundle: Bundle, opened: Store, bucket: str, s3: Minio) -> None:
-    assert [bundle.save(opened) for _ in range(2)] == [True, False]
+    assert [bundle.save(opened) for _ in range(2)] == [Saved(is_new=True), Saved(is_new=False)]
     whole = {name: data for name, (data, _) in contents(s3, bucket).items()}
     s3.remove_object(bucket, f"models/{PREFIX}/manifest.json")
-    s3.remove_object(bucket, f"models/{PREFIX}/adapters/weights")
-    assert bundle.save(opened)
+    s3.remove_object(bucket, f"models/{CONFIG}")
+    assert bundle.save(opened) == Saved(is_new=True)
     assert {name: data for name, (data, _) in contents(s3, bucket).items()} == whole
 
 
-@pytest.mark.parametrize("damage", ["change", "remove"])
-def test_a_damaged_object_is_found(bundle: Bundle, opened: Store, bucket: str, s3: Minio, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["another content", "removed"])
+def test_a_damaged_object_is_found_and_mended(
+    bundle: Bundle, opened: Store, bucket: str, s3: Minio, damage: str
+) -> None:
     bundle.save(opened)
-    name = f"models/{PREFIX}/adapters/weights"
-    if damage == "remove":
-        s3.remove_object(bucket, name)
+    if damage == "removed":
+        s3.remove_object(bucket, f"models/{CONFIG}")
     else:
-        s3.put_object(bucket, name, io.BytesIO(b"other"), 5)
-    with pytest.raises(StageError) as refused:
-        bundle.save(opened)
-    where = f"s3://{bucket}/models/{PREFIX}"
-    remedy = f"remove {where}/manifest.json and run again, to store the version anew"
-    assert str(refused.value) == f"{where}/adapters/weights is damaged or missing; {remedy}"
+        s3.put_object(bucket, f"models/{CONFIG}", io.BytesIO(b"other"), 5)
+    manifest = read_manifest(opened, "agent-test", VERSION)
+    assert manifest
+    state = "missing" if damage == "removed" else "damaged"
+    assert check_blobs(opened, manifest) == [f"s3://{bucket}/models/{CONFIG} (config.json) is {state}"]
+    assert bundle.save(opened) == Saved(is_new=False, mended=("config.json",))
+    assert check_blobs(opened, manifest) == []
+
+
+@pytest.mark.parametrize("size", [1000, 1 << 20])
+def test_a_bit_that_flips_on_the_server_s_disk_is_found_and_mended(bundle: Bundle, tmp_path: Path, size: int) -> None:
+    bundle.files["config.json"].write_bytes(os.urandom(size))
+    with running_minio(tmp_path) as server:
+        s3_client(server).make_bucket("models")
+        store = store_of(server, "models", Patience(connect=10, answer=60, retries=0))
+        bundle.save(store)
+        manifest = read_manifest(store, "agent-test", VERSION)
+        assert manifest
+        key = blob_key(manifest.files["config.json"].sha256)
+        (data,) = [path for path in (tmp_path / "data/models/models" / key).rglob("*") if path.stat().st_size > size]
+        content = bytearray(data.read_bytes())
+        content[-size // 2] ^= 1
+        data.write_bytes(content)
+        assert check_blobs(store, manifest) == [f"s3://models/models/{key} (config.json) is not readable"]
+        assert bundle.save(store).mended == ("config.json",)
+        assert check_blobs(store, manifest) == []
 
 
 def test_a_large_file_goes_in_parts_and_is_read_back(opened: Store, bucket: str, s3: Minio, tmp_path: Path) -> None:
@@ -154,6 +172,63 @@ def test_a_large_file_goes_in_parts_and_is_read_back(opened: Store, bucket: str,
     opened.write("a/large", large)
     assert opened.digest("a/large") == sha256(large.read_bytes()).hexdigest()
     assert str(s3.stat_object(bucket, "models/a/large").etag).endswith("-2")
+
+
+def unfinished(s3: Minio, bucket: str, key: str) -> int:
+    return len(s3._list_multipart_uploads(bucket, prefix=f"models/{key}").uploads)
+
+
+def test_what_a_killed_upload_left_is_removed_by_the_next_run(
+    minio_server: MinioServer, bucket: str, s3: Minio, bundle: Bundle
+) -> None:
+    large = bundle.files["config.json"]
+    large.write_bytes(os.urandom(PART) * 8)
+    key, other = blob_key(archive.digest(large)), blob_key("ab" * 32)
+    s3._create_multipart_upload(bucket, f"models/{other}", {})
+    code = (
+        "import sys; from pathlib import Path; from stages.publish.store import open_store\n"
+        "open_store(sys.argv[1]).write(sys.argv[2], Path(sys.argv[3]))"
+    )
+    killed = subprocess.Popen([sys.executable, "-c", code, os.environ["STORE_URI"], key, str(large)])
+    until = time.monotonic() + 60
+    while not unfinished(s3, bucket, key) and time.monotonic() < until:
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    assert unfinished(s3, bucket, key) == 1
+    assert bundle.save(store_of(minio_server, bucket)).is_new
+    assert unfinished(s3, bucket, key) == 0
+    assert unfinished(s3, bucket, other) == 1  # which may still go on
+
+
+class OvertakenStore(S3Store):
+    """A store in which another run completes `other` while this one sends the second part of a file."""
+
+    other: Callable[[], object]
+
+    def write(self, key: str, source: Path) -> None:
+        sent = self.client._upload_part
+
+        def overtaken(*arguments: Any, **options: Any) -> Any:
+            if arguments[-1] == 2:
+                self.other()
+            return sent(*arguments, **options)
+
+        self.client._upload_part = overtaken  # type: ignore[method-assign]
+        super().write(key, source)
+
+
+def test_a_run_whose_upload_was_removed_goes_on_with_what_the_other_one_stored(
+    minio_server: MinioServer, bucket: str, s3: Minio, bundle: Bundle
+) -> None:
+    bundle.files["config.json"].write_bytes(os.urandom(PART) * 3)
+    sound = store_of(minio_server, bucket)
+    slow = OvertakenStore(sound.endpoint, bucket, "models", AT_WORK)
+    slow.other = lambda: bundle.save(sound)
+    assert bundle.save(slow) == Saved(is_new=True)  # equal bytes
+    manifest = read_manifest(sound, "agent-test", VERSION)
+    assert manifest and check_blobs(sound, manifest) == []
+    assert unfinished(s3, bucket, blob_key(manifest.files["config.json"].sha256)) == 0
 
 
 def test_an_empty_file_and_odd_names_are_kept(opened: Store, tmp_path: Path) -> None:
@@ -263,11 +338,11 @@ def test_a_server_that_freezes_meanwhile_leaves_no_commit_point(
     assert store.read(f"{PREFIX}/manifest.json") is None
     bundle.files["config.json"].write_bytes(bytes(size))
     with frozen(minio_server), pytest.raises(StageError) as refused:
-        store.write(f"{PREFIX}/config.json", bundle.files["config.json"])
-    asked = f"S3 at {minio_server.endpoint}, asked for s3://{bucket}/models/{PREFIX}/config.json"
+        store.write(CONFIG, bundle.files["config.json"])
+    asked = f"S3 at {minio_server.endpoint}, asked for s3://{bucket}/models/{CONFIG}"
     assert str(refused.value) == f"{asked}, gave no answer within 0.5 s; check that the server is well, and run again"
     assert f"models/{PREFIX}/manifest.json" not in contents(s3, bucket)
-    assert bundle.save(store_of(minio_server, bucket))
+    assert bundle.save(store_of(minio_server, bucket)).is_new
 
 
 @pytest.mark.parametrize(
@@ -305,6 +380,21 @@ def test_an_account_without_the_right_is_told(
     assert opening_refused() == f"S3 at {os.environ['S3_ENDPOINT']}, asked for s3://{bucket}, {remedy}"
 
 
+def test_an_account_that_cannot_list_uploads_publishes_all_the_same(
+    admin: MinioAdmin, bucket: str, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.json"
+    actions = ["s3:ListBucket", "s3:GetObject", "s3:PutObject"]
+    allowed = {"Effect": "Allow", "Action": actions, "Resource": ["arn:aws:s3:::*"]}
+    policy.write_text(json.dumps({"Version": "2012-10-17", "Statement": [allowed]}))
+    admin.policy_add("least", str(policy))
+    admin.user_add("publisher", "publisher-secret")
+    admin.attach_policy(["least"], user="publisher")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "publisher")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "publisher-secret")
+    assert bundle.save(open_store(os.environ["STORE_URI"])).is_new
+
+
 def test_a_bucket_that_is_full_gets_no_commit_point(
     admin: MinioAdmin, opened: Store, bucket: str, bundle: Bundle, s3: Minio
 ) -> None:
@@ -312,7 +402,8 @@ def test_a_bucket_that_is_full_gets_no_commit_point(
     bundle.files["config.json"].write_bytes(bytes(2000))
     with pytest.raises(StageError) as refused:
         bundle.save(opened)
-    where = f"S3 at {os.environ['S3_ENDPOINT']}, asked for s3://{bucket}/models/{PREFIX}/config.json"
+    key = blob_key(archive.digest(bundle.files["config.json"]))
+    where = f"S3 at {os.environ['S3_ENDPOINT']}, asked for s3://{bucket}/models/{key}"
     remedy = "has no space left for it; free some, or raise the quota, and run again (XMinioAdminBucketQuotaExceeded)"
     assert str(refused.value) == f"{where}, {remedy}"
     assert f"models/{PREFIX}/manifest.json" not in contents(s3, bucket)
