@@ -36,5 +36,6 @@ def _check(folder: Path, signature: bytes, key_pem: str, where: str) -> None:
     try:
         verify(folder, signature, public_half(key_pem))
     except StageError as error:
-        remedy = f"sign with that key, or make sure of what is stored, remove {where} and run again"
-        raise StageError(f"{where}: {error}: SIGNING_KEY is another one, or the store was changed; {remedy}") from None
+        cause = "either SIGNING_KEY was replaced, or somebody changed the store"
+        remedy = f"make sure which, remove {where} and run again"
+        raise StageError(f"{where} does not fit: {error}; {cause}: {remedy}") from None
