@@ -33,15 +33,14 @@ def lay_out(store: Store, manifest: Manifest, folder: Path, held: Mapping[str, P
 
 def is_laid_out(manifest: Manifest, folder: Path) -> bool:
     """Returns whether folder holds the version's files, whole and nothing else."""
-    if not folder.is_dir():
+    own = folder / MANIFEST
+    if not own.is_file() or own.read_bytes() != manifest.to_json():
         return False
     found = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
     if {path.relative_to(folder).as_posix() for path in found} != {MANIFEST, *manifest.files}:
         return False
-    if not all(path.is_file() and not path.is_symlink() for path in found):
-        return False
-    is_same = (folder / MANIFEST).read_bytes() == manifest.to_json()
-    return is_same and all(archive.digest(folder / name) == file.sha256 for name, file in manifest.files.items())
+    is_plain = all(path.is_file() and not path.is_symlink() for path in found)
+    return is_plain and all(archive.digest(folder / name) == file.sha256 for name, file in manifest.files.items())
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

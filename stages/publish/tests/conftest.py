@@ -1,6 +1,8 @@
 """A fresh MLflow database, a store and a bare repository for each test, and a model that was registered."""
 
 import hashlib
+import os
+import signal
 import sqlite3
 import subprocess
 import uuid
@@ -213,6 +215,16 @@ def install_hook(repository: Path, name: str, script: str) -> None:
     hook = repository / "hooks" / name
     hook.write_text(f"#!/bin/sh\n{script}\n")
     hook.chmod(0o755)
+
+
+@contextmanager
+def frozen(server: MinioServer) -> Iterator[None]:
+    """Stops the server for the time of the block; connections to it stay open."""
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -31,7 +30,7 @@ from stages.publish.manifest import blob_key
 from stages.publish.s3_store import AT_WORK, PART, Patience, S3Store
 from stages.publish.store import Store, open_store
 from stages.publish.stored_version import check_blobs, read_manifest
-from stages.publish.tests.conftest import VERSION, blob_of, nothing_changes, s3_client
+from stages.publish.tests.conftest import VERSION, blob_of, frozen, nothing_changes, s3_client
 from tests.minio_server import SECRET_KEY, MinioServer, running_minio
 from tests.mlflow_server import free_port
 
@@ -68,15 +67,6 @@ def opening_refused() -> str:
     with pytest.raises(StageError) as refused:
         open_store(os.environ["STORE_URI"])
     return str(refused.value)
-
-
-@contextmanager
-def frozen(server: MinioServer) -> Iterator[None]:
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
 
 
 def test_an_approved_model_is_published_to_a_bucket(registered: Inputs, bucket: str, s3: Minio, tmp_path: Path) -> None:
