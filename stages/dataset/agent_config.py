@@ -1,11 +1,12 @@
 """training/config.yaml: how an agent's model is trained and when it may be published."""
 
 import dataclasses
-from collections.abc import Iterable
-from typing import Annotated, Any, get_args
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, field_validator
 
+from shared import deployment
 from shared.contract import Field, to_text
 from shared.errors import StageError
 from shared.settings import GATE, TRAINING, Floor
@@ -28,10 +29,42 @@ class Schedule(BaseModel):
         return cron
 
 
-class Deploy(BaseModel):
-    """What is bumped besides MODEL_VERSION."""
+def _checking(check: Callable[[Any], Any]) -> AfterValidator:
+    """Returns the validator that turns a check's StageError into what pydantic expects."""
+
+    def validate(value: Any) -> Any:
+        try:
+            return check(value)
+        except StageError as error:
+            raise ValueError(str(error)) from None
+
+    return AfterValidator(validate)
+
+
+class DeployField(BaseModel):
+    """A YAML field that is bumped besides MODEL_VERSION."""
 
     model_config = STRICT
+    file: Annotated[str, _checking(deployment.check_file)]
+    field: Annotated[str, _checking(deployment.check_field)]
+    value: Annotated[str, _checking(deployment.check_value)]
+
+
+class Deploy(BaseModel):
+    """How a new version gets into Git, and what is bumped besides MODEL_VERSION."""
+
+    model_config = STRICT
+    mode: Literal["push", "branch", "pull-request"] = deployment.PUSH
+    fields: list[DeployField] = []
+
+    @field_validator("fields")
+    @classmethod
+    def _each_once(cls, fields: list[DeployField]) -> list[DeployField]:
+        places = [(each.file, each.field) for each in fields]
+        for file, field in places:
+            if places.count((file, field)) > 1:
+                raise ValueError(f"{field} of {file} is named twice")
+        return fields
 
 
 def _block(name: str, settings: dict[str, Any], **more: Any) -> type[BaseModel]:
@@ -49,13 +82,7 @@ def _checked(key: str, hint: Any) -> Any:
     kind, description, *limits = get_args(hint)
     field = Field(key, kind, description, tuple(limits), dataclasses.MISSING)
 
-    def check(value: Any) -> Any:
-        try:
-            return field.parse(to_text(value))
-        except StageError as error:
-            raise ValueError(str(error)) from None
-
-    return Annotated[kind, AfterValidator(check)]
+    return Annotated[kind, _checking(lambda value: field.parse(to_text(value)))]
 
 
 class AgentConfig(BaseModel):

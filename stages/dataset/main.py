@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from shared import stage
+from shared import names, stage
 from shared.artifacts import SPLITS, UNSEEN_ALERTS, ChatDataset
 from shared.errors import StageError, one_line
 from stages.dataset.agent_config import AgentConfig, read_config
@@ -33,6 +33,7 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     log(f"reading {source.runbook_path} as of commit {source.commit[:8]}")
     source, secrets = without_secrets(source)
     config = read_config(source.config, source.config_path)
+    _check_deploy(config, source, inputs.agent_name)
     tools = read_tools(source.tools, source.tools_path)
     config.check_floors(tools.names.functions, source.config_path, source.tools_path)
     findings = find(source, tools)
@@ -87,6 +88,14 @@ def _check_taught(findings: Findings, source: Source) -> None:
             f"no alert of {source.runbook_path} teaches a call: {first.name} {first.reason}; "
             f"add templates to {source.tools_path}"
         )
+
+
+def _check_deploy(config: AgentConfig, source: Source, agent: str) -> None:
+    rules = {rule.path for rule in source.rules}
+    for field in config.deploy.fields if config.deploy else ():
+        if f"{names.agent_folder(agent)}/{field.file}" in rules:
+            reason = f"deploy.fields names {field.file}, whose alerting rules the model is trained by"
+            raise StageError(f"{source.config_path}: {reason}; keep them in a file of their own")
 
 
 def _rows(findings: Findings, tools: Tools, inputs: Inputs) -> tuple[list[Row], dict[str, int]]:

@@ -34,7 +34,9 @@ def read(text: str, name: str, schema: type[Schema]) -> Schema:
     try:
         return schema.model_validate(_plain(document))
     except ValidationError as error:
-        raise StageError(_describe(error.errors()[0], document, name, schema)) from None
+        # A misspelt key is also a missing one: the misspelling is what helps.
+        problem = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+        raise StageError(_describe(problem, document, name, schema)) from None
 
 
 def _parse(text: str, name: str) -> Any:

@@ -8,6 +8,9 @@ from shared.errors import StageError
 from stages.dataset.agent_config import read_config
 from stages.dataset.tests.repositories import HOMELAB
 
+BELOW = "must be a path below the agent's folder, such as k8s/lambdaagent.yaml"
+FIELD = "{file: a.yaml, field: a, value: x}"
+
 
 @pytest.mark.parametrize(
     ("text", "settings"),
@@ -19,6 +22,11 @@ from stages.dataset.tests.repositories import HOMELAB
         ("training: {iters: 0x10}", {"training": {"iters": 16}}),
         ("gate: {minimum_accuracy: 0}", {"gate": {"minimum_accuracy": 0.0}}),
         ("gate: {floors: {pod-restart: 1, x: .5}}", {"gate": {"floors": {"pod-restart": 1.0, "x": 0.5}}}),
+        ("gate: {}", {"deploy": {"mode": "push", "fields": []}}),
+        (
+            "deploy: {mode: branch, fields: [{file: k8s/a.yml, field: 'a.b', value: 'x:{version}'}]}",
+            {"deploy": {"mode": "branch", "fields": [{"file": "k8s/a.yml", "field": "a.b", "value": "x:{version}"}]}},
+        ),
     ],
 )
 def test_what_the_file_sets_is_known_by_block(text: str, settings: dict[str, object]) -> None:
@@ -33,8 +41,40 @@ def test_the_example_s_files_are_valid() -> None:
 
 
 @pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ("{feld: a, file: a.yaml, value: x}", ".feld is not known; did you mean field?"),
+        ("{file: a.yaml, field: a}", ".value is missing"),
+        ("{file: a.yaml, field: a, value: 3}", ".value is 3; input should be a valid string"),
+        (
+            "{file: a.yaml, field: a, value: '{versio}'}",
+            ".value: {versio} is no placeholder; known are {version}, {agent}, {name}",
+        ),
+        ("{file: ../a.yaml, field: a, value: x}", f".file: '../a.yaml' {BELOW}"),
+        ("{file: /etc/a.yaml, field: a, value: x}", f".file: '/etc/a.yaml' {BELOW}"),
+        ("{file: a.json, field: a, value: x}", ".file: a.json is no YAML file; its name must end in .yaml or .yml"),
+        (
+            "{file: a.yaml, field: a..b, value: x}",
+            ".field: 'a..b' is no path of a field, such as spec.ai.model or spec.env[name=MODEL_NAME].value",
+        ),
+        (
+            "{file: training/config.yaml, field: a, value: x}",
+            ".file: training/config.yaml is what the model is trained by; a bump that changes it would ask for a "
+            "new model",
+        ),
+    ],
+)
+def test_a_mistake_in_a_deployed_field_is_named_with_its_line(entry: str, reason: str) -> None:
+    with pytest.raises(StageError) as raised:
+        read_config(f"deploy:\n  mode: push\n  fields:\n    - {entry}", "config.yaml")
+    assert str(raised.value) == f"config.yaml, line 4: deploy.fields.0{reason}"
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ("deploy: {mode: pr}", ", line 1: deploy.mode is 'pr'; input should be 'push', 'branch' or 'pull-request'"),
+        (f"deploy: {{fields: [{FIELD}, {FIELD}]}}", ", line 1: deploy.fields: a of a.yaml is named twice"),
         ("", " is empty; write at least `training: {}`"),
         ("# nothing yet", " must hold keys and values, not nothing"),
         ("- a", " must hold keys and values, not a list"),

@@ -9,7 +9,7 @@ from stages.dataset.calls.remedies import find_remedies
 from stages.dataset.calls.rules import RuleFile, read_rules
 from stages.dataset.calls.tools import read_tools
 from stages.dataset.runbook.reader import read_runbook
-from stages.dataset.tests.repositories import AGENT, HOMELAB, RUNBOOK, commit, make, read
+from stages.dataset.tests.repositories import AGENT, CONFIG_PATH, HOMELAB, RUNBOOK, commit, make, read
 
 TOOLS = read_tools((HOMELAB / "flux/ai/agent-sre/training/tools.yaml").read_text(), "tools.yaml")
 RULE = """apiVersion: monitoring.coreos.com/v1
@@ -94,3 +94,14 @@ def test_rules_in_the_agent_s_folder_count_for_the_commit_and_the_rows(tmp_path:
     outputs = read(repository, tmp_path / "out", unseen_alerts_share=0.0)
     assert outputs.source_commit == last
     assert {row["alert"] for row in outputs.dataset.rows("train") if row["function"]} == {"PodDown", "PodGone"}
+
+
+def test_a_bump_of_a_file_with_rules_is_refused(tmp_path: Path) -> None:
+    field = "{file: k8s/rules.yaml, field: spec.model, value: '{version}'}"
+    repository = make(tmp_path / "gitops", config=f"deploy: {{fields: [{field}]}}")
+    text = RULE.format(alert="PodGone", function="pod-restart", parameters=POD)
+    commit(repository, {f"flux/ai/{AGENT}/k8s/rules.yaml": text})
+    with pytest.raises(StageError) as raised:
+        read(repository, tmp_path / "out")
+    reason = "deploy.fields names k8s/rules.yaml, whose alerting rules the model is trained by"
+    assert str(raised.value) == f"{CONFIG_PATH}: {reason}; keep them in a file of their own"
