@@ -29,6 +29,13 @@ class FieldBump:
         return _BRACES.sub(lambda found: known[found[0]], self.value)
 
 
+def check_mode(mode: str) -> str:
+    """Returns mode. Raises StageError where there is no such mode."""
+    if mode not in MODES:
+        raise StageError(f"{mode!r} is no mode; it must be one of {', '.join(MODES)}")
+    return mode
+
+
 def check_file(file: str) -> str:
     """Returns file. Raises StageError where it is no YAML file of the agent's folder that a bump may change."""
     parts = file.split("/")

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, field_validator
 
@@ -54,7 +54,7 @@ class Deploy(BaseModel):
     """How a new version gets into Git, and what is bumped besides MODEL_VERSION."""
 
     model_config = STRICT
-    mode: Literal["push", "branch", "pull-request"] = deployment.PUSH
+    mode: Annotated[str, _checking(deployment.check_mode)] = deployment.PUSH
     fields: list[DeployField] = []
 
     @field_validator("fields")

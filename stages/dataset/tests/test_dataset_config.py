@@ -73,7 +73,7 @@ def test_a_mistake_in_a_deployed_field_is_named_with_its_line(entry: str, reason
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("deploy: {mode: pr}", ", line 1: deploy.mode is 'pr'; input should be 'push', 'branch' or 'pull-request'"),
+        ("deploy: {mode: pr}", ", line 1: deploy.mode: 'pr' is no mode; it must be one of push, branch, pull-request"),
         (f"deploy: {{fields: [{FIELD}, {FIELD}]}}", ", line 1: deploy.fields: a of a.yaml is named twice"),
         ("", " is empty; write at least `training: {}`"),
         ("# nothing yet", " must hold keys and values, not nothing"),

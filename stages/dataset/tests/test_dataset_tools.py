@@ -68,7 +68,10 @@ def test_the_example_s_files_are_valid() -> None:
         (ONE + "  comands: []", ", line 9: functions.0.comands is not known; did you mean commands?"),
         (ONE + "  commands: x", ", line 9: functions.0.commands is 'x'; input should be a valid list"),
         (ONE + "  commands: [[x]]", ", line 9: functions.0.commands.0 must hold keys and values"),
-        (ONE + "  commands: [{comand: x}]", ", line 9: functions.0.commands.0.command is missing"),
+        (
+            ONE + "  commands: [{comand: x}]",
+            ", line 9: functions.0.commands.0.comand is not known; did you mean command?",
+        ),
         (ONE + "  name: x", ', line 9 is not valid YAML: found duplicate key "name"'),
         (ONE + "placeholders: &a {}\nx: *a", ", line 10 uses a YAML alias; write the value out"),
         (
