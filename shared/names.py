@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"  # MLflow aliases
-REGISTERED, REJECTED, PUBLISHED = "registered", "rejected", "published"  # MLflow tag `status`
+REGISTERED, REJECTED, PROPOSED, PUBLISHED = "registered", "rejected", "proposed", "published"  # MLflow tag `status`
 VERSION_TAG, CONTENT_TAG, DATASET_TAG = "model_version", "content_sha256", "dataset_sha256"  # MLflow tags
 STATUS_TAG, DECISION_TAG = "status", "decision"
 PREDICTIONS = "evaluation/predictions.jsonl"  # the artefact of a run that holds the model's answers

@@ -18,9 +18,10 @@ MLFLOW_TRACKING_URI = Variable("MLFLOW_TRACKING_URI", "the MLflow server's addre
 MLFLOW_TRACKING_USERNAME = Variable("MLFLOW_TRACKING_USERNAME", "the user name for a server with basic authentication")
 MLFLOW_TRACKING_PASSWORD = Variable("MLFLOW_TRACKING_PASSWORD", "the password for it", secret=True)
 MLFLOW_TRACKING_TOKEN = Variable("MLFLOW_TRACKING_TOKEN", "a bearer token for the server", secret=True)
-GIT_TOKEN = Variable("GIT_TOKEN", "a token for an https repository", secret=True)
+GIT_TOKEN = Variable("GIT_TOKEN", "a token for an https repository, and for pull requests", secret=True)
 GIT_SSH_KEY_FILE = Variable("GIT_SSH_KEY_FILE", "the path of a private key for an ssh repository")
 GIT_SSH_KNOWN_HOSTS_FILE = Variable("GIT_SSH_KNOWN_HOSTS_FILE", "the path of the known_hosts of an ssh repository")
+GITHUB_API_URL = Variable("GITHUB_API_URL", "the API that opens pull requests; empty for https://api.github.com")
 EXECUTION = Variable("FLYTE_INTERNAL_EXECUTION_ID", "the execution's name, recorded in the commit")
 ENVIRONMENT = (
     STORE_URI,
@@ -34,6 +35,7 @@ ENVIRONMENT = (
     GIT_TOKEN,
     GIT_SSH_KEY_FILE,
     GIT_SSH_KNOWN_HOSTS_FILE,
+    GITHUB_API_URL,
     EXECUTION,
 )
 RUNTIME = ()
@@ -54,13 +56,13 @@ class Inputs:
     champion: Annotated[str, "the version that register compared with; empty where there was none"]
     run_id: Annotated[str, "the MLflow run, from register"]
     minimum_accuracy: MinimumAccuracy
-    branch: Annotated[str, "the branch that is pushed to; empty for the default branch"] = ""
+    branch: Annotated[str, "the branch that Flux reads; empty for the default branch"] = ""
 
 
 @dataclass(frozen=True)
 class Outputs:
     """What publish did."""
 
-    outcome: Annotated[str, "one sentence: published as …, already published, or rejected and why"]
+    outcome: Annotated[str, "one sentence: published or proposed, where and with which accuracy; or rejected and why"]
     model_uri: Annotated[str, "where the model lies in the store; empty where it was rejected"]
-    bump_commit: Annotated[str, "the commit that bumped MODEL_VERSION; empty where there was none"]
+    bump_commit: Annotated[str, "the commit that bumped MODEL_VERSION, on whichever branch; empty where there was none"]

@@ -1,4 +1,4 @@
-"""publish: an approved model goes to the store, into Git, and becomes the champion."""
+"""publish: an approved model goes to the store, into Git, and becomes the champion once it is in use there."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,9 @@ from stages.publish import gitops
 from stages.publish.bundle import Bundle, Saved, files_of
 from stages.publish.connection import connected
 from stages.publish.contract import STORE_URI, Inputs, Outputs
-from stages.publish.message import commit_message
+from stages.publish.delivery import Delivery
+from stages.publish.gitops import Bump
+from stages.publish.message import Message
 from stages.publish.registered_version import RegisteredVersion
 from stages.publish.signing_key import read_signing_key
 from stages.publish.store import open_store
@@ -28,23 +30,31 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     signing_key, store = read_signing_key(), open_store(STORE_URI.read())
     bundle = Bundle(files_of(inputs), _about(inputs, origin, content))
     with connected() as client, gitops.cloned(inputs.repository) as repository:
-        branch = repository.branch(inputs.branch)
+        delivery = Delivery.of(inputs, origin.agent, repository)
         version = RegisteredVersion.of(client, origin.agent, inputs.model_version, content)
         version.check_champion(inputs.champion)
         saved = bundle.save(store, signing_key)
         _say(f"{'stored' if saved.is_new else 'found'} {store.location(bundle.prefix)}{_details(saved)}")
         # Storing takes a while, and what Flux sees next must not replace a champion that was not compared.
         version.check_champion(inputs.champion)
-        bump = repository.bump(origin.agent, inputs.model_version, branch, commit_message(inputs, origin, content))
-        _say(f"{'pushed' if bump.is_new else 'found'} commit {bump.commit} on {branch}")
-        is_promoted = version.promote()
-    model_uri = store.location(bundle.prefix)
-    outcome = f"already published: {inputs.model_version}"
-    if saved.changed or bump.is_new or is_promoted:
-        where = f"in {git_access.without_secret(inputs.repository)} on {branch}"
-        told = f"accuracy {accuracy:.2f}, stored at {model_uri}, MODEL_VERSION bumped {where}"
-        outcome = f"published {inputs.model_version}: {told}"
-    return Outputs(_fitting(outcome), model_uri, bump.commit)
+        model_uri = store.location(bundle.prefix)
+        bump = delivery.bump(Message.of(inputs, origin, content), model_uri)
+        _say(f"{'pushed' if bump.is_new else 'found'} commit {bump.commit} on {bump.branch}")
+        is_tagged = version.promote() if bump.is_deployed else version.propose()
+    is_new = saved.changed or bump.is_new or is_tagged
+    return Outputs(_fitting(_outcome(inputs, origin.agent, bump, is_new, accuracy, model_uri)), model_uri, bump.commit)
+
+
+def _outcome(inputs: Inputs, agent: str, bump: Bump, is_new: bool, accuracy: float, model_uri: str) -> str:
+    """Returns the sentence for what was done, or had been done before."""
+    done = "published" if bump.is_deployed else "proposed"
+    where = f"in {git_access.without_secret(inputs.repository)} on {bump.branch}"
+    told = f"accuracy {accuracy:.2f}, stored at {model_uri}, MODEL_VERSION bumped {where}"
+    sentence = f"{done} {inputs.model_version}: {told}" if is_new else f"already {done}: {inputs.model_version}"
+    if bump.is_deployed:
+        return sentence
+    waiting = f"waiting for the merge{f' of {bump.pull_request_url}' if bump.pull_request_url else ''}"
+    return f"{sentence}, {waiting}; `make reconcile AGENT={agent}` makes it the champion afterwards"
 
 
 def _about(inputs: Inputs, origin: Origin, content: str) -> dict[str, str]:

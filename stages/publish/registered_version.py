@@ -53,13 +53,18 @@ class RegisteredVersion:
             self.client.set_registered_model_alias(self.model, names.PREVIOUS, old)
         if old != self.number:
             self.client.set_registered_model_alias(self.model, names.CHAMPION, self.number)
-        return self._tag_published() or old != self.number
+        return self._tag(names.PUBLISHED) or old != self.number
 
-    def _tag_published(self) -> bool:
+    def propose(self) -> bool:
+        """Notes that Git has this version only on a branch of its own. Returns whether anything changed."""
+        return self._tag(names.PROPOSED)
+
+    def _tag(self, status: str) -> bool:
+        """Sets the status; that of a published version stays, as it is or was in use."""
         tags = self.client.get_model_version(self.model, self.number).tags
-        if tags.get(names.STATUS_TAG) == names.PUBLISHED:
+        if tags.get(names.STATUS_TAG) in (names.PUBLISHED, status):
             return False
-        self.client.set_model_version_tag(self.model, self.number, names.STATUS_TAG, names.PUBLISHED)
+        self.client.set_model_version_tag(self.model, self.number, names.STATUS_TAG, status)
         return True
 
     def _champion_name(self) -> str:

@@ -1,22 +1,36 @@
 """MODEL_VERSION in real repositories: races, refusals, links."""
 
 import os
-import threading
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from shared.deployment import FieldBump
 from shared.errors import StageError
 from stages.publish import gitops
 from stages.publish.gitops import Bump, cloned
+from stages.publish.rollout import Rollout
 from stages.publish.tests.conftest import AGENT, OLD, PATH, VERSION, git, install_hook, nothing_changes, push
 
+PROTECTED = "a protected branch is reached by deploy.mode branch or pull-request in config.yaml"
 MESSAGE = f"Bump {AGENT} to {VERSION}\n"
 
 
-def bump(repository: Path | str, branch: str = "", version: str = VERSION) -> Bump:
+def bump(
+    repository: Path | str,
+    branch: str = "",
+    version: str = VERSION,
+    agent: str = AGENT,
+    fields: tuple[FieldBump, ...] = (),
+) -> Bump:
     with cloned(str(repository)) as clone:
-        return clone.bump(AGENT, version, clone.branch(branch), MESSAGE)
+        rollout = Rollout(agent, version, fields, clone.shown)
+        return clone.bump(rollout, clone.branches.chosen(branch), MESSAGE)
 
 
 def refusal_of(repository: Path | str, branch: str = "") -> str:
@@ -42,6 +56,18 @@ def test_a_version_that_is_there_already_needs_no_commit(repository: Path, work:
         assert bump(repository) == Bump(made.commit, "main", False)
 
 
+def test_the_tip_alone_is_fetched_and_the_commit_of_an_old_version_is_found(repository: Path, work: Path) -> None:
+    made = bump(repository)
+    lines = [f"commit refs/heads/main\ncommitter A <a@b> {number} +0000\ndata 1\nx\n" for number in range(150)]
+    lines[0] += f"from {made.commit}\n"
+    feed = "".join(f"{line}M 100644 inline README.md\ndata 3\n{number:03}\n" for number, line in enumerate(lines))
+    subprocess.run(["git", "-C", repository, "fast-import", "--quiet"], input=feed.encode(), check=True)
+    with cloned(str(repository)) as clone:
+        assert not clone.is_rolled_out(Rollout(AGENT, OLD, (), clone.shown), "main")
+        assert clone.repo.git.rev_list("--count", "--all") == "1"
+    assert bump(repository) == Bump(made.commit, "main", False)
+
+
 def test_a_missing_file_is_created_in_the_agents_folder(repository: Path, work: Path) -> None:
     git(work, "mv", PATH, f"flux/ai/{AGENT}/OTHER")
     push(work, "Take the file away")
@@ -57,41 +83,71 @@ def test_another_branch_is_pushed_to_by_name(repository: Path) -> None:
     assert git(repository, "show", f"refs/heads/main:{PATH}") == OLD
 
 
+def overtaken(monkeypatch: pytest.MonkeyPatch, first: Callable[[], object]) -> None:
+    """Lets somebody else do something between the first fetch and the first push."""
+    others = [first]
+    really_push = gitops.GitopsRepository._push
+
+    def push_late(self: gitops.GitopsRepository, commit: str, branch: str, expected: str) -> None:
+        for other in others[:1]:
+            others.clear()
+            other()
+        really_push(self, commit, branch, expected)
+
+    monkeypatch.setattr(gitops.GitopsRepository, "_push", push_late)
+
+
 def test_a_push_by_somebody_else_in_between_is_built_upon(
     repository: Path, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    overtake = [push]
-    really_push = gitops.GitopsRepository._push
-
-    def push_late(self: gitops.GitopsRepository, commit: str, branch: str) -> None:
-        for other in overtake[:1]:
-            other(work, "Overtake", **{"README.md": "# overtaken\n"})
-        overtake.clear()
-        really_push(self, commit, branch)
-
-    monkeypatch.setattr(gitops.GitopsRepository, "_push", push_late)
+    overtaken(monkeypatch, lambda: push(work, "Overtake", **{"README.md": "# overtaken\n"}))
     bump(repository)
     assert git(repository, "log", "--format=%s", "main").splitlines() == [MESSAGE.strip(), "Overtake", "Add the agent"]
     assert git(repository, "show", "main:README.md") == "# overtaken"
 
 
-def test_six_at_once_all_get_through(repository: Path, work: Path) -> None:
-    agents = [f"agent-{number}" for number in range(6)]
+def test_a_history_that_is_written_anew_in_between_is_built_upon(
+    repository: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rewrite() -> None:
+        git(work, "commit", "-q", "--amend", "-m", "Begin anew")
+        git(work, "push", "-q", "--force", "origin", "main")
+
+    overtaken(monkeypatch, rewrite)
+    bump(repository)
+    assert git(repository, "log", "--format=%s", "main").splitlines() == [MESSAGE.strip(), "Begin anew"]
+
+
+def test_a_commit_that_is_taken_away_in_between_does_not_come_back(
+    repository: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(work, "A mistake", **{"README.md": "# oops\n"})
+    overtaken(monkeypatch, lambda: git(work, "push", "-q", "--force", "origin", "HEAD^:main"))
+    bump(repository)
+    assert git(repository, "log", "--format=%s", "main").splitlines() == [MESSAGE.strip(), "Add the agent"]
+
+
+def at_once(*publishers: Callable[[], object]) -> list[Any]:
+    """Returns what each of the publishers returned, all started at the same time."""
+    with ThreadPoolExecutor(len(publishers)) as pool:
+        return [started.result() for started in [pool.submit(publisher) for publisher in publishers]]
+
+
+def test_sixteen_agents_at_once_all_get_through(repository: Path, work: Path) -> None:
+    agents = [f"agent-{number}" for number in range(16)]
     for agent in agents:
         (work / "flux/ai" / agent).mkdir()
         (work / "flux/ai" / agent / "VERSION").write_text("1\n")
     push(work, "Add agents")
-
-    def publish(agent: str) -> None:
-        with cloned(str(repository)) as clone:
-            clone.bump(agent, VERSION, "main", f"Bump {agent}\n")
-
-    threads = [threading.Thread(target=publish, args=(agent,)) for agent in agents]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(partial(bump, repository, agent=agent) for agent in agents))
     assert {git(repository, "show", f"main:flux/ai/{agent}/MODEL_VERSION") for agent in agents} == {VERSION}
+    assert git(repository, "rev-list", "--count", "main") == "18"
+
+
+def test_sixteen_runs_of_one_version_make_one_commit(repository: Path) -> None:
+    made = at_once(*[partial(bump, repository)] * 16)
+    assert {each.commit for each in made} == {git(repository, "rev-parse", "main")}
+    assert git(repository, "rev-list", "--count", "main") == "2"
 
 
 def test_a_push_that_a_hook_rejects_is_told_with_its_reason(repository: Path) -> None:
@@ -99,7 +155,7 @@ def test_a_push_that_a_hook_rejects_is_told_with_its_reason(repository: Path) ->
     with nothing_changes(repository):
         reason = refusal_of(repository)
     told = "pre-receive hook declined; main is frozen until Monday"
-    remedy = "check the address, the right to it, GIT_TOKEN and GIT_SSH_KEY_FILE"
+    remedy = f"check the address, the right to it, GIT_TOKEN and GIT_SSH_KEY_FILE; {PROTECTED}"
     assert reason == f"the repository {repository}, branch main, does not accept the push: {told}; {remedy}"
 
 
@@ -142,13 +198,13 @@ def test_a_model_version_that_is_no_regular_file_is_refused(
     push(work, "Change its kind")
     with nothing_changes(repository):
         reason = refusal_of(repository)
-    assert reason == f"{PATH} in {repository} is no regular file; replace it by one that holds the version"
+    assert reason == f"{PATH} in {repository} is no regular file; replace it by one"
     assert (tmp_path / "outside").read_text() == "untouched"
 
 
 def test_an_agent_without_a_folder_is_named(repository: Path) -> None:
-    with cloned(str(repository)) as clone, pytest.raises(StageError) as refusal:
-        clone.bump("agent-other", VERSION, "main", MESSAGE)
+    with pytest.raises(StageError) as refusal:
+        bump(repository, agent="agent-other")
     told = "publish writes flux/ai/agent-other/MODEL_VERSION only where the agent's folder is"
     assert str(refusal.value) == f"flux/ai/agent-other is missing in {repository}; {told}"
 
@@ -156,6 +212,18 @@ def test_an_agent_without_a_folder_is_named(repository: Path) -> None:
 def test_a_branch_that_does_not_exist_is_named(repository: Path) -> None:
     expected = f"the repository {repository} has no branch production; its branches: main"
     assert refusal_of(repository, "production") == expected
+
+
+@pytest.mark.parametrize("name", ["-f", "refs/heads/main", "HEAD", "a..b", "a b", "main.lock", "@{-1}", "a//b", "x:y"])
+def test_what_cannot_be_the_name_of_a_branch_is_refused(repository: Path, name: str) -> None:
+    expected = f"{name!r} cannot be the name of a branch; give one as `git branch` lists it"
+    assert refusal_of(repository, name) == expected
+
+
+def test_a_default_branch_that_does_not_exist_is_told(repository: Path) -> None:
+    git(repository, "symbolic-ref", "HEAD", "refs/heads/gone")
+    expected = f"the repository {repository} has no default branch; give one by its name; its branches: main"
+    assert refusal_of(repository) == expected
 
 
 def test_an_empty_repository_is_named(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ from shared import git_access
 from shared.errors import StageError
 from shared.git_access import without_secret
 from stages.publish.gitops import cloned
+from stages.publish.rollout import Rollout
 from stages.publish.tests.conftest import AGENT, OLD, PATH, VERSION, git, install_hook, nothing_changes
 from tests.git_server import TOKEN, SshServer, git_over_http, git_over_ssh
 from tests.mlflow_server import free_port
 
 MESSAGE = f"Bump {AGENT} to {VERSION}\n"
+PROTECTED = "a protected branch is reached by deploy.mode branch or pull-request in config.yaml"
 HOSTS = "let GIT_SSH_KNOWN_HOSTS_FILE name a file with its line, as ssh-keyscan prints it"
 
 
@@ -44,7 +46,8 @@ def over_ssh(repository: Path, ssh: SshServer, tmp_path: Path, monkeypatch: pyte
 
 def bump(address: str) -> str:
     with cloned(address) as clone:
-        return clone.bump(AGENT, VERSION, clone.branch(""), MESSAGE).commit
+        rollout = Rollout(AGENT, VERSION, (), clone.shown)
+        return clone.bump(rollout, clone.branches.chosen(""), MESSAGE).commit
 
 
 def refusal_of(address: str) -> str:
@@ -89,7 +92,7 @@ def test_a_hook_s_refusal_comes_over_http_too(
     with nothing_changes(repository):
         reason = refusal_of(over_http)
     told = "pre-receive hook declined; main is frozen until Monday"
-    rest = "check the address, the right to it, GIT_TOKEN and GIT_SSH_KEY_FILE"
+    rest = f"check the address, the right to it, GIT_TOKEN and GIT_SSH_KEY_FILE; {PROTECTED}"
     assert reason == f"the repository {over_http}, branch main, does not accept the push: {told}; {rest}"
 
 

@@ -1,0 +1,34 @@
+"""The block `deploy` of the agent's config.yaml, as the dataset carries it."""
+
+from dataclasses import dataclass
+
+from shared.artifacts import ChatDataset
+from shared.deployment import PUSH, FieldBump, check_field, check_file, check_mode, check_value
+from shared.errors import StageError
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """How a new version gets into Git, and which YAML fields follow it."""
+
+    mode: str
+    fields: tuple[FieldBump, ...]
+
+    @classmethod
+    def of(cls, dataset: ChatDataset) -> "Deploy":
+        """Returns what agent.json holds; a push without fields where it holds nothing. Raises StageError for more."""
+        known = dataset.agent()["config"].get("deploy", {})
+        try:
+            fields = [FieldBump(one["file"], one["field"], one["value"]) for one in known.get("fields", [])]
+            return cls(check_mode(known.get("mode", PUSH)), tuple(_checked(field) for field in fields))
+        except StageError as error:
+            reason = str(error)
+        except (LookupError, TypeError, AttributeError):
+            reason = "it must hold mode and fields, each with the texts file, field and value"
+        raise StageError(
+            f"config.deploy in {dataset.path / 'agent.json'} cannot be used: {reason}; make the dataset anew"
+        )
+
+
+def _checked(field: FieldBump) -> FieldBump:
+    return FieldBump(check_file(field.file), check_field(field.field), check_value(field.value))
