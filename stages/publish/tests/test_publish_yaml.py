@@ -1,16 +1,20 @@
 """A field of a YAML file gets another value, and every other byte stays."""
 
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from shared import names
+from shared.deployment import FieldBump
 from shared.errors import StageError
 from stages.publish.yaml_field import with_field
 
 FILE = "k8s/agent.yaml"
+HOMELAB = Path(__file__).resolve().parents[3] / "examples" / "homelab"
 # Whatever an editor that writes the whole file anew would touch.
 MANIFEST = """\ufeff# A comment.   \r
 ---\r
@@ -160,3 +164,18 @@ def test_what_cannot_be_changed_alone_is_refused_with_its_line(text: str, path: 
     with pytest.raises(StageError) as refused:
         with_field(text, path, "agent:v2", FILE)
     assert str(refused.value).startswith(f"{FILE}{reason}")
+
+
+@pytest.mark.parametrize("agent", ["agent-sre", "agent-bruno", "agent-auditor"])
+def test_the_example_s_fields_can_be_bumped(agent: str) -> None:
+    folder = HOMELAB / names.agent_folder(agent)
+    deploy = YAML(typ="safe").load(folder / "training/config.yaml")["deploy"]
+    before = {field["file"]: (folder / field["file"]).read_text() for field in deploy["fields"]}
+    after = dict(before)
+    for field in deploy["fields"]:
+        bump = FieldBump(**field)
+        after[bump.file] = with_field(after[bump.file], bump.field, bump.filled(agent, "v20251224-abc12345"), bump.file)
+    assert after == {
+        file: text.replace(f"{agent}:none", f"{agent}:v20251224-abc12345") for file, text in before.items()
+    }
+    assert after != before
