@@ -96,8 +96,11 @@ def _came_out(stage: str, summary: Mapping[str, Any], folder: Path) -> str:
             return f"accuracy {float(text('accuracy_before')):.1%} → {float(text('accuracy')):.1%}"
         case "register":
             return model_name(summary["agent"], text("model_version"))
+        case _ if not text("model_uri"):
+            return "nothing changed"
         case _:
-            return "published" if text("model_uri") else "nothing changed"
+            is_proposed = summary["outcome"].removeprefix("already ").startswith("proposed")
+            return "proposed, waiting for the merge" if is_proposed else "published"
 
 
 def _page(tracking_uri: str) -> str:
