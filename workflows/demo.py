@@ -12,7 +12,7 @@ from git import Actor, Repo
 
 from examples.demo_model.training import TRAINING
 from shared.errors import StageError
-from shared.names import model_version_path
+from shared.names import agent_folder, model_version_path
 from workflows.execution import ROOT
 
 EXAMPLE = ROOT / "examples" / "homelab"
@@ -26,7 +26,8 @@ _FIRST_COMMIT = datetime(2025, 12, 24, 12, 0, tzinfo=UTC)
 def demo_repository(bare: Path) -> Path:
     """Returns the bare repository at `bare`, made or brought up to date from examples/homelab.
 
-    An edit of the example becomes a commit; the MODEL_VERSION files belong to publish and stay.
+    An edit of the example becomes a commit; the models' versions belong to publish and stay, in MODEL_VERSION
+    and in the manifests.
     """
     if not bare.exists():
         Repo.init(bare, bare=True, initial_branch="main", mkdir=True).close()
@@ -58,11 +59,13 @@ def demo_model() -> Path:
 
 def _copy_example(folder: Path, keep_versions: bool) -> None:
     agents = [path.name for path in (EXAMPLE / "flux" / "ai").iterdir() if path.is_dir()]
-    kept = {agent: folder / model_version_path(agent) for agent in agents}
-    versions = {path: path.read_text() for path in kept.values() if keep_versions and path.exists()}
+    files = {agent: folder / model_version_path(agent) for agent in agents}
+    versions = {agent: file.read_text() for agent, file in files.items() if keep_versions and file.exists()}
     for entry in folder.iterdir():
         if entry.name != ".git":
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     shutil.copytree(EXAMPLE, folder, dirs_exist_ok=True)
-    for path, text in versions.items():
-        path.write_text(text)
+    for agent, text in versions.items():
+        files[agent].write_text(text)
+        for manifest in (folder / agent_folder(agent) / "k8s").glob("*.yaml"):
+            manifest.write_text(manifest.read_text().replace(f"{agent}:none", f"{agent}:{text.strip()}"))
