@@ -147,6 +147,29 @@ versions: .venv/.made ## each stage's version in the tree, pinned and in the reg
 check-versions: .venv/.made ## has every stage that changed a new version? SINCE=<revision>
 	@.venv/bin/python -m tools.release --check --since='$(SINCE)'
 
+# ── published versions ───────────────────────────────────────────────────────────────────────────
+
+# What `make run` uses where the environment names no server.
+OPERATE = MLFLOW_TRACKING_URI="$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/.runs/mlflow/mlflow.db}" \
+  STORE_URI="$${STORE_URI:-file://$(CURDIR)/.runs/store}" .venvs/publish/bin/python -m stages.publish.operate
+OF_AGENT = --agent '$(or $(AGENT),agent-sre)' --repository '$(or $(GITOPS),.runs/gitops.git)' $(call given,BRANCH,--branch)
+
+.PHONY: history
+history: .venvs/publish/.made ## an agent's versions, newest first; AGENT=agent-sre GITOPS= BRANCH=
+	@$(OPERATE) history $(OF_AGENT)
+
+.PHONY: verify
+verify: .venvs/publish/.made ## is what Git rolls out whole? Git, registry, store, signature, one line each; AGENT= GITOPS= BRANCH=
+	@$(OPERATE) verify $(OF_AGENT)
+
+.PHONY: rollback
+rollback: .venvs/publish/.made ## back to the previous champion, or to VERSION=; AGENT= GITOPS= BRANCH= REASON='…'
+	@$(OPERATE) rollback $(OF_AGENT) $(call given,VERSION,--version) $(call given,REASON,--reason)
+
+.PHONY: reconcile
+reconcile: .venvs/publish/.made ## make the version that Git names the champion, after a merge; AGENT= GITOPS= BRANCH=
+	@$(OPERATE) reconcile $(OF_AGENT)
+
 # ── services ─────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: services-up services-down

@@ -63,6 +63,6 @@ def check_value(value: str) -> str:
     return value
 
 
-def proposal_branch(agent: str, version: str) -> str:
-    """Returns the branch on which a version is proposed."""
-    return f"agent-training/{agent}/{version}"
+def proposal_branch(agent: str, version: str, replaced: str = "") -> str:
+    """Returns the branch on which a version is proposed; `replaced` by name where it was in use before."""
+    return f"agent-training/{agent}/{version}{f'-for-{replaced}' if replaced else ''}"

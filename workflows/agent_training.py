@@ -127,6 +127,7 @@ def agent_training_pipeline(
         model=trained.model,
         adapters=trained.adapters,
         evaluation=measured.evaluation,
+        card=registered.card,
         repository=repository,
         approved=registered.approved,
         decision=registered.decision,

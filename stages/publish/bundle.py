@@ -114,7 +114,7 @@ def files_of(inputs: Inputs) -> dict[str, Path]:
     for name in ("README.md", "agent.json"):
         if (dataset / name).is_file():
             rest[f"dataset/{name}"] = dataset / name
-    return dict(sorted((own | rest).items()))
+    return dict(sorted((own | rest | {CARD: inputs.card.path}).items()))
 
 
 def _of_the_model(manifest: Manifest) -> dict[str, StoredFile]:

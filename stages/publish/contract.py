@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from shared import s3_access
-from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel
+from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel, ModelCard
 from shared.contract import Variable
+from shared.model_stages import MLFLOW_STAGES
 from shared.settings import MinimumAccuracy
 
 STORE_URI = Variable("STORE_URI", "where models are stored: file:///<folder>, or s3://<bucket>/<prefix>", required=True)
@@ -32,6 +33,7 @@ ENVIRONMENT = (
     MLFLOW_TRACKING_USERNAME,
     MLFLOW_TRACKING_PASSWORD,
     MLFLOW_TRACKING_TOKEN,
+    MLFLOW_STAGES,
     GIT_TOKEN,
     GIT_SSH_KEY_FILE,
     GIT_SSH_KNOWN_HOSTS_FILE,
@@ -49,6 +51,7 @@ class Inputs:
     model: Annotated[FineTunedModel, "the fine-tuned model, from train"]
     adapters: Annotated[Adapters, "the adapters, from train"]
     evaluation: Annotated[Evaluation, "the evaluation, from evaluate; its verdict is read again"]
+    card: Annotated[ModelCard, "the model card, from register"]
     repository: Annotated[str, "the GitOps repository that is pushed to: a URL, or the path of a bare repository"]
     approved: Annotated[bool, "register's decision"]
     decision: Annotated[str, "register's sentence for it"]

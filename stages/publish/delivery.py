@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 from shared import deployment
 from shared.deployment import PULL_REQUEST, PUSH
-from stages.publish.contract import Inputs
 from stages.publish.deploy import Deploy
 from stages.publish.gitops import Bump, GitopsRepository
 from stages.publish.message import Message
@@ -23,17 +22,18 @@ class Delivery:
     pull_requests: PullRequests | None
 
     @classmethod
-    def of(cls, inputs: Inputs, agent: str, repository: GitopsRepository) -> "Delivery":
-        """Returns the delivery that config.yaml asks for.
+    def of(
+        cls, deploy: Deploy, agent: str, version: str, repository: GitopsRepository, branch: str, replaced: str = ""
+    ) -> "Delivery":
+        """Returns the delivery of a version to branch, as `deploy` asks for it.
 
-        Raises StageError where it cannot be made, so that nothing is stored in vain.
+        replaced: the version that it goes back or on from, whose proposal must not be taken for one that was
+        merged before. Raises StageError where it cannot be made, so that nothing is stored in vain.
         """
-        deploy = Deploy.of(inputs.dataset)
-        pull_requests = PullRequests.of(inputs.repository) if deploy.mode == PULL_REQUEST else None
-        branch = repository.branches.chosen(inputs.branch)
-        proposal = "" if deploy.mode == PUSH else deployment.proposal_branch(agent, inputs.model_version)
+        pull_requests = PullRequests.of(repository.address) if deploy.mode == PULL_REQUEST else None
+        proposal = "" if deploy.mode == PUSH else deployment.proposal_branch(agent, version, replaced)
         repository.branches.check_free(proposal)
-        rollout = Rollout(agent, inputs.model_version, deploy.fields, repository.shown)
+        rollout = Rollout(agent, version, deploy.fields, repository.shown)
         if not repository.is_rolled_out(rollout, branch) and pull_requests:
             pull_requests.check_open(proposal, branch)
         return cls(repository, rollout, branch, proposal, pull_requests)

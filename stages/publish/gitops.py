@@ -9,17 +9,18 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from git import Commit, Git, GitCommandError, Repo
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from shared import git_access, git_failure
+from shared import git_access, git_failure, names
 from shared.errors import StageError
 from stages.publish.branches import HEADS, Branches
 from stages.publish.contract import GIT_SSH_KEY_FILE, GIT_SSH_KNOWN_HOSTS_FILE, GIT_TOKEN
-from stages.publish.rollout import Change, Rollout
+from stages.publish.rollout import Change, Rollout, regular_file
 
 ATTEMPTS = 20
 GIT_ACCESS = (GIT_TOKEN, GIT_SSH_KEY_FILE, GIT_SSH_KNOWN_HOSTS_FILE)
@@ -84,6 +85,19 @@ class GitopsRepository:
     def shown(self) -> str:
         """The address without its secret."""
         return git_access.without_secret(self.address)
+
+    def read(self, branch: str, path: str) -> str | None:
+        """Returns the text of a regular file at the branch's tip, None where there is none."""
+        blob = regular_file(self._fetch(branch), path)
+        return blob.data_stream.read().decode("utf-8", errors="replace") if blob else None
+
+    def rollouts(self, agent: str, branch: str) -> list[tuple[str, datetime]]:
+        """Returns each version that MODEL_VERSION named on the branch and when it was committed, newest first."""
+        path = names.model_version_path(agent)
+        tip = self._fetch(branch, DEPTHS[-1])
+        commits = [self.repo.commit(name) for name in self.repo.git.rev_list(tip.hexsha, "--", path).split()]
+        found = [(regular_file(commit, path), commit.committed_datetime) for commit in commits]
+        return [(blob.data_stream.read().decode("utf-8", "replace").strip(), when) for blob, when in found if blob]
 
     def is_rolled_out(self, rollout: Rollout, branch: str) -> bool:
         """Returns whether the branch holds all of a rollout. Raises StageError where it cannot be rolled out there."""

@@ -11,9 +11,10 @@ from stages.publish.bundle import Bundle, Saved, files_of
 from stages.publish.connection import connected
 from stages.publish.contract import STORE_URI, Inputs, Outputs
 from stages.publish.delivery import Delivery
+from stages.publish.deploy import Deploy
 from stages.publish.gitops import Bump
 from stages.publish.message import Message
-from stages.publish.registered_version import RegisteredVersion
+from stages.publish.registered_version import Registry
 from stages.publish.signing_key import read_signing_key
 from stages.publish.store import open_store
 from stages.publish.verdict import check_verdict
@@ -30,8 +31,9 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     signing_key, store = read_signing_key(), open_store(STORE_URI.read())
     bundle = Bundle(files_of(inputs), _about(inputs, origin, content))
     with connected() as client, gitops.cloned(inputs.repository) as repository:
-        delivery = Delivery.of(inputs, origin.agent, repository)
-        version = RegisteredVersion.of(client, origin.agent, inputs.model_version, content)
+        branch = repository.branches.chosen(inputs.branch)
+        delivery = Delivery.of(Deploy.of(inputs.dataset), origin.agent, inputs.model_version, repository, branch)
+        version = Registry.of(client, origin.agent).of_content(inputs.model_version, content)
         version.check_champion(inputs.champion)
         saved = bundle.save(store, signing_key)
         _say(f"{'stored' if saved.is_new else 'found'} {store.location(bundle.prefix)}{_details(saved)}")

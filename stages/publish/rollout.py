@@ -92,6 +92,14 @@ class Rollout:
         return file
 
 
+def regular_file(tip: Commit, path: str) -> Blob | None:
+    """Returns the file at path in a commit, None where there is none, or a link or a folder."""
+    entry: object | None = tip.tree
+    for name in path.split("/"):
+        entry = _entry(entry, name) if isinstance(entry, Tree) else None
+    return entry if isinstance(entry, Blob) and entry.mode & _KIND == _REGULAR else None
+
+
 def _entry(tree: Tree, name: str) -> object | None:
     return next((entry for entry in tree if entry.name == name), None)
 

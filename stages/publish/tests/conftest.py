@@ -136,6 +136,7 @@ def inputs(tmp_path: Path, repository: Path, store: Path) -> Inputs:
         model=samples.write_model(tmp_path / "model"),
         adapters=samples.write_adapters(tmp_path / "adapters"),
         evaluation=samples.write_evaluation(tmp_path / "evaluation"),
+        card=samples.write_card(tmp_path / "card.md"),
         repository=str(repository),
         approved=True,
         decision=DECISION,

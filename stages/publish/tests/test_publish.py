@@ -104,6 +104,7 @@ def test_the_manifest_names_every_file_and_where_it_came_from(registered: Inputs
         "source_commit": samples.COMMIT,
     }
     assert list(files) == [
+        "README.md",
         "adapters/adapter_config.json",
         "adapters/adapters.safetensors",
         "base.json",

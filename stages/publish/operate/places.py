@@ -1,0 +1,56 @@
+"""An agent, and the three places that know of its models: the registry, the store and the GitOps repository."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from shared import names
+from shared.errors import StageError
+from stages.publish import gitops
+from stages.publish.connection import connected
+from stages.publish.contract import STORE_URI
+from stages.publish.deploy import Deploy
+from stages.publish.gitops import GitopsRepository
+from stages.publish.registered_version import RegisteredVersion, Registry
+from stages.publish.store import Store, open_store
+
+NO_MODEL = ("", "none")  # MODEL_VERSION of an agent that has no model yet
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where an agent's versions are known; `branch` is the one that is rolled out."""
+
+    agent: str
+    registry: Registry
+    store: Store
+    repository: GitopsRepository
+    branch: str
+
+    def deployed(self) -> str:
+        """Returns the version that Git names, '' for none."""
+        text = self.repository.read(self.branch, names.model_version_path(self.agent)) or ""
+        return "" if text.strip() in NO_MODEL else text.strip()
+
+    def deploy(self) -> Deploy:
+        """Returns how versions get into Git, as config.yaml says now. Raises StageError where it is wrong."""
+        path = f"{names.training_folder(self.agent)}/config.yaml"
+        return Deploy.read(self.repository.read(self.branch, path) or "", path)
+
+    def registered(self, version: str) -> RegisteredVersion:
+        """Returns what the registry has of a version. Raises StageError where it has none, or rejected it."""
+        found = self.registry.find(version)
+        if found is None:
+            known = ", ".join(one.name for one in self.registry.versions()[:5]) or "none"
+            raise StageError(f"MLflow has no version {version} of {self.registry.model}; it has {known}")
+        if found.status == names.REJECTED:
+            raise StageError(f"{version} was rejected ({found.decision}); it cannot be rolled out")
+        return found
+
+
+@contextmanager
+def opened(agent: str, repository: str, branch: str) -> Iterator[Places]:
+    """Yields the places that the environment and the arguments name. Raises StageError where one is not there."""
+    store = open_store(STORE_URI.read())
+    with connected() as client, gitops.cloned(repository) as clone:
+        yield Places(agent, Registry.of(client, agent), store, clone, clone.branches.chosen(branch))
