@@ -85,6 +85,8 @@ def test_a_runbook_becomes_a_published_model(world: World, published: dict[str, 
     assert version.startswith("v20251224-")
     assert published["outcome"].startswith(f"published {version}")
     assert world.bumped() == version
+    with Repo(world.gitops) as repo:
+        assert repo.git.show(f"main:flux/ai/{AGENT}/k8s/lambdaagent.yaml").count(f'"{AGENT}:{version}"') == 2
     manifest = json.loads((world.folder / "store" / AGENT / version / "manifest.json").read_text())
     assert "model.safetensors" in json.dumps(manifest)
 
