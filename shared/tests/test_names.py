@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
+
 from shared import names
 
+VERSION = "v20251224-abc12345"
 COMMIT = "abc12345def67890abc12345def67890abc12345"
 NOON = datetime(2025, 12, 24, 12, tzinfo=UTC)
 
@@ -30,3 +33,11 @@ def test_everything_of_an_agent_lies_in_its_folder() -> None:
         "flux/ai/agent-sre/training",
         "flux/ai/agent-sre/MODEL_VERSION",
     ]
+
+
+@pytest.mark.parametrize(
+    "text", ["none", "", "v20251224-abc1234", "v20251224-abc12345.", f"{VERSION}\n", f"../{VERSION}"]
+)
+def test_a_version_is_told_from_other_text(text: str) -> None:
+    assert names.is_model_version(VERSION) and names.is_model_version(f"{VERSION}.2")
+    assert not names.is_model_version(text)

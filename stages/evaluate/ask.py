@@ -23,7 +23,9 @@ from shared.function_call import Reading
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints the call for one alert; returns 0, or 1 where the alert or the model cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m stages.evaluate.ask", description="Ask a model about one alert.")
-    parser.add_argument("--model", type=Path, required=True, help="train's output `model`, or a folder of the store")
+    parser.add_argument(
+        "--model", type=Path, required=True, help="train's output `model`, or a folder that was fetched"
+    )
     parser.add_argument("--alert", required=True, help="an Alertmanager notification: a JSON file, or JSON")
     options = parser.parse_args(arguments)
     try:

@@ -11,10 +11,8 @@ from shared.settings import MinimumAccuracy
 
 STORE_URI = Variable("STORE_URI", "where models are stored: file:///<folder>, or s3://<bucket>/<prefix>", required=True)
 S3 = s3_access.variables("an s3:// store")
-SIGNING_KEY = Variable(
-    "SIGNING_KEY", "the private key that signs the stored model (EC, PEM); empty: none does", secret=True
-)
-VERIFY_KEY = Variable("VERIFY_KEY", "the public key (PEM) of those who fetch models; must fit SIGNING_KEY")
+SIGNING_KEY = Variable("SIGNING_KEY", "the private key (EC, PEM) that signs the model; empty: none does", secret=True)
+VERIFY_KEY = Variable("VERIFY_KEY", "the public key (PEM) that whoever fetches the model verifies it with")
 MLFLOW_TRACKING_URI = Variable("MLFLOW_TRACKING_URI", "the MLflow server's address, or sqlite:///<file>", required=True)
 MLFLOW_TRACKING_USERNAME = Variable("MLFLOW_TRACKING_USERNAME", "the user name for a server with basic authentication")
 MLFLOW_TRACKING_PASSWORD = Variable("MLFLOW_TRACKING_PASSWORD", "the password for it", secret=True)

@@ -38,8 +38,16 @@ bucket, prefix = urlsplit(sys.argv[1]).netloc, urlsplit(sys.argv[1]).path.strip(
 keys = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
 client = Minio(urlsplit(os.environ["S3_ENDPOINT"]).netloc, *keys, secure=False)
 names = [found.object_name for found in client.list_objects(bucket, prefix=prefix, recursive=True)]
-digests = {name: hashlib.sha256(client.get_object(bucket, name).read()).hexdigest() for name in names}
-print(json.dumps({name.removeprefix(prefix): digest for name, digest in digests.items()}))
+objects = {name.removeprefix(prefix): client.get_object(bucket, name).read() for name in names}
+blobs = {key: objects.pop(key) for key in list(objects) if key.startswith("blobs/")}
+told, used = dict(objects), set()
+for key in [key for key in objects if key.endswith("/manifest.json")]:
+    for name, file in json.loads(objects[key])["files"].items():
+        blob = f"blobs/sha256/{file['sha256']}"
+        used.add(blob)
+        told[key.replace("manifest.json", name)] = blobs[blob]
+told.update({key: content for key, content in blobs.items() if key not in used})
+print(json.dumps({key: hashlib.sha256(content).hexdigest() for key, content in told.items()}))
 """
 
 
@@ -88,7 +96,7 @@ class World:
         return {"git": git, "store": self._stored(), "mlflow": self._mlflow()}
 
     def _stored(self) -> dict[str, str]:
-        """Returns the sha256 of every object by its key."""
+        """Returns the sha256 of every stored file by agent, version and name; of a blob that none uses, by its key."""
         return self._asked("publish", _STORE_STATE, self.environment["STORE_URI"])
 
     def _mlflow(self) -> dict[str, Any]:

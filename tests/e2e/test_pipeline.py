@@ -87,8 +87,18 @@ def test_a_runbook_becomes_a_published_model(world: World, published: dict[str, 
     assert world.bumped() == version
     with Repo(world.gitops) as repo:
         assert repo.git.show(f"main:flux/ai/{AGENT}/k8s/lambdaagent.yaml").count(f'"{AGENT}:{version}"') == 2
-    manifest = json.loads((world.folder / "store" / AGENT / version / "manifest.json").read_text())
-    assert "model.safetensors" in json.dumps(manifest)
+    files = json.loads((world.folder / "store" / AGENT / version / "manifest.json").read_text())["files"]
+    weights = world.folder / "store" / "blobs" / "sha256" / files["model.safetensors"]["sha256"]
+    assert weights.stat().st_size == files["model.safetensors"]["size"]
+
+
+def test_the_published_model_can_be_fetched_and_asked(world: World, published: dict[str, Any], tmp_path: Path) -> None:
+    options = ["--agent", AGENT, "--version", published["model_version"], "--folder", tmp_path / "models" / "agent"]
+    fetch = [ROOT / ".venvs/publish/bin/python", "-m", "stages.publish.fetch", *options]
+    fetched = subprocess.run(fetch, cwd=ROOT, env=world.environment(), capture_output=True, text=True, timeout=60)
+    assert fetched.returncode == 0, fetched.stderr
+    alert = published["folder"] / "alert.json"
+    assert asked(tmp_path / "models" / "agent", alert) == asked(published["folder"] / "train/outputs/model", alert)
 
 
 def test_the_summary_tells_what_came_out(published: dict[str, Any]) -> None:
@@ -106,12 +116,16 @@ def test_the_report_and_an_alert_to_try_lie_in_the_run(published: dict[str, Any]
 
 
 def test_the_model_answers_an_alert(published: dict[str, Any]) -> None:
-    model, alert = published["folder"] / "train/outputs/model", published["folder"] / "alert.json"
+    answer = asked(published["folder"] / "train/outputs/model", published["folder"] / "alert.json")
+    assert answer.startswith("firing alert Bruno")
+    assert "\n→ " in answer
+
+
+def asked(model: Path, alert: Path) -> str:
     command = [ROOT / ".venvs/evaluate/bin/python", "-m", "stages.evaluate.ask", "--model", model, "--alert", alert]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.startswith("firing alert Bruno")
-    assert "\n→ " in answer.stdout
+    return answer.stdout
 
 
 def test_the_adapters_change_what_the_model_says(published: dict[str, Any], tmp_path: Path) -> None:
