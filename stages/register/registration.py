@@ -87,9 +87,12 @@ class RegisteredModel:
     def record(self, version: ModelVersion, verdict: Verdict) -> None:
         """Tags a version with the verdict, and moves the alias `candidate` to it where it is approved.
 
-        A version that is or was in use keeps its status and its decision, whatever is decided later.
+        A version that is or was in use keeps its status and its decision, whatever is decided later; one that is
+        proposed stays so while it is approved.
         """
-        status = names.REGISTERED if verdict.approved else names.REJECTED
+        is_proposed = version.tags.get(names.STATUS_TAG) == names.PROPOSED
+        approved = names.PROPOSED if is_proposed else names.REGISTERED
+        status = approved if verdict.approved else names.REJECTED
         tags = {names.DECISION_TAG: verdict.decision, names.STATUS_TAG: status}
         if self._was_in_use(version):
             tags = {}

@@ -274,6 +274,15 @@ def test_a_published_version_keeps_its_status(inputs: Inputs, client: MlflowClie
     assert client.get_model_version(MODEL, "1").tags["status"] == "published"
 
 
+def test_a_proposed_version_stays_proposed_until_it_is_rejected(inputs: Inputs, client: MlflowClient) -> None:
+    register(inputs)
+    client.set_model_version_tag(MODEL, "1", "status", "proposed")
+    register(inputs)
+    assert client.get_model_version(MODEL, "1").tags["status"] == "proposed"
+    register(dataclasses.replace(inputs, minimum_accuracy=0.95))
+    assert client.get_model_version(MODEL, "1").tags["status"] == "rejected"
+
+
 def test_a_model_that_is_no_worse_than_the_champion_is_approved(inputs: Inputs, client: MlflowClient) -> None:
     register(inputs)
     crown(client, VERSION)
