@@ -197,7 +197,7 @@ class OvertakenStore(S3Store):
     other: Callable[[], object]
 
     def write(self, key: str, source: Path) -> None:
-        sent = self.client._upload_part
+        sent = Minio._upload_part.__get__(self.client)
 
         def overtaken(*arguments: Any, **options: Any) -> Any:
             if arguments[-1] == 2:
@@ -214,8 +214,10 @@ def test_a_run_whose_upload_was_removed_goes_on_with_what_the_other_one_stored(
     bundle.files["config.json"].write_bytes(os.urandom(PART) * 3)
     sound = store_of(minio_server, bucket)
     slow = OvertakenStore(sound.endpoint, bucket, "models", AT_WORK)
-    slow.other = lambda: bundle.save(sound)
-    assert bundle.save(slow) == Saved(is_new=True)  # equal bytes
+    faster: list[Saved] = []
+    slow.other = lambda: faster.append(bundle.save(sound))
+    assert bundle.save(slow) == Saved(is_new=True)  # for the manifests have equal bytes
+    assert faster == [Saved(is_new=True)]
     manifest = read_manifest(sound, "agent-test", VERSION)
     assert manifest and check_blobs(sound, manifest) == []
     assert unfinished(s3, bucket, blob_key(manifest.files["config.json"].sha256)) == 0
