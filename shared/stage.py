@@ -40,6 +40,7 @@ def main(name: str, run: Run, arguments: Sequence[str] | None = None) -> NoRetur
     options = vars(Parser.of(declared).parse_args(arguments))
     target = options.pop("outputs")
     work = _temporary_folder(name)
+    tempfile.tempdir = str(work)  # a stop removes it, with what libraries keep there meanwhile
     sys.excepthook = functools.partial(report_bug, name)
     stop_on_signals(name, work, _passing(name, target))
     try:

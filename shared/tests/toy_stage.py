@@ -6,6 +6,7 @@ Run as `python shared/tests/toy_stage.py --behaviour ok --dataset FOLDER --outpu
 import hashlib
 import multiprocessing
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,8 +104,10 @@ def _subtype(inputs: Inputs, outputs: Path) -> Change:
 
 
 def _sleep(inputs: Inputs, outputs: Path) -> Change:
-    print("working", flush=True)
-    time.sleep(60)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "half of it").touch()
+        print("working", flush=True)
+        time.sleep(60)
     return None
 
 

@@ -23,6 +23,7 @@ from stages.train.rows import Row, load_tokenizer, read_rows
 if TYPE_CHECKING:
     from stages.train.adapters import Lora
     from stages.train.checkpoints import Checkpoints
+    from stages.train.engine import Engine
     from stages.train.prefix import Group
     from stages.train.schedule import Schedule
     from stages.train.training import Data
@@ -48,43 +49,25 @@ def _checked_rows(inputs: Inputs) -> dict[str, list[Row]]:
 
 
 def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: Path) -> Outputs:
-    from stages.train import cpu_math
-    from stages.train.adapters import (
-        Lora,
-        add_adapters,
-        count_trained,
-        load_base,
-        weights_dtype,
-        write_adapters,
-        write_fused,
-    )
+    from stages.train.adapters import count_trained, load_base, write_adapters, write_fused
     from stages.train.device import prepare_device
-    from stages.train.engine import Engine
     from stages.train.metrics import write_metrics
     from stages.train.prefix import split_into_groups
     from stages.train.progress import Progress
     from stages.train.training import Training
 
-    model = load_base(inputs.model)
-    device, dtype = prepare_device(), weights_dtype(model)
-    modules = tuple(name.strip() for name in inputs.lora_modules.split(",") if name.strip())
-    lora = Lora(inputs.lora_layers, inputs.lora_rank, inputs.lora_scale, modules)
+    model, device = load_base(inputs.model), prepare_device()
+    dtype, blas_line = _say_where(model, device, blas_line)
     groups = split_into_groups(rows["train"], rows["valid"], model.model_type)
     data = _data(inputs, groups)
-    schedule = _schedule(inputs, data)
-    prefixes = [group.prefix for group in data.train]
-    if device == "cpu" and dtype == "float32":
-        cpu_math.install()
-        blas_line += ", exponentials by NumPy"
-    _say(f"{blas_line}; device {device}, weights {dtype}")
+    schedule, lora = _schedule(inputs, data), _lora(inputs)
     needed, keeps_states = _plan_memory(model, lora, data, schedule, inputs.model)
-    lora_parameters = add_adapters(model, lora, inputs.seed)
+    engine, lora_parameters = _engine(inputs, model, lora, data, schedule, keeps_states)
     _say(f"{count_trained(model):,} trained weights; {_shared(groups)}")
-    engine = Engine(model, prefixes, schedule.optimizer(), inputs.max_gradient_norm, keeps_states)
     checkpoints = _checkpoints(inputs, rows, device) if inputs.checkpoint_to else None
     with Progress(schedule.iters) as progress:
         history = Training(engine, data, schedule, progress, checkpoints).run()
-    circumstances = _counts(rows, prefixes) | {
+    circumstances = _counts(rows, [group.prefix for group in data.train]) | {
         "device": device,
         "dtype": dtype,
         "blas": blas_line,
@@ -97,6 +80,38 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
         metrics=write_metrics(_parameters(inputs), circumstances, history, outputs / "metrics"),
         validation_loss=history.best[1],
     )
+
+
+def _say_where(model: Any, device: str, blas_line: str) -> tuple[str, str]:
+    """Returns the weights' type and the line about BLAS, after saying on what the model is trained."""
+    from stages.train import cpu_math
+    from stages.train.adapters import weights_dtype
+
+    dtype = weights_dtype(model)
+    if device == "cpu" and dtype == "float32":
+        cpu_math.install()
+        blas_line += ", exponentials by NumPy"
+    _say(f"{blas_line}; device {device}, weights {dtype}")
+    return dtype, blas_line
+
+
+def _lora(inputs: Inputs) -> Lora:
+    from stages.train.adapters import Lora
+
+    modules = tuple(name.strip() for name in inputs.lora_modules.split(",") if name.strip())
+    return Lora(inputs.lora_layers, inputs.lora_rank, inputs.lora_scale, modules)
+
+
+def _engine(
+    inputs: Inputs, model: Any, lora: Lora, data: Data, schedule: Schedule, keeps_states: bool
+) -> tuple[Engine, dict[str, Any]]:
+    """Returns the engine of the model, which gets its adapters, and what mlx-lm calls their parameters."""
+    from stages.train.adapters import add_adapters
+    from stages.train.engine import Engine
+
+    lora_parameters = add_adapters(model, lora, inputs.seed)
+    prefixes = [group.prefix for group in data.train]
+    return Engine(model, prefixes, schedule.optimizer(), inputs.max_gradient_norm, keeps_states), lora_parameters
 
 
 def _counts(rows: dict[str, list[Row]], prefixes: Sequence[Sequence[int]]) -> dict[str, int | str]:
