@@ -191,6 +191,7 @@ def test_artefacts_take_the_way_that_the_stages_describe() -> None:
         "publish.model": "train.model",
         "publish.adapters": "train.adapters",
         "publish.evaluation": "evaluate.evaluation",
+        "publish.card": "register.card",
     }
 
 
