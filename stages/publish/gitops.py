@@ -29,6 +29,7 @@ DEPTHS = (100, 10_000, 2_147_483_647)  # the last one is git's word for all of t
 _OVERTAKEN = re.compile(
     r"fetch first|non-fast-forward|cannot lock ref|failed to update ref|incorrect old value|stale info"
 )
+_SHALLOW = "shallow update not allowed"
 _DECLINED = re.compile(r"hook declined|[Pp]rotected branch")
 
 
@@ -91,6 +92,10 @@ class GitopsRepository:
         blob = regular_file(self._fetch(branch), path)
         return blob.data_stream.read().decode("utf-8", errors="replace") if blob else None
 
+    def deployed(self, agent: str, branch: str) -> str:
+        """Returns what MODEL_VERSION names at the branch's tip, '' where there is none."""
+        return (self.read(branch, names.model_version_path(agent)) or "").strip()
+
     def rollouts(self, agent: str, branch: str) -> list[tuple[str, datetime]]:
         """Returns each version that MODEL_VERSION named on the branch and when it was committed, newest first."""
         path = names.model_version_path(agent)
@@ -140,7 +145,7 @@ class GitopsRepository:
         tip = self._fetch(branch)
         if not (changes := rollout.changes(tip)):
             return Bump(self._last_change(tip, branch, rollout.version_path), branch, False)
-        if self._exists(proposal):
+        if self._tip(proposal):
             made = self._bump_once(rollout, proposal, message)
         else:
             made = self._push_changes(tip, changes, proposal, "", message)
@@ -163,9 +168,10 @@ class GitopsRepository:
             raise git_failure.failure(self.address, what, str(error.stderr)) from None
         return self.repo.commit(reference)
 
-    def _exists(self, branch: str) -> bool:
+    def _tip(self, branch: str) -> str:
+        """Returns the commit that a branch is at now, '' where there is no such branch."""
         try:
-            return bool(self.repo.git.ls_remote("origin", f"{HEADS}{branch}"))
+            return str(self.repo.git.ls_remote("origin", f"{HEADS}{branch}")).partition("\t")[0]
         except GitCommandError as error:
             raise git_failure.failure(self.address, " cannot be listed", str(error.stderr)) from None
 
@@ -211,7 +217,8 @@ class GitopsRepository:
             self.repo.git.push(f"--force-with-lease={reference}:{expected}", "origin", f"{commit}:{reference}")
         except GitCommandError as error:
             reason = str(error.stderr)
-            if _OVERTAKEN.search(reason):
+            # To a history without the commit that was fetched, git's answer is about the shallow clone.
+            if _OVERTAKEN.search(reason) or (_SHALLOW in reason and self._tip(branch) != expected):
                 raise _OvertakenError from None
             failure = git_failure.failure(self.address, f", branch {branch}, does not accept the push", reason)
             remedy = "; a protected branch is reached by deploy.mode branch or pull-request in config.yaml"

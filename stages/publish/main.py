@@ -12,9 +12,9 @@ from stages.publish.connection import connected
 from stages.publish.contract import STORE_URI, Inputs, Outputs
 from stages.publish.delivery import Delivery
 from stages.publish.deploy import Deploy
-from stages.publish.gitops import Bump
+from stages.publish.gitops import Bump, GitopsRepository
 from stages.publish.message import Message
-from stages.publish.registered_version import Registry
+from stages.publish.registered_version import RegisteredVersion, Registry
 from stages.publish.signing_key import read_signing_key
 from stages.publish.store import open_store
 from stages.publish.verdict import check_verdict
@@ -42,9 +42,18 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
         model_uri = store.location(bundle.prefix)
         bump = delivery.bump(Message.of(inputs, origin, content), model_uri)
         _say(f"{'pushed' if bump.is_new else 'found'} commit {bump.commit} on {bump.branch}")
-        is_tagged = version.promote() if bump.is_deployed else version.propose()
+        is_tagged = _promote(version, repository, branch) if bump.is_deployed else version.propose()
     is_new = saved.changed or bump.is_new or is_tagged
     return Outputs(_fitting(_outcome(inputs, origin.agent, bump, is_new, accuracy, model_uri)), model_uri, bump.commit)
+
+
+def _promote(version: RegisteredVersion, repository: GitopsRepository, branch: str) -> bool:
+    """Makes the version the champion, or the one that was pushed after it. Returns whether anything changed."""
+    is_changed = version.promote()
+    latest = version.registry.find(repository.deployed(version.registry.agent, branch))
+    if latest and latest.name != version.name and latest.status != names.REJECTED:
+        latest.promote()  # of two that were approved at once, the alias of this one came last
+    return is_changed
 
 
 def _outcome(inputs: Inputs, agent: str, bump: Bump, is_new: bool, accuracy: float, model_uri: str) -> str:

@@ -71,7 +71,8 @@ def _record(
     """Returns the id of the run that holds the record; the model is registered with the verdict."""
     run = experiment.open_run(record)
     _say(f"MLflow run {record.name} ({run.info.run_id})")
-    version = model.find(record.content) or model.add(experiment.log_model(run, files, record), run.info.run_id, record)
+    known = model.find(record.content)
+    version = model.settled(known or model.add(experiment.log_model(run, files, record), run.info.run_id, record))
     experiment.log(run, record, model.logged_model(version))
     model.record(version, verdict)
     if verdict.approved and follows_stages:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shared import model_stages, names
 from shared.errors import StageError
 from shared.origin import Origin
+from stages.register.creation import unless_it_exists
 from stages.register.gate import Verdict
 from stages.register.run_record import RunRecord
 
@@ -40,7 +41,8 @@ class RegisteredModel:
         """Returns the agent's registered model, which is created where it is missing."""
         name = names.registered_model(agent)
         if not client.search_registered_models(f"name = '{name}'"):
-            client.create_registered_model(name, description=f"Turns alerts into the calls of {agent}")
+            with unless_it_exists():
+                client.create_registered_model(name, description=f"Turns alerts into the calls of {agent}")
         return cls(client, name)
 
     def find(self, content: str) -> ModelVersion | None:
@@ -73,6 +75,21 @@ class RegisteredModel:
             self.name, source, run_id, tags=tags, description=record.name, model_id=model_id
         )
 
+    def settled(self, version: ModelVersion) -> ModelVersion:
+        """Returns the version that stays of those that were added under one name at the same time: the first.
+
+        MLflow adds as many as it is asked for. Raises StageError where the first is of other content; the next run
+        finds it and takes another name.
+        """
+        name, content = version.tags[names.VERSION_TAG], version.tags[names.CONTENT_TAG]
+        first = next(one for one in self._versions() if one.tags.get(names.VERSION_TAG) == name)
+        if first.version != version.version:
+            self.client.delete_model_version(self.name, version.version)
+        if first.tags.get(names.CONTENT_TAG) != content:
+            reason = f"another run registered other content as {name} at the same time"
+            raise StageError(f"{reason}; run again, and this one gets another name")
+        return first
+
     def logged_model(self, version: ModelVersion) -> str | None:
         """Returns the id of the logged model that a version was made of, or None; MLflow keeps it in the source."""
         source = str(version.source)
@@ -100,12 +117,21 @@ class RegisteredModel:
             if version.tags.get(key) != value:
                 self.client.set_model_version_tag(self.name, version.version, key, value)
         if verdict.approved and self._aliases().get(names.CANDIDATE) != str(version.version):
-            self.client.set_registered_model_alias(self.name, names.CANDIDATE, version.version)
+            self._set_candidate(version)
 
     def stage(self, version: ModelVersion) -> None:
         """Moves an approved version to MLflow's stage `Staging`; the champion stays where it is."""
         if not self._is_champion(version):
             model_stages.move(self.client, self.name, str(version.version), model_stages.STAGING)
+
+    def _set_candidate(self, version: ModelVersion) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.set_registered_model_alias(self.name, names.CANDIDATE, version.version)
+        except MlflowException:
+            # Of two requests that set a new alias at once MLflow refuses one; the second time it is not new.
+            self.client.set_registered_model_alias(self.name, names.CANDIDATE, version.version)
 
     def _was_in_use(self, version: ModelVersion) -> bool:
         return version.tags.get(names.STATUS_TAG) == names.PUBLISHED or self._is_champion(version)
@@ -118,6 +144,7 @@ class RegisteredModel:
         return {alias: str(number) for alias, number in aliases.items()}
 
     def _versions(self) -> list[ModelVersion]:
+        """Returns all versions, the first one first."""
         found: list[ModelVersion] = []
         token: str | None = None
         while True:
@@ -125,4 +152,4 @@ class RegisteredModel:
             found += page
             token = page.token
             if not token:
-                return found
+                return sorted(found, key=lambda version: int(version.version))

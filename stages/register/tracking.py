@@ -12,6 +12,7 @@ from shared import names
 from shared.artifacts import Evaluation, FineTunedModel
 from shared.errors import StageError
 from stages.register.comparison import Predictions, tuned_texts
+from stages.register.creation import unless_it_exists
 from stages.register.run_record import Point, RunRecord
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ class Experiment:
         name = names.experiment(agent)
         found = client.get_experiment_by_name(name)
         if found is None:
-            return cls(client, client.create_experiment(name, artifact_location=artifact_location))
+            with unless_it_exists():
+                return cls(client, client.create_experiment(name, artifact_location=artifact_location))
+            found = client.get_experiment_by_name(name)
         if found.lifecycle_stage != "active":
             reason = f"restore it: mlflow experiments restore --experiment-id {found.experiment_id}"
             raise StageError(f"the MLflow experiment {name} was deleted; {reason}")

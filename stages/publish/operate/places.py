@@ -14,7 +14,7 @@ from stages.publish.gitops import GitopsRepository
 from stages.publish.registered_version import RegisteredVersion, Registry
 from stages.publish.store import Store, open_store
 
-NO_MODEL = ("", "none")  # MODEL_VERSION of an agent that has no model yet
+NO_MODEL = "none"  # MODEL_VERSION of an agent that has no model yet
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Places:
 
     def deployed(self) -> str:
         """Returns the version that Git names, '' for none."""
-        text = self.repository.read(self.branch, names.model_version_path(self.agent)) or ""
-        return "" if text.strip() in NO_MODEL else text.strip()
+        version = self.repository.deployed(self.agent, self.branch)
+        return "" if version == NO_MODEL else version
 
     def deploy(self) -> Deploy:
         """Returns how versions get into Git, as config.yaml says now. Raises StageError where it is wrong."""
