@@ -53,7 +53,7 @@ test: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## everything 
 lint: environments ## style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy shared workflows tools benchmarks/*.py $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py tests/tools/*.py))
+	.venv/bin/mypy shared workflows tools benchmarks/*.py $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py tests/survival/*.py tests/tools/*.py))
 	.venv/bin/mypy --python-executable .venvs/train/bin/python examples/demo_model/*.py benchmarks/training/*.py tests/tiny_model.py
 	.venv/bin/mypy --python-executable .venvs/evaluate/bin/python benchmarks/evaluation/*.py
 	@$(foreach s,$(STAGES),echo mypy stages/$s; .venv/bin/mypy --python-executable .venvs/$s/bin/python $(filter-out stages/$s/tests/%,$(wildcard stages/$s/*.py stages/$s/*/*.py));)
@@ -72,7 +72,7 @@ test-demo-model: .venvs/train/.made .venvs/pytest/.made
 
 .PHONY: test-workflow
 test-workflow: environments ## the workflow's interfaces and the layout
-	.venv/bin/python $(PYTEST) tests --ignore tests/e2e --ignore tests/demo --ignore tests/containers --ignore tests/tools
+	.venv/bin/python $(PYTEST) tests $(foreach f,e2e demo containers survival tools,--ignore tests/$f)
 
 .PHONY: test-e2e
 test-e2e: environments .venvs/mlflow-server/.made ## six stages in a row with a tiny random model
@@ -84,7 +84,11 @@ test-tools: environments .venvs/mlflow-server/.made ## images, registries, versi
 
 .PHONY: test-containers
 test-containers: environments .venvs/mlflow-server/.made ## the images (`make images` first), the docker back end, real servers: several minutes
-	.venv/bin/python $(PYTEST) tests/containers
+	KILLS=$(or $(KILLS),5) .venv/bin/python $(PYTEST) tests/survival tests/containers -m 'representative or not fault'
+
+.PHONY: test-survival
+test-survival: environments .venvs/mlflow-server/.made ## faults of MLflow, S3, Git and the machine, into docs/survival.md; KILLS=20 at random, SEED=
+	KILLS=$(or $(KILLS),20) $(if $(SEED),SEED=$(SEED)) .venv/bin/python $(PYTEST) tests/survival
 
 .PHONY: test-demo
 test-demo: environments ## what `make run` promises, measured on all three agents: several minutes
