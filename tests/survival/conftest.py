@@ -26,14 +26,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Notes the rows, before any is deselected."""
-    config.stash[ALL] = {item.nodeid for item in items if item.get_closest_marker("fault")}
+    """Notes the rows that have to be told, before any is deselected."""
+    rows = [item for item in items if item.get_closest_marker("fault") and not item.get_closest_marker("xfail")]
+    config.stash[ALL] = {item.nodeid for item in rows}
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Writes the page where the whole folder ran and every row was told."""
     rows, is_whole = session.config.stash[ROWS], [*map(_resolved, session.config.args)] == [Path(__file__).parent]
-    if is_whole and session.testsfailed == 0 and rows.keys() == session.config.stash[ALL]:
+    if is_whole and session.testsfailed == 0 and rows.keys() >= session.config.stash[ALL]:
         PAGE.write_text(page(rows.values()), "utf-8")
 
 

@@ -182,7 +182,8 @@ class Reader:
 
     def mlflow_state(self) -> dict[str, Any]:
         """Returns versions, aliases, runs and logged models."""
-        known = {"versions": self.versions(), "aliases": self.aliases()}
+        versions = [{key: known for key, known in one.items() if key != "source"} for one in self.versions()]
+        known = {"versions": versions, "aliases": self.aliases()}
         return known | {"runs": self.runs(), "logged models": self.logged_models()}
 
 

@@ -40,7 +40,7 @@ def test_a_disk_that_is_full_is_named(servers: Servers, tmp_path: Path, tell: Te
         assert list(disk.iterdir()) == []
     gave_up(run, world)
     assert "no space is left on the device of" in run.last_line
-    tell(run, recovers(packed))
+    tell(run, recovers(world))
 
 
 @fault("This machine", "The disk of TMPDIR is full when publish clones the repository.", 15)

@@ -36,9 +36,9 @@ def test_mlflow_that_is_down_is_named(world: World, tell: Teller) -> None:
     tell(run, recovers(world))
 
 
-@fault("MLflow", "Each answer comes 0.3 s late while register runs.", 60)
+@fault("MLflow", "Each answer comes 0.2 s late while register runs.", 60)
 def test_mlflow_that_is_slow_is_waited_for(world: World, tell: Teller) -> None:
-    run = succeeded(run_through(late(0.3), world, "register"))
+    run = succeeded(run_through(late(0.2), world, "register"))
     tell(run, recovers(world, run.outputs))
 
 
