@@ -109,6 +109,7 @@ class World:
         """Starts a forked run. disturbance: as forking_stage.Request has it."""
         outputs = self._outputs_folder(stage)
         log = outputs.with_suffix(".log")
+        log.touch()  # a run may die before it opens it
         arguments = self.arguments(stage, given or {}, outputs)
         request = Request(arguments, dict(self.environment), str(log), **disturbance)
         return Running(self.servers.stages[stage].start(request), outputs)
