@@ -25,6 +25,17 @@ that bumps MODEL_VERSION, and the alias `champion` on that version, whose files 
 model's. A stage that gave up delivered no output and left no temporary file.
 """
 
+# What differs from run to run: addresses, digests and ids, temporary folders, the rows' agents.
+_NUMBERS = {
+    r"\b(127\.0\.0\.1|localhost):\d+": "server",
+    r"port=\d+": "port=…",
+    r"0x[0-9a-f]{6,}": "0x…",
+    r"\b(m-)?[0-9a-f]{32,64}\b": "…",
+    r"artifacts/\d+/": "artifacts/…/",
+    r"\b(register|publish)-\w{8}\b": r"\1-…",
+    r"\bagent-\d+\b": "agent-sre",
+}
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -61,10 +72,9 @@ def plain(text: str, words: Mapping[str, str]) -> str:
     """Returns text with addresses, paths and numbers of this machine replaced by words."""
     for known in sorted(words, key=len, reverse=True):
         text = text.replace(known, words[known])
-    text = re.sub(r"(?<=://)(127\.0\.0\.1|localhost):\d+", "server", text)
-    text = re.sub(r"port=\d+", "port=…", text)
-    text = re.sub(r"0x[0-9a-f]{6,}", "0x…", text)
-    return re.sub(r"\b[0-9a-f]{40}\b|\bagent-\d+\b", lambda found: "agent-sre" if "-" in found[0] else "…", text)
+    for pattern, word in _NUMBERS.items():
+        text = re.sub(pattern, word, text)
+    return text
 
 
 class Teller:
