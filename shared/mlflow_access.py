@@ -116,11 +116,11 @@ def failure(address: str, reason: str) -> StageError:
         return StageError(f"{where} fails again and again ({failed[1]}); check the server's log")
     if re.search(r"Read timed out|ReadTimeout", reason):
         return StageError(f"{where} gave no answer in time; check that the server is well, and run again")
-    told = without_secret(one_line(reason))[:300]
     if re.search(r"Max retries exceeded|Connection|timed out|Timeout", reason):
-        remedy = "check MLFLOW_TRACKING_URI and that the server runs"
-        return StageError(f"{where} does not answer; {remedy} ({told})")
-    return StageError(f"{where} failed: {told}")
+        cause = re.search(r"\[Errno -?\d+\] ([^'\")\]]+)", reason)
+        found = f" ({cause[1].strip()})" if cause else ""
+        return StageError(f"{where} does not answer; check MLFLOW_TRACKING_URI and that the server runs{found}")
+    return StageError(f"{where} failed: {without_secret(one_line(reason))[:300]}")
 
 
 def _database(address: str) -> Path:

@@ -21,7 +21,8 @@ class Deploy:
     @classmethod
     def of(cls, dataset: ChatDataset) -> "Deploy":
         """Returns what agent.json holds; a push without fields where it holds nothing. Raises StageError for more."""
-        return cls._read(dataset.agent()["config"], f"config in {dataset.path / 'agent.json'}", "make the dataset anew")
+        where = f"config.deploy in {dataset.path / 'agent.json'}"
+        return cls._read(dataset.agent()["config"], where, "make the dataset anew")
 
     @classmethod
     def read(cls, text: str, file: str) -> "Deploy":
@@ -30,7 +31,7 @@ class Deploy:
             known = YAML(typ="safe", pure=True).load(text)
         except YAMLError:
             raise StageError(f"{file} is no YAML; correct it") from None
-        return cls._read(known or {}, file, "correct it")
+        return cls._read(known or {}, f"deploy in {file}", "correct it")
 
     @classmethod
     def _read(cls, config: Any, where: str, remedy: str) -> "Deploy":
@@ -42,7 +43,7 @@ class Deploy:
             reason = str(error)
         except (LookupError, TypeError, AttributeError):
             reason = "it must hold mode and fields, each with the texts file, field and value"
-        raise StageError(f"deploy of {where} cannot be used: {reason}; {remedy}")
+        raise StageError(f"{where} cannot be used: {reason}; {remedy}")
 
 
 def _checked(field: FieldBump) -> FieldBump:

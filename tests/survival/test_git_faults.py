@@ -59,8 +59,6 @@ def test_a_token_that_has_expired_is_named(world: World, tell: Teller) -> None:
     tell(run, recovers(world, registered))
 
 
-# The commit that a shallow clone was made at is not reachable any more, and the server says so in these words.
-@pytest.mark.xfail(reason="publish does not take `shallow update not allowed` for having been overtaken", strict=False)
 @fault("Git", "Between publish's clone and its push, main is force-pushed to a history without a common commit.", 20)
 def test_a_history_that_is_replaced_in_between_is_built_upon(world: World, tell: Teller) -> None:
     replaced: list[Request] = []
@@ -100,8 +98,6 @@ def test_publishers_of_many_agents_all_get_through(servers: Servers, tmp_path: P
     tell(runs[0], NOTHING, took)
 
 
-# Two requests that set one alias at once: MLflow inserts it twice, and answers the second by BAD_REQUEST.
-@pytest.mark.xfail(reason="publish does not look whether the alias that MLflow refused is set already", strict=False)
 @fault("Git", f"{PUBLISHERS} publishers of one version of one agent push at once.", 120)
 def test_publishers_of_one_version_make_one_commit(world: World, tell: Teller) -> None:
     registered = world.register()
