@@ -83,7 +83,7 @@ test-tools: environments .venvs/mlflow-server/.made ## images, registries, versi
 	.venv/bin/python $(PYTEST) tests/tools
 
 .PHONY: test-containers
-test-containers: environments .venvs/mlflow-server/.made ## the images (`make images` first), the docker back end, real servers: several minutes
+test-containers: environments .venvs/mlflow-server/.made ## the images (`make images` first), the docker back end, real servers: several minutes; TORCH_PYTHON= one with torch reads the model too
 	KILLS=$(or $(KILLS),5) .venv/bin/python $(PYTEST) tests/survival tests/containers -m 'representative or not fault'
 
 .PHONY: test-survival
