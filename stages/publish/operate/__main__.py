@@ -1,6 +1,7 @@
 """What is done with published versions: `python -m stages.publish.operate verify|reconcile|rollback|history`."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -38,4 +39,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # ends quietly where nobody reads on, as in `make history | head -3`
     sys.exit(main())
