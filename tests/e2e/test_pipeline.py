@@ -101,6 +101,16 @@ def test_the_published_model_can_be_fetched_and_asked(world: World, published: d
     assert asked(tmp_path / "models" / "agent", alert) == asked(published["folder"] / "train/outputs/model", alert)
 
 
+def test_make_verifies_what_git_rolls_out(world: World, published: dict[str, Any]) -> None:
+    command = ["make", "verify", f"AGENT={AGENT}", f"GITOPS={world.gitops}"]
+    verified = subprocess.run(command, cwd=ROOT, env=world.environment(), capture_output=True, text=True, timeout=60)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert [line.split()[:2] for line in verified.stdout.splitlines()] == [
+        *(["ok", check] for check in ("git", "registry", "store", "content")),
+        ["--", "signature"],
+    ]
+
+
 def test_the_summary_tells_what_came_out(published: dict[str, Any]) -> None:
     printed = published["printed"]
     assert f"+{published['model_version']}" in printed  # the diff of the bump
