@@ -114,6 +114,7 @@ def source_of(name: str, consumer: str, run: Run) -> Path:
         "adapters": ("train", "adapters"),
         "metrics": ("train", "metrics"),
         "evaluation": ("evaluate", "evaluation"),
+        "card": ("register", "card"),
     }
     return run.output(*producers[name])
 
