@@ -10,6 +10,10 @@ _SERVER = "check the address and that the server runs"
 _HOSTS = "let GIT_SSH_KNOWN_HOSTS_FILE name a file with its line, as ssh-keyscan prints it"
 # What git, libcurl and ssh print, what it means, and what to do. The first that is found is told.
 _KNOWN = (
+    (
+        r"No space left on device|Disk quota exceeded",
+        "there is no room for it here; free some on the device of TMPDIR, and run again",
+    ),
     (r"could not read (Username|Password) for", f"it wants a token, and there is none; set {_TOKEN}"),
     (r"Authentication failed for", f"it does not accept the token; check {_TOKEN}"),
     (r"returned error: 401", f"it does not accept the token (401); check {_TOKEN}"),

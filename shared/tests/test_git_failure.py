@@ -18,6 +18,10 @@ def said(stderr: str) -> str:
     ("stderr", "told"),
     [
         (
+            "error: unable to write file: No space left on device\nfatal: early EOF",
+            "there is no room for it here; free some on the device of TMPDIR, and run again",
+        ),
+        (
             "fatal: could not read Username for 'https://git.example': terminal prompts disabled",
             "it wants a token, and there is none; set GIT_TOKEN or GIT_TOKEN_FILE",
         ),

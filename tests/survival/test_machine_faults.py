@@ -53,7 +53,7 @@ def test_a_clone_that_does_not_fit_is_named(world: World, tmp_path: Path, tell: 
         run = world.with_environment(TMPDIR=str(disk)).run("publish", registered)
         assert list(disk.iterdir()) == []
     gave_up(run, world)
-    assert "No space left on device" in run.last_line
+    assert "there is no room for it here; free some on the device of TMPDIR" in run.last_line
     tell(run, recovers(world, registered))
 
 
