@@ -44,10 +44,14 @@ distclean: clean ## remove the environments too
 
 # ── tests ────────────────────────────────────────────────────────────────────────────────────────
 
+# Where make knows how, a part's output appears when it has ended, not mixed with others'.
+WHOLE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
 .PHONY: test
 test: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## everything that runs in minutes: style, types, stages, workflow, end to end
 	@$(MAKE) lint
-	@$(MAKE) test-shared $(STAGES:%=test-%) test-demo-model test-workflow test-e2e
+	@$(MAKE) -j2 $(WHOLE) test-publish test-e2e test-register test-train test-dataset test-shared test-evaluate test-workflow \
+	  test-convert test-demo-model
 
 .PHONY: lint
 lint: environments ## style and types
