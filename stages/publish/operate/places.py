@@ -27,6 +27,15 @@ class Places:
     repository: GitopsRepository
     branch: str
 
+    def check_agent(self) -> None:
+        """Raises StageError where the repository has no such agent."""
+        files = names.model_version_path(self.agent), f"{names.training_folder(self.agent)}/config.yaml"
+        if all(self.repository.read(self.branch, file) is None for file in files):
+            where = f"{self.repository.shown} on {self.branch}"
+            raise StageError(
+                f"there is no agent {self.agent} in {where}: neither {files[0]} nor {files[1]}; check AGENT"
+            )
+
     def deployed(self) -> str:
         """Returns the version that Git names, '' for none."""
         version = self.repository.deployed(self.agent, self.branch)
@@ -53,4 +62,6 @@ def opened(agent: str, repository: str, branch: str) -> Iterator[Places]:
     """Yields the places that the environment and the arguments name. Raises StageError where one is not there."""
     store = open_store(STORE_URI.read())
     with connected() as client, gitops.cloned(repository) as clone:
-        yield Places(agent, Registry.of(client, agent), store, clone, clone.branches.chosen(branch))
+        places = Places(agent, Registry.of(client, agent), store, clone, clone.branches.chosen(branch))
+        places.check_agent()
+        yield places

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from shared import names
 from shared.errors import StageError
+from stages.publish.manifest import version_prefix
 from stages.publish.operate.places import Places, opened
 from stages.publish.stored_version import check_blobs, read_manifest
 
@@ -27,7 +28,7 @@ def run(agent: str, repository: str, branch: str) -> Iterator[str]:
 def _check_stored(places: Places, version: str) -> None:
     manifest = read_manifest(places.store, places.agent, version)
     if manifest is None:
-        where = places.store.location(f"{places.agent}/{version}")
+        where = places.store.location(version_prefix(places.agent, version))
         raise StageError(f"Git names {version}, but {where} holds no manifest.json; publish it again, or roll back")
     if damaged := check_blobs(places.store, manifest):
         raise StageError(f"Git names {version}, but {damaged[0]}; publish it again")

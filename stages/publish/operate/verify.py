@@ -57,9 +57,13 @@ def checks(places: Places) -> Iterator[Check]:
 
 
 def _git(places: Places, version: str) -> Check:
-    fields = places.deploy().fields
-    rollout = Rollout(places.agent, version, fields, places.repository.shown)
-    if not places.repository.is_rolled_out(rollout, places.branch):
+    try:
+        fields = places.deploy().fields
+        rollout = Rollout(places.agent, version, fields, places.repository.shown)
+        agrees = places.repository.is_rolled_out(rollout, places.branch)
+    except StageError as error:
+        return Check("git", False, f"MODEL_VERSION names {version}, but {error}")
+    if not agrees:
         files = ", ".join(sorted({field.file for field in fields}))
         return Check("git", False, f"MODEL_VERSION names {version}, but a field of deploy in {files} does not")
     agreeing = f", and so do {len(fields)} YAML fields" if fields else ""

@@ -210,6 +210,27 @@ def test_an_agent_without_a_model_is_told_so(
     assert "has no champion before this" in told(capsys, "rollback", repository)[2]
 
 
+def test_an_agent_that_the_repository_does_not_have_is_named(
+    published: Inputs, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in ("verify", "rollback", "reconcile", "history"):
+        assert main([command, "--agent", "agent-x", "--repository", str(repository)]) == 1
+        assert f"{command}: there is no agent agent-x in {repository} on main" in capsys.readouterr().err
+
+
+def test_a_deploy_block_that_cannot_be_used_fails_one_check(
+    published: Inputs, repository: Path, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(work, "pull", "-q", "origin", "main")
+    config = f"flux/ai/{AGENT}/training/config.yaml"
+    (work / config).parent.mkdir()
+    push(work, "Mistype the mode", **{config: "deploy: {mode: pr}\n"})
+    code, lines, _ = told(capsys, "verify", repository)
+    assert code == 1
+    assert [line.split()[0] for line in lines.splitlines()] == ["FAILED", "ok", "ok", "ok", "--"]
+    assert f"deploy in {config} cannot be used: 'pr' is no mode" in lines
+
+
 def test_the_history_tells_each_version_and_what_it_is_now(
     published: Inputs, repository: Path, client: MlflowClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
