@@ -145,10 +145,11 @@ class GitopsRepository:
         tip = self._fetch(branch)
         if not (changes := rollout.changes(tip)):
             return Bump(self._last_change(tip, branch, rollout.version_path), branch, False)
-        if self._tip(proposal):
+        proposed = self._tip(proposal)
+        if proposed and not self._is_merged(proposal, branch):
             made = self._bump_once(rollout, proposal, message)
         else:
-            made = self._push_changes(tip, changes, proposal, "", message)
+            made = self._push_changes(tip, changes, proposal, proposed, message)
         return replace(made, is_deployed=False)
 
     def _push_changes(self, tip: Commit, changes: list[Change], branch: str, expected: str, message: str) -> Bump:
@@ -174,6 +175,10 @@ class GitopsRepository:
             return str(self.repo.git.ls_remote("origin", f"{HEADS}{branch}")).partition("\t")[0]
         except GitCommandError as error:
             raise git_failure.failure(self.address, " cannot be listed", str(error.stderr)) from None
+
+    def _is_merged(self, proposal: str, branch: str) -> bool:
+        """Returns whether branch has all of a proposal: merged before, it proposes nothing any more."""
+        return bool(self.repo.is_ancestor(self._fetch(proposal, DEPTHS[-1]), self._fetch(branch, DEPTHS[-1])))
 
     def _last_change(self, tip: Commit, branch: str, path: str) -> str:
         """Returns the commit that made the file at path what it is at the tip.

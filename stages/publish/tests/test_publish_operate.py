@@ -186,6 +186,22 @@ def test_a_merged_proposal_becomes_the_champion_by_reconciling(
     assert told(capsys, "verify", repository)[0] == 0
 
 
+def test_a_proposal_that_was_merged_before_is_made_anew(
+    published: Inputs, repository: Path, work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(work, "pull", "-q", "origin", "main")
+    config = f"flux/ai/{AGENT}/training/config.yaml"
+    (work / config).parent.mkdir()
+    push(work, "Propose from now on", **{config: "deploy: {mode: branch}\n"})
+    proposal = f"agent-training/{AGENT}/{VERSION}-for-{NEXT}"
+    for _ in range(2):
+        assert told(capsys, "rollback", repository, "--version", VERSION)[0] == 0
+        git(work, "fetch", "-q", "origin")
+        git(work, "merge", "-q", "--no-edit", f"origin/{proposal}")
+        assert (work / PATH).read_text() == f"{VERSION}\n"
+        push(work, "Go forward by hand", **{PATH: f"{NEXT}\n"})
+
+
 def test_what_git_names_and_the_store_does_not_have_is_not_made_the_champion(
     published: Inputs, repository: Path, work: Path, database: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
