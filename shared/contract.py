@@ -15,6 +15,7 @@ import tomllib
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,9 +25,11 @@ from shared.errors import StageError
 MAX_TEXT_BYTES = 1024  # an output scalar on Flyte holds no more
 MAX_INTEGER = (1 << 63) - 1
 MAX_DIGITS = 40  # of a number's text; Python refuses to read very long ones
-STAGES = ("dataset", "convert", "train", "evaluate", "register", "publish")
+PIPELINE = ("dataset", "convert", "train", "evaluate", "register", "publish")
+"""The stages that make and publish a model, in their order."""
+STAGES = (*PIPELINE, "watch")
 
-Scalar = int | float | bool | str
+Scalar = int | float | bool | str | datetime
 Check = Callable[[Any], bool]
 
 
@@ -65,7 +68,7 @@ def matches(pattern: str, text: str) -> Limit:
 
 @dataclass(frozen=True)
 class Field:
-    """One declared input or output. `kind` is int, float, bool, str or an Artifact type."""
+    """One declared input or output. `kind` is int, float, bool, str, datetime or an Artifact type."""
 
     name: str
     kind: type
@@ -109,7 +112,8 @@ class Field:
         """Returns the field as JSON data."""
         known = {"name": self.name, "type": type_name(self.kind), "description": self.description}
         limits = {"limits": [limit.text for limit in self.limits]} if self.limits else {}
-        return known | limits | ({} if self.is_required else {"default": self.default})
+        default = to_text(self.default) if isinstance(self.default, datetime) else self.default
+        return known | limits | ({} if self.is_required else {"default": default})
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,7 @@ def _field(name: str, hint: Any, default: Any) -> Field:
         raise TypeError(f"{name} must be declared as Annotated[type, 'description', *limits]")
     kind, description, *limits = typing.get_args(hint)
     if kind not in _PARSERS and not (isinstance(kind, type) and issubclass(kind, Artifact)):
-        raise TypeError(f"{name} has the type {kind}; a field is an int, float, bool, str or an artefact")
+        raise TypeError(f"{name} has the type {kind}; a field is an int, float, bool, str, datetime or an artefact")
     field = Field(name, kind, description, tuple(limits), default)
     if not field.is_required and (field.artifact or not field.holds(default)):
         raise TypeError(f"{name} has the default {default!r}, which is not of the type {kind.__name__}")
@@ -223,7 +227,9 @@ def type_name(kind: type) -> str:
 
 
 def to_text(value: Scalar) -> str:
-    """Returns a scalar's text form: `true`, `3`, `0.0002`, or the string itself."""
+    """Returns a scalar's text form: `true`, `3`, `0.0002`, `2025-12-24T02:00:00Z`, or the string itself."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -252,6 +258,15 @@ def _parse_bool(name: str, text: str) -> bool:
     return words[text.strip().lower()]
 
 
+def _parse_datetime(name: str, text: str) -> datetime:
+    # Go writes nanoseconds, of which Python keeps the microseconds.
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise StageError(f"{name} is {text!r:.80}; it must be a time such as 2025-12-24T02:00:00Z") from None
+
+
 def _parse_str(name: str, text: str) -> str:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT_BYTES:
         raise StageError(f"{name} has more than {MAX_TEXT_BYTES} bytes; larger things are files")
@@ -265,4 +280,5 @@ _PARSERS: dict[Any, Callable[[str, str], Scalar]] = {
     float: _parse_float,
     bool: _parse_bool,
     str: _parse_str,
+    datetime: _parse_datetime,
 }

@@ -46,6 +46,19 @@ MaximumLatency = Annotated[
     float, "the most milliseconds that 95 of 100 single requests may take; 0: no ceiling", at_least(0)
 ]
 Floor = Annotated[float, "the least share of a function's test rows that must be right", at_least(0), at_most(1)]
+RetrainBelow = Annotated[
+    float,
+    "the agent is trained again when the champion's stored answers are right in a lesser share by today's runbook",
+    at_least(0),
+    at_most(1),
+]
+MostUnseenAlerts = Annotated[
+    int, "it is trained again when today's runbook has more alerts that the champion never saw", at_least(0)
+]
+RetrainAfterDays = Annotated[int, "it is trained again when the champion is older; 0: never for its age", at_least(0)]
+CoolDownHours = Annotated[float, "hours after a start in which only force_retrain starts another", at_least(0)]
+LiveMetric = Annotated[str, "a PromQL expression of one number, read where PROMETHEUS_URL is set; empty: none"]
+LiveMetricMinimum = Annotated[float, "the agent is trained again when the live metric is below"]
 
 TRAINING: dict[str, Any] = {
     "model_name": ModelName,
@@ -82,3 +95,13 @@ GATE: dict[str, Any] = {
     "maximum_latency_ms": MaximumLatency,
 }
 """The keys of config.yaml's block `gate` that are inputs; its `floors`, of a share each, travel in agent.json."""
+
+WATCH: dict[str, Any] = {
+    "retrain_below": RetrainBelow,
+    "most_unseen_alerts": MostUnseenAlerts,
+    "retrain_after_days": RetrainAfterDays,
+    "cool_down_hours": CoolDownHours,
+    "live_metric": LiveMetric,
+    "live_metric_minimum": LiveMetricMinimum,
+}
+"""The keys of config.yaml's block `watch`."""

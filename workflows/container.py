@@ -24,7 +24,7 @@ from docker.types import Mount
 from kubernetes.utils.quantity import parse_quantity
 from requests.exceptions import RequestException
 
-from shared.contract import STAGES
+from shared.contract import PIPELINE
 from shared.errors import StageError, one_line
 from workflows import copilot
 from workflows.execution import GRACE_SECONDS, TIMED_OUT, Execution, run_to_end, say
@@ -83,7 +83,7 @@ def prepare() -> None:
     """
     with connected() as client:
         _remove_left_over(client)
-        for stage in STAGES:
+        for stage in PIPELINE:
             find_image(client, stage, read_image(stage))
 
 

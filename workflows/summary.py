@@ -19,7 +19,7 @@ from workflows.execution import ROOT
 
 def write_summary(folder: Path, inputs: Mapping[str, Any], result: Any, tracking_uri: str) -> None:
     """Writes folder/summary.json, report.html and a test alert to try, and prints the summary."""
-    stages = [json.loads((folder / stage / "stage.json").read_text()) for stage in contract.STAGES]
+    stages = [json.loads((folder / stage / "stage.json").read_text()) for stage in contract.PIPELINE]
     summary = {
         "agent": inputs["agent_name"],
         "outcome": result.outcome,

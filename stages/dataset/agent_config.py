@@ -1,6 +1,7 @@
 """training/config.yaml: how an agent's model is trained and when it may be published."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, get_args
 
@@ -9,24 +10,34 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, field_
 from shared import deployment
 from shared.contract import Field, to_text
 from shared.errors import StageError
-from shared.settings import GATE, TRAINING, Floor
+from shared.settings import GATE, TRAINING, WATCH, Floor
 from stages.dataset import strict_yaml
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
 class Schedule(BaseModel):
-    """When a training starts by itself."""
+    """When a training starts by itself, when watch looks, and who hears of a failure."""
 
     model_config = STRICT
     cron: str = ""
+    watch: str = ""
+    notify: list[str] = []
 
-    @field_validator("cron")
+    @field_validator("cron", "watch")
     @classmethod
     def _five_fields(cls, cron: str) -> str:
         if cron and len(cron.split()) != 5:
             raise ValueError(f"{cron!r} is no cron schedule of five fields, such as '0 2 * * 0'")
         return cron
+
+    @field_validator("notify")
+    @classmethod
+    def _addresses(cls, addresses: list[str]) -> list[str]:
+        for address in addresses:
+            if not re.fullmatch(r"[^\s@]+@[^\s@]+", address):
+                raise ValueError(f"{address!r} is no e-mail address")
+        return addresses
 
 
 def _checking(check: Callable[[Any], Any]) -> AfterValidator:
@@ -91,6 +102,7 @@ class AgentConfig(BaseModel):
     model_config = STRICT
     training: _block("Training", TRAINING) | None = None  # type: ignore[valid-type]
     gate: _block("Gate", GATE, floors=dict[str, _checked("a floor", Floor)]) | None = None  # type: ignore[valid-type]
+    watch: _block("Watch", WATCH) | None = None  # type: ignore[valid-type]
     deploy: Deploy | None = Deploy()
     schedule: Schedule | None = Schedule()
 
@@ -99,14 +111,15 @@ class AgentConfig(BaseModel):
         return self.model_dump(exclude_none=True)
 
     def inputs(self) -> dict[str, Any]:
-        """Returns the keys that the file sets and that are inputs of a stage; others travel in agent.json alone."""
-        blocks = self.settings()
-        return {
-            key: value
-            for block, known in (("training", TRAINING), ("gate", GATE))
-            for key, value in blocks.get(block, {}).items()
-            if key in known
-        }
+        """Returns the keys that the file sets and that are inputs of the training; others are in agent.json alone."""
+        return self._keys("training", TRAINING) | self._keys("gate", GATE)
+
+    def watch_inputs(self) -> dict[str, Any]:
+        """Returns the keys that the file sets and that are inputs of watch."""
+        return self._keys("watch", WATCH)
+
+    def _keys(self, block: str, known: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in self.settings().get(block, {}).items() if key in known}
 
     def check_floors(self, functions: Iterable[str], name: str, tools: str) -> None:
         """Raises StageError where the file `name` sets a floor for none of the functions that the file `tools` has."""

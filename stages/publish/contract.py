@@ -21,6 +21,9 @@ GIT_TOKEN = Variable("GIT_TOKEN", "a token for an https repository, and for pull
 GIT_SSH_KEY_FILE = Variable("GIT_SSH_KEY_FILE", "the path of a private key for an ssh repository")
 GIT_SSH_KNOWN_HOSTS_FILE = Variable("GIT_SSH_KNOWN_HOSTS_FILE", "the path of the known_hosts of an ssh repository")
 GITHUB_API_URL = Variable("GITHUB_API_URL", "the API that opens pull requests; empty for https://api.github.com")
+STORE_PAGE_URL = Variable(
+    "STORE_PAGE_URL", "where people open the store, if not at S3_ENDPOINT; a version's path follows"
+)
 EXECUTION = Variable("FLYTE_INTERNAL_EXECUTION_ID", "the execution's name, recorded in the commit")
 ENVIRONMENT = (
     STORE_URI,
@@ -36,6 +39,7 @@ ENVIRONMENT = (
     GIT_SSH_KEY_FILE,
     GIT_SSH_KNOWN_HOSTS_FILE,
     GITHUB_API_URL,
+    STORE_PAGE_URL,
     EXECUTION,
 )
 RUNTIME = ()
@@ -66,4 +70,5 @@ class Outputs:
 
     outcome: Annotated[str, "one sentence: published or proposed, where and with which accuracy; or rejected and why"]
     model_uri: Annotated[str, "where the model lies in the store; empty where it was rejected"]
+    model_page: Annotated[str, "an address at which a person finds it; empty where it was rejected"]
     bump_commit: Annotated[str, "the commit that bumped MODEL_VERSION, on whichever branch; empty where there was none"]

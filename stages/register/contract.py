@@ -12,6 +12,7 @@ MLFLOW_TRACKING_URI = Variable("MLFLOW_TRACKING_URI", "the MLflow server's addre
 MLFLOW_TRACKING_USERNAME = Variable("MLFLOW_TRACKING_USERNAME", "the user name for a server with basic authentication")
 MLFLOW_TRACKING_PASSWORD = Variable("MLFLOW_TRACKING_PASSWORD", "the password for it", secret=True)
 MLFLOW_TRACKING_TOKEN = Variable("MLFLOW_TRACKING_TOKEN", "a bearer token for the server", secret=True)
+MLFLOW_PAGE_URL = Variable("MLFLOW_PAGE_URL", "where people open MLflow's pages, if not at MLFLOW_TRACKING_URI")
 EXECUTION = Variable("FLYTE_INTERNAL_EXECUTION_ID", "the execution's name, recorded with the run")
 ENVIRONMENT = (
     MLFLOW_TRACKING_URI,
@@ -19,6 +20,7 @@ ENVIRONMENT = (
     MLFLOW_TRACKING_PASSWORD,
     MLFLOW_TRACKING_TOKEN,
     MLFLOW_STAGES,
+    MLFLOW_PAGE_URL,
     EXECUTION,
 )
 RUNTIME = ()
@@ -36,6 +38,8 @@ class Inputs:
     minimum_accuracy: MinimumAccuracy = 0.80
     accuracy_margin: AccuracyMargin = 0.0
     maximum_latency_ms: MaximumLatency = 0.0
+    cause: Annotated[str, "the key of what started the training, from watch; empty where watch was not asked"] = ""
+    reason: Annotated[str, "what started the training, in one sentence"] = ""
 
 
 @dataclass(frozen=True)
@@ -47,4 +51,5 @@ class Outputs:
     model_version: Annotated[str, "the version's name, such as v20251224-abc12345"]
     champion: Annotated[str, "the version that the model was compared with; empty where there was none"]
     run_id: Annotated[str, "the MLflow run"]
+    run_page: Annotated[str, "the address of the run's page; empty where MLflow is no server"]
     card: Annotated[ModelCard, "what the model is for, how good it is and how it is served, for people"]
