@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from flytekit import CronSchedule, Email, LaunchPlan
-from flytekit.models.common import Labels, Notification
+from flytekit.models.common import Labels
 from flytekit.models.concurrency import ConcurrencyLimitBehavior, ConcurrencyPolicy
 from flytekit.models.core.execution import WorkflowExecutionPhase as Phase
 from flytekit.models.security import Identity, SecurityContext
 
 from shared.errors import StageError
-from stages.dataset.agent_config import AgentConfig, read_config
+from stages.dataset.agent_config import AgentConfig, Schedule, read_config
 from workflows.retraining import retraining
 
 GITOPS = "GITOPS"  # the checkout whose agents are registered
@@ -39,6 +39,10 @@ class Agent:
     @property
     def name(self) -> str:
         return self.file.parent.parent.name
+
+    @property
+    def schedule(self) -> Schedule:
+        return self.config.schedule or Schedule()
 
 
 def agents(checkout: Path) -> list[Agent]:
@@ -82,16 +86,15 @@ def _agent(file: Path) -> Agent:
 
 def _of_agent(agent: Agent, repository: str) -> list[LaunchPlan]:
     config = agent.config
-    schedule = config.schedule
     defaults = {**config.inputs(), **config.watch_inputs(), "repository": repository}
     return [
-        _launch_plan(agent, "training", schedule.cron, {**defaults, "trigger": "schedule"}),
-        _launch_plan(agent, "watch", schedule.watch, {**defaults, "trigger": "watch"}),
+        _launch_plan(agent, "training", agent.schedule.cron, {**defaults, "trigger": "schedule"}),
+        _launch_plan(agent, "watch", agent.schedule.watch, {**defaults, "trigger": "watch"}),
     ]
 
 
 def _launch_plan(agent: Agent, purpose: str, cron: str, defaults: dict[str, Any]) -> LaunchPlan:
-    addresses = agent.config.schedule.notify
+    addresses = agent.schedule.notify
     return LaunchPlan.get_or_create(
         retraining,
         name=f"{agent.name}-{purpose}",

@@ -47,7 +47,7 @@ class Outcome(NamedTuple):
 
 @workflow
 @taking(BEHIND_DATASET)
-def training(rows: DatasetFile, **settings: Any) -> Outcome:  # type: ignore[valid-type]
+def training(rows: DatasetFile, **settings: Any) -> Outcome:
     """Train, evaluate, register and publish a model on rows that are there already."""
     result = train_to_publish(rows, settings)
     return Outcome(result.outcome, result.model_version, result.run_page, result.model_page)

@@ -21,9 +21,7 @@ GIT_TOKEN = Variable("GIT_TOKEN", "a token for an https repository, and for pull
 GIT_SSH_KEY_FILE = Variable("GIT_SSH_KEY_FILE", "the path of a private key for an ssh repository")
 GIT_SSH_KNOWN_HOSTS_FILE = Variable("GIT_SSH_KNOWN_HOSTS_FILE", "the path of the known_hosts of an ssh repository")
 GITHUB_API_URL = Variable("GITHUB_API_URL", "the API that opens pull requests; empty for https://api.github.com")
-STORE_PAGE_URL = Variable(
-    "STORE_PAGE_URL", "where people open the store, if not at S3_ENDPOINT; a version's path follows"
-)
+STORE_PAGE_URL = Variable("STORE_PAGE_URL", "where people open the store, if not at S3_ENDPOINT")
 EXECUTION = Variable("FLYTE_INTERNAL_EXECUTION_ID", "the execution's name, recorded in the commit")
 ENVIRONMENT = (
     STORE_URI,
