@@ -1,6 +1,7 @@
 """One launch plan per agent, whose defaults are the agent's config.yaml."""
 
 from collections import OrderedDict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from google.protobuf.json_format import MessageToDict  # type: ignore[import-unt
 
 from shared.errors import StageError
 from stages.dataset.agent_config import read_config
-from workflows.agent_training import agent_training_pipeline
 from workflows.execution import ROOT
+from workflows.retraining import retraining
 
 AGENTS = ("agent-auditor", "agent-bruno", "agent-sre")
 EXAMPLE = ROOT / "examples" / "homelab"
@@ -38,9 +39,10 @@ def spec(plan: Any) -> dict[str, Any]:
 
 
 def scalar(literal: dict[str, Any]) -> Any:
-    """Returns a literal's Python value. Protobuf's JSON form writes whole numbers as strings."""
+    """Returns a literal's Python value. Protobuf's JSON form writes whole numbers and times as strings."""
     ((kind, value),) = literal["scalar"]["primitive"].items()
-    return int(value) if kind == "integer" else value
+    read = {"integer": int, "datetime": datetime.fromisoformat}.get(kind)
+    return read(value) if read else value
 
 
 def default(parameter: dict[str, Any]) -> Any:
@@ -52,67 +54,129 @@ def checkout(folder: Path, agent: str, config: str) -> Path:
     file = folder / "flux" / "ai" / agent / "training" / "config.yaml"
     file.parent.mkdir(parents=True)
     file.write_text(config)
+    runbook = file.parent.parent / "docs" / "RUNBOOK.md"
+    runbook.parent.mkdir()
+    runbook.write_text("# Runbook\n")
     return folder
 
 
-def test_each_agent_of_the_example_has_one(launch_plans: Any) -> None:
-    assert [plan.name for plan in launch_plans.LAUNCH_PLANS] == [f"{agent}-training" for agent in AGENTS]
+def trainings(launch_plans: Any) -> list[Any]:
+    return [plan for plan in launch_plans.LAUNCH_PLANS if plan.name.endswith("-training")]
+
+
+def parameters(plan: Any) -> dict[str, Any]:
+    return dict(spec(plan)["defaultInputs"]["parameters"])
+
+
+def defaults(plan: Any) -> dict[str, Any]:
+    return {name: default(parameter) for name, parameter in parameters(plan).items()}
+
+
+def test_each_agent_of_the_example_has_one_that_trains_and_one_that_watches(launch_plans: Any) -> None:
+    names = [plan.name for plan in launch_plans.LAUNCH_PLANS]
+    assert names == [f"{agent}-{purpose}" for agent in AGENTS for purpose in ("training", "watch")]
     for plan in launch_plans.LAUNCH_PLANS:
-        assert plan.workflow is agent_training_pipeline
-        assert spec(plan)["workflowId"]["name"] == "workflows.agent_training.agent_training_pipeline"
+        assert spec(plan)["workflowId"]["name"] == "workflows.retraining.retraining"
 
 
 @pytest.mark.parametrize("number", range(len(AGENTS)))
 def test_the_agents_name_cannot_be_changed(launch_plans: Any, number: int) -> None:
-    known = spec(launch_plans.LAUNCH_PLANS[number])
-    fixed = {name: scalar(literal) for name, literal in known["fixedInputs"]["literals"].items()}
-    assert fixed == {"agent_name": AGENTS[number]}
-    assert "agent_name" not in known["defaultInputs"]["parameters"]
+    for plan in launch_plans.LAUNCH_PLANS[2 * number : 2 * number + 2]:
+        fixed = {name: scalar(literal) for name, literal in spec(plan)["fixedInputs"]["literals"].items()}
+        assert fixed["agent_name"] == AGENTS[number]
+        assert "agent_name" not in parameters(plan)
+
+
+def test_who_watches_says_so_and_the_other_is_asked_by_the_schedule(launch_plans: Any) -> None:
+    for training, watch in zip(launch_plans.LAUNCH_PLANS[::2], launch_plans.LAUNCH_PLANS[1::2], strict=True):
+        assert defaults(training)["trigger"] == "schedule"
+        assert scalar(spec(watch)["fixedInputs"]["literals"]["trigger"]) == "watch"
 
 
 @pytest.mark.parametrize("number", range(len(AGENTS)))
 def test_its_defaults_are_config_yaml_then_the_contracts(launch_plans: Any, number: int) -> None:
-    parameters = spec(launch_plans.LAUNCH_PLANS[number])["defaultInputs"]["parameters"]
     file = EXAMPLE / "flux" / "ai" / AGENTS[number] / "training" / "config.yaml"
-    configured = read_config(file.read_text(), str(file)).inputs()
-    workflow = {
-        name: value for name, (_, value) in agent_training_pipeline.python_interface.inputs_with_defaults.items()
-    }
-    expected = {**workflow, **configured, "repository": "https://git.example.com/homelab.git"}
+    config = read_config(file.read_text(), str(file))
+    workflow = {name: value for name, (_, value) in retraining.python_interface.inputs_with_defaults.items()}
+    given = {"repository": "https://git.example.com/homelab.git", "trigger": "schedule"}
+    expected = {**workflow, **config.inputs(), **config.watch_inputs(), **given}
     del expected["agent_name"]
-    assert {name: default(parameter) for name, parameter in parameters.items()} == expected
+    assert defaults(trainings(launch_plans)[number]) == expected
 
 
 def test_nothing_is_left_to_give_at_a_launch(launch_plans: Any) -> None:
     for plan in launch_plans.LAUNCH_PLANS:
-        parameters = spec(plan)["defaultInputs"]["parameters"]
-        assert [name for name, parameter in parameters.items() if "default" not in parameter] == []
+        assert [name for name, parameter in parameters(plan).items() if "default" not in parameter] == []
+
+
+def test_a_schedule_is_config_yamls_and_tells_its_time(launch_plans: Any, tmp_path: Path) -> None:
+    config = "schedule: {cron: '0 2 * * 0', watch: '30 6 * * 1-5'}\n"
+    training, watch = launch_plans.launch_plans(checkout(tmp_path, "agent-timed", config), URL)
+    kickoff = {"kickoffTimeInputArg": "kickoff_time"}
+    assert spec(training)["entityMetadata"]["schedule"] == {"cronSchedule": {"schedule": "0 2 * * 0"}, **kickoff}
+    assert spec(watch)["entityMetadata"]["schedule"] == {"cronSchedule": {"schedule": "30 6 * * 1-5"}, **kickoff}
+    assert parameters(training)["kickoff_time"]["var"]["type"] == {"simple": "DATETIME"}
+
+
+def test_without_a_schedule_nothing_starts_by_itself(launch_plans: Any, tmp_path: Path) -> None:
+    for plan in launch_plans.launch_plans(checkout(tmp_path, "agent-calm", "schedule:\n"), URL):
+        assert spec(plan)["entityMetadata"].get("schedule", {}) == {}
+
+
+def test_who_is_to_hear_of_a_failure_gets_mail(launch_plans: Any, tmp_path: Path) -> None:
+    config = "schedule: {notify: [on-call@example.com]}\n"
+    for plan in launch_plans.launch_plans(checkout(tmp_path, "agent-loud", config), URL):
+        (notification,) = spec(plan)["entityMetadata"]["notifications"]
+        assert notification["email"] == {"recipientsEmail": ["on-call@example.com"]}
+        assert sorted(notification["phases"]) == ["ABORTED", "FAILED", "TIMED_OUT"]
+
+
+def test_an_execution_is_the_agents_runs_alone_and_as_the_service_account(launch_plans: Any) -> None:
+    for plan in launch_plans.LAUNCH_PLANS:
+        known = spec(plan)
+        agent = plan.name.rpartition("-")[0]
+        assert known["labels"] == {"values": {"agent": agent}}
+        assert known["securityContext"] == {"runAs": {"k8sServiceAccount": "agent-training"}}
+        assert known["maxParallelism"] == 2
+        assert known["concurrencyPolicy"] == {"max": 1, "behavior": "CONCURRENCY_LIMIT_BEHAVIOR_SKIP"}
+
+
+def test_an_eighth_agent_is_a_change_of_the_gitops_repository_alone(launch_plans: Any, tmp_path: Path) -> None:
+    for number in range(7):
+        checkout(tmp_path, f"agent-{number}", f"training: {{iters: {100 + number}}}\n")
+    plans = launch_plans.launch_plans(tmp_path, URL)
+    assert [defaults(plan)["iters"] for plan in plans[::2]] == [100 + number for number in range(7)]
+    checkout(tmp_path, "agent-7", "training: {iters: 107}\n")
+    assert len(launch_plans.agents(tmp_path)) == 8
+    assert [plan.name for plan in launch_plans.launch_plans(tmp_path, URL)][-2:] == [
+        "agent-7-training",
+        "agent-7-watch",
+    ]
 
 
 def test_a_default_keeps_its_type(launch_plans: Any, tmp_path: Path) -> None:
     config = "training: {learning_rate: 1, seed: 0, model_revision: ''}\ngate: {minimum_accuracy: 0}\n"
-    (plan,) = launch_plans.launch_plans(checkout(tmp_path, "agent-typed", config), URL)
-    parameters = spec(plan)["defaultInputs"]["parameters"]
-    kinds = {name: parameters[name]["var"]["type"]["simple"] for name in ("learning_rate", "seed", "minimum_accuracy")}
+    plan, _ = launch_plans.launch_plans(checkout(tmp_path, "agent-typed", config), URL)
+    known = parameters(plan)
+    kinds = {name: known[name]["var"]["type"]["simple"] for name in ("learning_rate", "seed", "minimum_accuracy")}
     assert kinds == {"learning_rate": "FLOAT", "seed": "INTEGER", "minimum_accuracy": "FLOAT"}
-    assert parameters["learning_rate"]["default"]["scalar"]["primitive"] == {"floatValue": 1.0}
-    assert parameters["minimum_accuracy"]["default"]["scalar"]["primitive"] == {"floatValue": 0.0}
-    assert parameters["model_revision"]["default"]["scalar"]["primitive"] == {"stringValue": ""}
-    assert default(parameters["repository"]) == URL
+    assert known["learning_rate"]["default"]["scalar"]["primitive"] == {"floatValue": 1.0}
+    assert known["minimum_accuracy"]["default"]["scalar"]["primitive"] == {"floatValue": 0.0}
+    assert known["model_revision"]["default"]["scalar"]["primitive"] == {"stringValue": ""}
+    assert default(known["repository"]) == URL
 
 
 def test_floors_are_no_default_of_a_launch(launch_plans: Any, tmp_path: Path) -> None:
     folder = checkout(tmp_path, "agent-floored", "gate: {accuracy_margin: 0.02, floors: {pod-restart: 0.9}}\n")
-    (plan,) = launch_plans.launch_plans(folder, URL)
-    parameters = spec(plan)["defaultInputs"]["parameters"]
-    assert default(parameters["accuracy_margin"]) == 0.02
-    assert "floors" not in parameters
+    plan, _ = launch_plans.launch_plans(folder, URL)
+    assert defaults(plan)["accuracy_margin"] == 0.02
+    assert "floors" not in defaults(plan)
 
 
 def test_a_mark_of_the_byte_order_is_no_mistake(launch_plans: Any, tmp_path: Path) -> None:
     folder = checkout(tmp_path, "agent-marked", "\ufefftraining: {iters: 7}\n")
-    (plan,) = launch_plans.launch_plans(folder, URL)
-    assert default(spec(plan)["defaultInputs"]["parameters"]["iters"]) == 7
+    plan, _ = launch_plans.launch_plans(folder, URL)
+    assert defaults(plan)["iters"] == 7
 
 
 @pytest.mark.parametrize(
@@ -123,6 +187,9 @@ def test_a_mark_of_the_byte_order_is_no_mistake(launch_plans: Any, tmp_path: Pat
         ("training:\n  seed: 0\n  iters: many\n", "line 3: training.iters is 'many'"),
         ("gate: {minimum_accuracy: .nan}\n", "line 1: .*minimum_accuracy"),
         ("training: [\n", "line 2 is not valid YAML"),
+        ("schedule: {cron: '0 2 * *'}\n", "line 1: .*'0 2 \\* \\*' is no cron schedule of five fields"),
+        ("schedule:\n  notify: [nobody]\n", "line 2: .*'nobody' is no e-mail address"),
+        ("watch: {retrain_bellow: 1}\n", "line 1: watch.retrain_bellow is not known; did you mean retrain_below"),
         ("", "is empty; write at least `training: {}`"),
     ],
 )
@@ -131,6 +198,19 @@ def test_a_wrong_config_yaml_names_its_file_and_line(
 ) -> None:
     folder = checkout(tmp_path, "agent-wrong", config)
     with pytest.raises(StageError, match=f"^{folder}/flux/ai/agent-wrong/training/config.yaml,? {reason}"):
+        launch_plans.launch_plans(folder, URL)
+
+
+def test_a_cron_line_that_no_clock_understands_is_told(launch_plans: Any, tmp_path: Path) -> None:
+    folder = checkout(tmp_path, "agent-late", "schedule: {cron: '0 25 * * 0'}\n")
+    with pytest.raises(StageError, match=r"config.yaml: schedule has '0 25 \* \* 0', which is no cron schedule; write"):
+        launch_plans.launch_plans(folder, URL)
+
+
+def test_an_agent_without_a_runbook_is_told(launch_plans: Any, tmp_path: Path) -> None:
+    folder = checkout(tmp_path, "agent-new", "training: {}\n")
+    (folder / "flux" / "ai" / "agent-new" / "docs" / "RUNBOOK.md").unlink()
+    with pytest.raises(StageError, match=r"^agent-new has .*config.yaml, but no runbook .*RUNBOOK.md; write one"):
         launch_plans.launch_plans(folder, URL)
 
 
@@ -146,6 +226,6 @@ def test_a_checkout_is_named_with_the_address_that_a_cluster_reads(
     with pytest.raises(StageError, match="GITOPS_URL is not set; it must hold the address that the cluster clones"):
         launch_plans.registered()
     monkeypatch.setenv("GITOPS_URL", URL)
-    (plan,) = launch_plans.registered()
+    plan, _ = launch_plans.registered()
     assert plan.name == "agent-own-training"
-    assert default(spec(plan)["defaultInputs"]["parameters"]["repository"]) == URL
+    assert defaults(plan)["repository"] == URL

@@ -1,8 +1,6 @@
 """The compiled workflow is what the stages' contracts say, and runs the same on a laptop."""
 
-import ast
 import dataclasses
-import inspect
 import json
 import os
 import shutil
@@ -21,7 +19,8 @@ from git import Repo
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 
 from shared import contract
-from shared.contract import STAGES, Field
+from shared.contract import PIPELINE, STAGES, Field
+from tests.stage_programs import OUTPUTS, arguments, write_programs
 from workflows import agent_training, placement, process, tasks
 from workflows.agent_training import agent_training_pipeline
 from workflows.execution import ROOT, StageFailed
@@ -30,7 +29,7 @@ from workflows.tasks import stage_task
 
 IMAGES = ImageConfig(default_image=Image("default", "unused", "unused"))
 SETTINGS = SerializationSettings(project="p", domain="d", version="v", env={}, image_config=IMAGES)
-CONTRACTS = {stage: contract.load(stage) for stage in STAGES}
+CONTRACTS = {stage: contract.load(stage) for stage in PIPELINE}
 SIMPLE_TYPES = {int: "INTEGER", float: "FLOAT", bool: "BOOLEAN", str: "STRING"}
 
 
@@ -42,7 +41,7 @@ def serialised(entity: Any) -> dict[str, Any]:
 WORKFLOW = serialised(agent_training_pipeline)
 NODES = {node["metadata"]["name"]: node for node in WORKFLOW["nodes"]}
 STAGE_OF = {node["id"]: name for name, node in NODES.items()}
-TASKS = {stage: serialised(getattr(agent_training, stage)) for stage in STAGES}
+TASKS = {stage: serialised(getattr(agent_training, stage)) for stage in PIPELINE}
 
 
 def flyte_types(fields: tuple[Field, ...]) -> dict[str, Any]:
@@ -78,7 +77,7 @@ def output(stage: str, name: str) -> Field:
 # ── the tasks ────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", PIPELINE)
 def test_a_tasks_interface_is_the_contract(stage: str) -> None:
     interface = TASKS[stage]["interface"]
     assert types(interface["inputs"]) == flyte_types(CONTRACTS[stage].inputs)
@@ -86,7 +85,7 @@ def test_a_tasks_interface_is_the_contract(stage: str) -> None:
     assert TASKS[stage]["id"]["name"] == stage
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", PIPELINE)
 def test_a_task_passes_each_input_as_one_argument_to_the_images_entrypoint(stage: str) -> None:
     expected = [
         f"{field.flag}=/var/inputs/{field.name}" if field.artifact else f"{field.flag}={{{{.inputs.{field.name}}}}}"
@@ -97,14 +96,14 @@ def test_a_task_passes_each_input_as_one_argument_to_the_images_entrypoint(stage
     assert container(stage)["image"] == read_image(stage).reference
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", PIPELINE)
 def test_flyte_moves_inputs_and_outputs_where_the_arguments_say(stage: str) -> None:
     task = TASKS[stage]
     config = task["container"] if "container" in task else task["k8sPod"]
     assert config["dataConfig"] == {"enabled": True, "inputPath": "/var/inputs", "outputPath": "/var/outputs"}
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", PIPELINE)
 def test_a_task_has_the_placement_of_its_stage(stage: str) -> None:
     known, metadata = read_placement(stage), TASKS[stage]["metadata"]
     assert metadata["retries"] == {"retries": known.retries}
@@ -113,7 +112,7 @@ def test_a_task_has_the_placement_of_its_stage(stage: str) -> None:
     assert resources.count(f'"{known.cpu}"') == resources.count(f'"{known.memory}"') == 2  # requests and limits
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", PIPELINE)
 def test_convert_and_train_alone_are_cached_by_their_image(stage: str) -> None:
     metadata = TASKS[stage]["metadata"]
     if stage in ("convert", "train"):
@@ -123,7 +122,7 @@ def test_convert_and_train_alone_are_cached_by_their_image(stage: str) -> None:
 
 
 def test_train_alone_is_sent_to_the_nodes_of_its_profile() -> None:
-    assert [stage for stage in STAGES if "k8sPod" in TASKS[stage]] == ["train"]
+    assert [stage for stage in PIPELINE if "k8sPod" in TASKS[stage]] == ["train"]
     pod = TASKS["train"]["k8sPod"]["podSpec"]
     assert pod["nodeSelector"] == read_placement("train").node_selector
     assert pod["tolerations"] == read_placement("train").tolerations
@@ -136,8 +135,8 @@ def test_a_stage_is_swapped_by_its_line_in_images_toml(tmp_path: Path, monkeypat
     changed = [f'train = "{pinned}"' if line.startswith("train =") else line for line in lines]
     (tmp_path / "images.toml").write_text("\n".join(changed))
     monkeypatch.setattr(tasks, "read_image", lambda stage: read_image(stage, tmp_path / "images.toml"))
-    swapped = {stage: serialised(stage_task(stage)) for stage in STAGES}
-    assert [stage for stage in STAGES if swapped[stage] != TASKS[stage]] == ["train"]
+    swapped = {stage: serialised(stage_task(stage)) for stage in PIPELINE}
+    assert [stage for stage in PIPELINE if swapped[stage] != TASKS[stage]] == ["train"]
     text = json.dumps(TASKS["train"])
     assert text.count(read_image("train").reference) == 2  # the container's image and the cache's version
     assert json.loads(text.replace(read_image("train").reference, pinned)) == swapped["train"]
@@ -147,18 +146,18 @@ def test_a_stage_is_swapped_by_its_line_in_images_toml(tmp_path: Path, monkeypat
 
 
 def test_a_node_is_a_stage_and_none_is_a_condition() -> None:
-    assert list(NODES) == list(STAGES)
+    assert list(NODES) == list(PIPELINE)
     for stage, node in NODES.items():
         assert node["taskNode"]["referenceId"]["name"] == stage
         assert not node.keys() & {"branchNode", "workflowNode", "gateNode", "arrayNode"}
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", PIPELINE)
 def test_every_input_of_a_stage_is_passed(stage: str) -> None:
     assert bindings(stage).keys() == {field.name for field in CONTRACTS[stage].inputs}
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", PIPELINE)
 def test_an_edge_joins_equal_kinds(stage: str) -> None:
     for field in CONTRACTS[stage].inputs:
         source, name = bindings(stage)[field.name]
@@ -171,7 +170,7 @@ def test_an_edge_joins_equal_kinds(stage: str) -> None:
 def test_artefacts_take_the_way_that_the_stages_describe() -> None:
     edges = {
         f"{stage}.{field.name}": ".".join(bindings(stage)[field.name])
-        for stage in STAGES
+        for stage in PIPELINE
         for field in CONTRACTS[stage].inputs
         if field.artifact
     }
@@ -196,7 +195,7 @@ def test_artefacts_take_the_way_that_the_stages_describe() -> None:
 
 
 def test_a_scalar_is_passed_under_its_own_name() -> None:
-    for stage in STAGES:
+    for stage in PIPELINE:
         for field in CONTRACTS[stage].inputs:
             if not field.artifact:
                 assert bindings(stage)[field.name][1] == field.name
@@ -209,7 +208,7 @@ def test_publish_takes_the_decision_of_register() -> None:
 
 
 def test_every_input_of_the_workflow_is_used() -> None:
-    used = {name for stage in STAGES for source, name in bindings(stage).values() if not source}
+    used = {name for stage in PIPELINE for source, name in bindings(stage).values() if not source}
     assert used == WORKFLOW["interface"]["inputs"]["variables"].keys()
 
 
@@ -218,21 +217,17 @@ def test_the_workflow_has_the_contracts_defaults() -> None:
         name: default for name, (_, default) in agent_training_pipeline.python_interface.inputs_with_defaults.items()
     }
     assert defaults["agent_name"] is defaults["repository"] is None
-    for stage in STAGES:
+    for stage in PIPELINE:
         for field in CONTRACTS[stage].inputs:
             if field.default is not dataclasses.MISSING:
                 assert defaults[field.name] == field.default, field.name
                 assert type(defaults[field.name]) is field.kind
 
 
-def test_no_default_is_written_a_second_time() -> None:
-    tree = ast.parse(inspect.getsource(agent_training))
-    function = next(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
-    written = [ast.unparse(default) for default in function.args.defaults]
-    names = [argument.arg for argument in function.args.args][-len(written) :]
-    assert [text.split("Inputs.") for text in written] == [
-        [text.split("Inputs.")[0], name] for text, name in zip(written, names, strict=True)
-    ]
+def test_an_inputs_description_is_the_contracts() -> None:
+    described = {name: known["description"] for name, known in WORKFLOW["interface"]["inputs"]["variables"].items()}
+    assert described["iters"] == next(field.description for field in CONTRACTS["train"].inputs if field.name == "iters")
+    assert described.keys() == WORKFLOW["interface"]["inputs"]["variables"].keys()
 
 
 def test_the_outcome_is_the_first_thing_to_see() -> None:
@@ -261,9 +256,12 @@ def test_the_workflow_is_packaged_without_docker(tmp_path: Path) -> None:
         names = [Path(name).name for name in archive.getnames() if name.endswith(".pb")]
     # flytekit numbers them: 00_dataset_1.pb, where 1 is a task, 2 a workflow and 3 a launch plan.
     entities = sorted(name.removesuffix(".pb").partition("_")[2] for name in names)
-    workflow = "workflows.agent_training.agent_training_pipeline"
-    plans = ["agent-auditor-training", "agent-bruno-training", "agent-sre-training", workflow]
-    assert entities == sorted([*(f"{stage}_1" for stage in STAGES), f"{workflow}_2", *(f"{plan}_3" for plan in plans)])
+    workflows = [f"workflows.retraining.{name}" for name in ("retraining", "training", "no_training")]
+    workflows.append("workflows.agent_training.agent_training_pipeline")
+    agents = ("agent-auditor", "agent-bruno", "agent-sre")
+    plans = [*workflows, *(f"{agent}-{purpose}" for agent in agents for purpose in ("training", "watch"))]
+    tasks = (f"{stage}_1" for stage in STAGES)
+    assert entities == sorted([*tasks, *(f"{name}_2" for name in workflows), *(f"{plan}_3" for plan in plans)])
 
 
 # ── a run on this machine, by flytekit's own local execution ─────────────────────────────────────
@@ -326,47 +324,11 @@ def test_a_real_stages_reason_comes_through_flytekit(gitops: Path) -> None:
     assert str(failure).startswith(told)
 
 
-OUTPUTS: dict[str, dict[str, str]] = {
-    "dataset": {"dataset": "rows", "source_commit": "0123", "rows": "16"},
-    "convert": {"model": "base", "base_revision": ""},
-    "train": {"model": "tuned", "adapters": "adapters", "metrics": "{}", "validation_loss": "0.5"},
-    "evaluate": {"evaluation": "report", "accuracy": "0.9", "accuracy_before": "1e-05"},
-    "register": {
-        "approved": "false",
-        "decision": "rejected: accuracy 0.70 is below 0.80",
-        "model_version": "v20251224-01234567",
-        "champion": "",
-        "run_id": "ab12",
-        "card": "---\nlibrary_name: mlx\n---\n# card\n",
-    },
-    "publish": {"outcome": "rejected: {{.inputs.x}} 'ü'", "model_uri": "", "bump_commit": ""},
-}
-_PROGRAM = """
-import json, sys
-from pathlib import Path
-outputs = Path(sys.argv[-1].removeprefix("--outputs="))
-outputs.with_name("arguments.json").write_text(json.dumps(sys.argv[3:-1]))
-for name, text in json.loads(Path(__file__).with_name("outputs.json").read_text()).items():
-    (outputs / name).write_text(text, "utf-8")
-"""
-
-
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tree in which each stage is a small program that records its arguments and writes OUTPUTS."""
-    for stage, outputs in OUTPUTS.items():
-        folder = tmp_path / "tree" / ".venvs" / stage / "bin"
-        folder.mkdir(parents=True)
-        (folder / "python").write_text(f"#!{sys.executable} -IS\n{_PROGRAM}")
-        (folder / "python").chmod(0o755)
-        (folder / "outputs.json").write_text(json.dumps(outputs))
     monkeypatch.setattr(process, "ROOT", tmp_path / "tree")
-    return tmp_path / "tree" / ".venvs"
-
-
-def arguments(run_folder: Path, stage: str) -> dict[str, str]:
-    given = json.loads((run_folder / stage / "arguments.json").read_text())
-    return {name: value for name, _, value in (argument.partition("=") for argument in given)}
+    return write_programs(tmp_path / "tree")
 
 
 def test_a_local_run_passes_values_and_files_unchanged(programs: Path, run_folder: Path) -> None:
@@ -377,7 +339,7 @@ def test_a_local_run_passes_values_and_files_unchanged(programs: Path, run_folde
     assert (result.model_uri, result.bump_commit, result.run_id) == ("", "", "ab12")
     assert result.evaluation.path == str(run_folder / "evaluate" / "outputs" / "evaluation")
     assert files_of_flytekit() == before
-    for stage in STAGES:
+    for stage in PIPELINE:
         given = arguments(run_folder, stage)
         for field in CONTRACTS[stage].inputs:
             source, name = bindings(stage)[field.name]

@@ -13,11 +13,17 @@ Settings = Mapping[str, Any]
 
 
 def settings_of(*stages: str) -> dict[str, Field]:
-    """Returns, by name, the scalar inputs of stages that none of these stages gives as an output of that name."""
+    """Returns, by name, the scalar inputs of stages that none of these stages gives as an output of that name.
+
+    Where several stages take an input, the first one that has a default declares it.
+    """
     declared = [contract.load(stage) for stage in stages]
     made = {field.name for each in declared for field in each.outputs}
-    fields = [field for each in declared for field in each.inputs if not field.artifact and field.name not in made]
-    return {field.name: field for field in fields}
+    found: dict[str, Field] = {}
+    for field in (field for each in declared for field in each.inputs):
+        if not field.artifact and field.name not in made and (field.name not in found or found[field.name].is_required):
+            found[field.name] = field
+    return found
 
 
 def taking(fields: Mapping[str, Field]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -85,20 +85,21 @@ def _agent(file: Path) -> Agent:
 
 
 def _of_agent(agent: Agent, repository: str) -> list[LaunchPlan]:
-    config = agent.config
-    defaults = {**config.inputs(), **config.watch_inputs(), "repository": repository}
+    defaults = {**agent.config.inputs(), **agent.config.watch_inputs(), "repository": repository}
+    fixed = {"agent_name": agent.name}
+    training = {**defaults, "trigger": "schedule"}
     return [
-        _launch_plan(agent, "training", agent.schedule.cron, {**defaults, "trigger": "schedule"}),
-        _launch_plan(agent, "watch", agent.schedule.watch, {**defaults, "trigger": "watch"}),
+        _launch_plan(agent, "training", agent.schedule.cron, fixed, training),
+        _launch_plan(agent, "watch", agent.schedule.watch, {**fixed, "trigger": "watch"}, defaults),
     ]
 
 
-def _launch_plan(agent: Agent, purpose: str, cron: str, defaults: dict[str, Any]) -> LaunchPlan:
+def _launch_plan(agent: Agent, purpose: str, cron: str, fixed: dict[str, Any], defaults: dict[str, Any]) -> LaunchPlan:
     addresses = agent.schedule.notify
     return LaunchPlan.get_or_create(
         retraining,
         name=f"{agent.name}-{purpose}",
-        fixed_inputs={"agent_name": agent.name},
+        fixed_inputs=fixed,
         default_inputs=defaults,
         schedule=_schedule(agent, cron),
         notifications=[Email(_ENDED_BADLY, addresses)] if addresses else [],
