@@ -41,8 +41,9 @@ def spec(plan: Any) -> dict[str, Any]:
 def scalar(literal: dict[str, Any]) -> Any:
     """Returns a literal's Python value. Protobuf's JSON form writes whole numbers and times as strings."""
     ((kind, value),) = literal["scalar"]["primitive"].items()
-    read = {"integer": int, "datetime": datetime.fromisoformat}.get(kind)
-    return read(value) if read else value
+    if kind == "datetime":
+        return datetime.fromisoformat(value)
+    return int(value) if kind == "integer" else value
 
 
 def default(parameter: dict[str, Any]) -> Any:

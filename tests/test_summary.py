@@ -8,7 +8,7 @@ import pytest
 from git import Repo
 
 from shared import archive
-from shared.contract import STAGES
+from shared.contract import PIPELINE
 from tests.samples import row, write_dataset, write_evaluation
 from workflows.agent_training import Result
 from workflows.execution import ROOT
@@ -30,8 +30,10 @@ PUBLISHED = Result(
     decision="approved: accuracy 0.90 is not below 0.80",
     model_version=VERSION,
     model_uri=f"file:///store/agent-test/{VERSION}",
+    model_page=f"file:///store/agent-test/{VERSION}",
     bump_commit="",
     run_id="0123456789abcdef0123456789abcdef",
+    run_page="",
     evaluation="",
 )
 REJECTED = PUBLISHED._replace(outcome="rejected: accuracy 0.40 is below 0.80", model_uri="", bump_commit="")
@@ -44,7 +46,7 @@ LOCAL = f"sqlite:///{ROOT}/.runs/mlflow/mlflow.db"
 def folder(tmp_path: Path) -> Path:
     """A run folder as the stages leave it."""
     folder = tmp_path / "20251224-120000-agent-test"
-    for number, stage in enumerate(STAGES):
+    for number, stage in enumerate(PIPELINE):
         outputs = folder / stage / "outputs"
         outputs.mkdir(parents=True)
         record = {"stage": stage, "version": f"0.1.{number}", "seconds": 1.25 + number, "exit_code": 0, "reason": ""}
@@ -120,7 +122,7 @@ def test_programs_get_the_same_as_json(capsys: pytest.CaptureFixture[str], folde
         "model_uri": f"file:///store/agent-test/{VERSION}",
         "bump_commit": "",
         "mlflow_run": "0123456789abcdef0123456789abcdef",
-        "seconds": {stage: 1.25 + number for number, stage in enumerate(STAGES)},
+        "seconds": {stage: 1.25 + number for number, stage in enumerate(PIPELINE)},
     }
 
 
