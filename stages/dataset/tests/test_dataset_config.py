@@ -121,6 +121,11 @@ def test_a_mistake_in_a_deployed_field_is_named_with_its_line(entry: str, reason
             "schedule: {cron: hourly}",
             ", line 1: schedule.cron: 'hourly' is no cron schedule of five fields, such as '0 2 * * 0'",
         ),
+        ("schedule: {notify: [on call]}", ", line 1: schedule.notify: 'on call' is no e-mail address"),
+        (
+            "watch: {most_unseen_alerts: -1}",
+            ", line 1: watch.most_unseen_alerts: most_unseen_alerts is -1; it must be at least 0",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_line(text: str, reason: str) -> None:
@@ -132,6 +137,12 @@ def test_a_mistake_is_named_with_its_line(text: str, reason: str) -> None:
 def test_inputs_of_stages_are_scalars_alone() -> None:
     text = "training: {iters: 3}\ngate: {accuracy_margin: 0.02, floors: {pod-restart: 1}}\nschedule: {cron: ''}"
     assert read_config(text, "config.yaml").inputs() == {"iters": 3, "accuracy_margin": 0.02}
+
+
+def test_the_settings_of_watch_are_its_inputs_alone() -> None:
+    config = read_config("training: {iters: 3}\nwatch: {retrain_below: 0.9, live_metric: up}", "config.yaml")
+    assert config.inputs() == {"iters": 3}
+    assert config.watch_inputs() == {"retrain_below": 0.9, "live_metric": "up"}
 
 
 def test_a_number_beyond_what_a_stage_takes_is_refused() -> None:
