@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
@@ -247,6 +248,40 @@ class _Nothing:
     pass
 
 
+SINCE = contract.Field("since", datetime, "when", (), datetime(1970, 1, 1, tzinfo=UTC))
+NOON = datetime(2025, 12, 24, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2025-12-24T12:00:00Z", NOON),
+        ("2025-12-24T12:00:00.000000999Z", NOON),
+        ("2025-12-24T13:00:00+01:00", NOON),
+        ("2025-12-24T12:00:00", NOON),
+        (" 2025-12-24 12:00\n", NOON),
+        ("2025-12-24T12:00:00.25Z", NOON.replace(microsecond=250_000)),
+    ],
+)
+def test_a_time_is_read_as_engines_and_people_write_it_and_kept_in_utc(text: str, time: datetime) -> None:
+    found = SINCE.parse(text)
+    assert found == time
+    assert isinstance(found, datetime)
+    assert found.tzinfo is UTC
+
+
+@pytest.mark.parametrize("text", ["", "noon", "24.12.2025", "2025-12-24T25:00:00Z", "0001-01-01T00:00:00+09:00"])
+def test_what_is_no_time_is_told(text: str) -> None:
+    with pytest.raises(StageError, match=r"since is '.*'; it must be a time such as 2025-12-24T02:00:00Z"):
+        SINCE.parse(text)
+
+
+def test_a_time_is_written_as_it_is_read() -> None:
+    assert contract.to_text(NOON) == "2025-12-24T12:00:00Z"
+    assert SINCE.describe()["default"] == "1970-01-01T00:00:00Z"
+    assert json.loads(json.dumps(SINCE.describe()))["type"] == "datetime"
+
+
 def declaration(hint: Any, **default: Any) -> Any:
     """Returns a module-like object whose Inputs has the one field `x`."""
     inputs: type = dataclass(frozen=True)(type("Inputs", (), {"__annotations__": {"x": hint}, **default}))
@@ -289,7 +324,7 @@ def test_an_unknown_stage_is_named() -> None:
     with pytest.raises(StageError) as raised:
         contract.load("trian")
     assert str(raised.value) == (
-        "there is no stage 'trian'; the stages are dataset, convert, train, evaluate, register, publish"
+        "there is no stage 'trian'; the stages are dataset, convert, train, evaluate, register, publish, watch"
     )
 
 
