@@ -290,7 +290,10 @@ def declaration(hint: Any, **default: Any) -> Any:
 
 MISTAKES = [
     (declaration(int), "x must be declared as Annotated[type, 'description', *limits]"),
-    (declaration(Annotated[list, "a"]), "x has the type <class 'list'>; a field is an int, float, bool, str or an "),
+    (
+        declaration(Annotated[list, "a"]),
+        "x has the type <class 'list'>; a field is an int, float, bool, str, datetime or ",
+    ),
     (declaration(Annotated[float, "a"], x=20), "x has the default 20, which is not of the type float"),
     (declaration(Annotated[int, "a"], x=True), "x has the default True, which is not of the type int"),
     (declaration(Annotated[MlxModel, "a"], x=None), "x has the default None, which is not of the type MlxModel"),
