@@ -7,6 +7,7 @@ CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"  # MLflow al
 REGISTERED, REJECTED, PROPOSED, PUBLISHED = "registered", "rejected", "proposed", "published"  # MLflow tag `status`
 VERSION_TAG, CONTENT_TAG, DATASET_TAG = "model_version", "content_sha256", "dataset_sha256"  # MLflow tags
 STATUS_TAG, DECISION_TAG = "status", "decision"
+CAUSE_TAG, REASON_TAG = "cause", "reason"  # MLflow tags of a run: what started the latest training that led to it
 PREDICTIONS = "evaluation/predictions.jsonl"  # the artefact of a run that holds the model's answers
 
 
@@ -53,6 +54,11 @@ def model_version(committed: datetime, commit: str, repeat: int = 1) -> str:
 def is_model_version(text: str) -> bool:
     """Returns whether text is a name as `model_version` makes it."""
     return re.fullmatch(r"v[0-9]{8}-[0-9a-f]{8}(\.[0-9]+)?", text) is not None
+
+
+def trained_tag(cause: str) -> str:
+    """Returns the tag, of value `true`, that a run bears for each cause that led to it."""
+    return f"{CAUSE_TAG}.{cause}"
 
 
 def model_name(agent: str, version: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel, ModelCard, TrainingMetrics
-from shared.contract import Variable
+from shared.contract import Variable, matches
 from shared.model_stages import MLFLOW_STAGES
 from shared.settings import AccuracyMargin, MaximumLatency, MinimumAccuracy
 
@@ -25,6 +25,8 @@ ENVIRONMENT = (
 )
 RUNTIME = ()
 
+CAUSE = matches(r"[\w.-]{0,64}", "a key of letters, digits, dots and dashes, as watch gives it")  # part of a tag's name
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -38,7 +40,9 @@ class Inputs:
     minimum_accuracy: MinimumAccuracy = 0.80
     accuracy_margin: AccuracyMargin = 0.0
     maximum_latency_ms: MaximumLatency = 0.0
-    cause: Annotated[str, "the key of what started the training, from watch; empty where watch was not asked"] = ""
+    cause: Annotated[
+        str, "the key of what started the training, from watch; empty where watch was not asked", CAUSE
+    ] = ""
     reason: Annotated[str, "what started the training, in one sentence"] = ""
 
 

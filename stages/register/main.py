@@ -14,6 +14,7 @@ from stages.register.contract import MLFLOW_TRACKING_URI, Inputs, Outputs
 from stages.register.gate import Verdict
 from stages.register.measured import read_measured
 from stages.register.model_card import write_card
+from stages.register.mlflow_pages import MlflowPages
 from stages.register.policy import Policy, read_policy
 from stages.register.registration import Champion, RegisteredModel
 from stages.register.report_page import with_champion
@@ -23,7 +24,7 @@ from stages.register.tracking import Experiment
 
 def run(inputs: Inputs, outputs: Path) -> Outputs:
     """Records the model and its run, once, and decides whether it may be published."""
-    follows_stages = model_stages.follow_aliases()
+    follows_stages, pages = model_stages.follow_aliases(), MlflowPages.read()
     check_made_from(inputs.model, "dataset", inputs.dataset)
     check_made_together(inputs.adapters, inputs.model)
     check_made_from(inputs.evaluation, "dataset", inputs.dataset)
@@ -41,9 +42,10 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
         card = write_card(inputs, record, model.settled_verdict(content) or verdict, outputs)
         record = record.described(card)
         run_id = _record(inputs.model, record, verdict, experiment, model, follows_stages)
+        page = pages.of_run(experiment.id, run_id)
     _say(f"{record.version}: {'approved' if verdict.approved else 'rejected'}: {verdict.decision}")
     compared = champion.version if champion else ""
-    return Outputs(verdict.approved, verdict.decision, record.version, compared, run_id, card)
+    return Outputs(verdict.approved, verdict.decision, record.version, compared, run_id, page, card)
 
 
 def _decide(
@@ -77,7 +79,7 @@ def _record(
     model.record(version, verdict)
     if verdict.approved and follows_stages:
         model.stage(version)
-    experiment.finish(run)
+    experiment.finish(run, record)
     return str(run.info.run_id)
 
 

@@ -52,6 +52,8 @@ class RunRecord:
     evaluation: list[Point]
     rows: TrainingRows
     tags: dict[str, str]
+    why: dict[str, str]
+    """Those of the tags that tell what started this training; another one may lead to the same run."""
     files: dict[str, list[Path]]
     """By the folder of the run's artefacts."""
     version: str = ""
@@ -95,12 +97,13 @@ def describe(inputs: Inputs, origin: Origin, content: str) -> RunRecord:
     base = read_base(inputs.model)
     parameters = dict(inputs.metrics.read()["parameters"]) | _known(base, "model_name", "dtype")
     tags = _sources(parameters, origin) | _lineage(inputs, origin, content, base) | _stages(inputs)
+    why = _why(inputs)
     training, evaluation = list(_training(inputs)), list(_evaluation(inputs.evaluation.report()))
     for point in (*training, *evaluation):
         _check_finite(point)
     shown = {key: contract.to_text(value) for key, value in parameters.items()}
     rows = _rows(inputs.dataset, origin, tags[names.DATASET_TAG])
-    return RunRecord(origin.agent, content, shown, training, evaluation, rows, tags, _files(inputs))
+    return RunRecord(origin.agent, content, shown, training, evaluation, rows, tags | why, why, _files(inputs))
 
 
 def _rows(dataset: ChatDataset, origin: Origin, digest: str) -> TrainingRows:
@@ -150,6 +153,12 @@ def _lineage(inputs: Inputs, origin: Origin, content: str, base: Mapping[str, An
         "execution": EXECUTION.read(),
     }
     return {key: value for key, value in known.items() if value}
+
+
+def _why(inputs: Inputs) -> dict[str, str]:
+    known = {names.CAUSE_TAG: inputs.cause, names.REASON_TAG: inputs.reason}
+    found = {key: value for key, value in known.items() if value}
+    return found | ({names.trained_tag(inputs.cause): "true"} if inputs.cause else {})
 
 
 def _stages(inputs: Inputs) -> dict[str, str]:

@@ -92,10 +92,14 @@ class Experiment:
             for file in files:
                 self.client.log_artifact(run_id, str(file), folder or None)
 
-    def finish(self, run: Run) -> None:
-        """Marks the run as complete, where it is not yet."""
+    def finish(self, run: Run, record: RunRecord) -> None:
+        """Marks the run as complete, where it is not yet; a complete one is told what led to it this time."""
         if run.info.status != FINISHED:
             self.client.set_terminated(run.info.run_id)
+            return
+        for key, value in record.why.items():
+            if run.data.tags.get(key) != value:
+                self.client.set_tag(run.info.run_id, key, value)
 
     def log_model(self, run: Run, model: FineTunedModel, record: RunRecord) -> str:
         """Returns the id of the run's logged model, with the model's files; a half uploaded one is completed."""

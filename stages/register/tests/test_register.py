@@ -39,7 +39,7 @@ def register(inputs: Inputs) -> Outputs:
 def test_a_good_model_is_approved_and_named_by_its_commit(inputs: Inputs) -> None:
     outputs = register(inputs)
     decision = "accuracy 0.90 on 4 rows is at least 0.80; there is no champion to compare with"
-    assert outputs == Outputs(True, decision, VERSION, "", outputs.run_id, outputs.card)
+    assert outputs == Outputs(True, decision, VERSION, "", outputs.run_id, "", outputs.card)
 
 
 def test_answers_to_unseen_alerts_are_not_counted(inputs: Inputs) -> None:
@@ -174,6 +174,59 @@ def test_running_twice_adds_nothing(inputs: Inputs, database: Path) -> None:
     first = register(inputs)
     with nothing_changes(database):
         assert register(inputs) == first
+
+
+def test_the_run_tells_what_started_the_training(inputs: Inputs, client: MlflowClient, database: Path) -> None:
+    caused = dataclasses.replace(inputs, cause="0123456789abcdef", reason="2 alerts are new: Ärger, Down")
+    tags = client.get_run(register(caused).run_id).data.tags
+    told = {names.CAUSE_TAG: caused.cause, names.REASON_TAG: caused.reason, "cause.0123456789abcdef": "true"}
+    assert tags == tags | told
+    with nothing_changes(database):
+        register(caused)
+
+
+def test_a_run_keeps_every_cause_that_led_to_it_and_shows_the_latest(inputs: Inputs, client: MlflowClient) -> None:
+    first = register(dataclasses.replace(inputs, cause="aa", reason="the runbook changed"))
+    again = register(dataclasses.replace(inputs, cause="bb", reason="it is 31 days old"))
+    assert again.run_id == first.run_id
+    run = client.get_run(first.run_id)
+    assert (run.data.tags["cause"], run.data.tags["reason"]) == ("bb", "it is 31 days old")
+    for cause in ("aa", "bb"):
+        filters = f"tags.`{names.trained_tag(cause)}` = 'true' and attributes.status = 'FINISHED'"
+        (found,) = client.search_runs([run.info.experiment_id], filters)
+        assert found.info.run_id == first.run_id
+
+
+def test_a_rejected_model_s_run_tells_its_cause_too(inputs: Inputs, client: MlflowClient) -> None:
+    outputs = register(dataclasses.replace(with_accuracy(inputs, 0.5), cause="aa"))
+    assert outputs.approved is False
+    assert client.get_run(outputs.run_id).data.tags["cause.aa"] == "true"
+
+
+def test_a_start_without_a_cause_leaves_what_is_known(inputs: Inputs, client: MlflowClient) -> None:
+    register(dataclasses.replace(inputs, cause="aa", reason="the runbook changed"))
+    tags = client.get_run(register(inputs).run_id).data.tags
+    assert (tags["cause"], tags["reason"]) == ("aa", "the runbook changed")
+
+
+def test_the_page_of_the_run_is_where_people_open_mlflow(
+    inputs: Inputs, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_PAGE_URL", "https://mlflow.example.com/pages/")
+    outputs = register(inputs)
+    experiment = client.get_run(outputs.run_id).info.experiment_id
+    page = f"https://mlflow.example.com/pages/#/experiments/{experiment}/runs/{outputs.run_id}"
+    assert outputs.run_page == page
+
+
+def test_another_word_for_the_page_is_refused_before_anything_is_written(
+    inputs: Inputs, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_PAGE_URL", "https://reader:geheim@mlflow.example.com")
+    with nothing_changes(database), pytest.raises(StageError) as refused:
+        register(inputs)
+    told = "it must be http(s)://host/path, without a password, `?` or `#`"
+    assert str(refused.value) == f"MLFLOW_PAGE_URL is https://mlflow.example.com; {told}"
 
 
 def test_the_dataset_is_an_input_of_the_run(inputs: Inputs, client: MlflowClient) -> None:

@@ -61,6 +61,16 @@ def test_with_the_password_everything_is_registered(inputs: Inputs, guarded: Mlf
     assert MlflowClient(guarded.address).get_run(outputs.run_id).info.status == "FINISHED"
 
 
+def test_the_page_of_the_run_is_the_server_s_without_the_password(
+    inputs: Inputs, guarded: MlflowServer, tmp_path: Path
+) -> None:
+    host = guarded.address.removeprefix("http://")
+    os.environ["MLFLOW_TRACKING_URI"] = f"http://admin:{PASSWORD}@{host}/"
+    outputs = run(inputs, tmp_path)
+    experiment = MlflowClient(guarded.address).get_run(outputs.run_id).info.experiment_id
+    assert outputs.run_page == f"{guarded.address}/#/experiments/{experiment}/runs/{outputs.run_id}"
+
+
 @pytest.mark.parametrize("password", ["", "wrong-geheim"])
 def test_another_password_is_refused_without_showing_it(
     inputs: Inputs, guarded: MlflowServer, tmp_path: Path, password: str
