@@ -17,7 +17,14 @@ def test_an_address_is_taken_as_it_is(address: str, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     "address",
-    ["mlflow.example.com", "javascript:alert(1)", "ftp://files", "https://", "https://a b", "https://host/#/experiments"],
+    [
+        "mlflow.example.com",
+        "javascript:alert(1)",
+        "ftp://files",
+        "https://",
+        "https://a b",
+        "https://host/#/experiments",
+    ],
 )
 def test_what_leads_nowhere_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAGE_URL", address)

@@ -17,18 +17,20 @@ from stages.publish.message import Message
 from stages.publish.registered_version import RegisteredVersion, Registry
 from stages.publish.signing_key import read_signing_key
 from stages.publish.store import open_store
+from stages.publish.store_pages import StorePages
 from stages.publish.verdict import check_verdict
 
 
 def run(inputs: Inputs, outputs: Path) -> Outputs:
     """Publishes the model, each step only where it was not done before. A rejected model changes nothing."""
     if not inputs.approved:
-        return Outputs(_fitting(f"rejected: {inputs.decision}"), "", "")
+        return Outputs(_fitting(f"rejected: {inputs.decision}"), "", "", "")
     accuracy = check_verdict(inputs)
     for name, source in (("dataset", inputs.dataset), ("model", inputs.model)):
         check_made_from(inputs.evaluation, name, source)
     origin, content = Origin.of(inputs.dataset), inputs.model.content_digest()
     signing_key, store = read_signing_key(), open_store(STORE_URI.read())
+    pages = StorePages.of(store)
     bundle = Bundle(files_of(inputs), _about(inputs, origin, content))
     with connected() as client, gitops.cloned(inputs.repository) as repository:
         branch = repository.branches.chosen(inputs.branch)
@@ -44,7 +46,8 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
         _say(f"{'pushed' if bump.is_new else 'found'} commit {bump.commit} on {bump.branch}")
         is_tagged = _promote(version, repository, branch) if bump.is_deployed else version.propose()
     is_new = saved.changed or bump.is_new or is_tagged
-    return Outputs(_fitting(_outcome(inputs, origin.agent, bump, is_new, accuracy, model_uri)), model_uri, bump.commit)
+    outcome = _fitting(_outcome(inputs, origin.agent, bump, is_new, accuracy, model_uri))
+    return Outputs(outcome, model_uri, pages.of_folder(bundle.prefix), bump.commit)
 
 
 def _promote(version: RegisteredVersion, repository: GitopsRepository, branch: str) -> bool:

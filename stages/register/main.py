@@ -13,8 +13,8 @@ from stages.register.connection import connected
 from stages.register.contract import MLFLOW_TRACKING_URI, Inputs, Outputs
 from stages.register.gate import Verdict
 from stages.register.measured import read_measured
-from stages.register.model_card import write_card
 from stages.register.mlflow_pages import MlflowPages
+from stages.register.model_card import write_card
 from stages.register.policy import Policy, read_policy
 from stages.register.registration import Champion, RegisteredModel
 from stages.register.report_page import with_champion

@@ -45,6 +45,7 @@ def test_an_approved_model_is_stored_bumped_and_made_champion(
     assert outputs == Outputs(
         f"published {VERSION}: accuracy 0.90, stored at {uri}, MODEL_VERSION bumped in {repository} on main",
         uri,
+        uri,
         git(repository, "rev-parse", "main"),
     )
     assert git(repository, "show", f"main:{PATH}") == VERSION
@@ -56,7 +57,7 @@ def test_publishing_twice_changes_nothing(registered: Inputs, store: Path, repos
     first = publish(registered)
     with nothing_changes(store, repository, database):
         again = publish(registered)
-    assert again == Outputs(f"already published: {VERSION}", first.model_uri, first.bump_commit)
+    assert again == Outputs(f"already published: {VERSION}", first.model_uri, first.model_page, first.bump_commit)
 
 
 def test_the_rerun_of_the_whole_workflow_changes_nothing(
@@ -74,7 +75,7 @@ def test_a_rejected_model_changes_nothing(registered: Inputs, store: Path, repos
     rejected = dataclasses.replace(registered, approved=False, decision="accuracy 0.71 on 4 rows is below 0.80")
     with nothing_changes(store, repository, database):
         outputs = publish(rejected)
-    assert outputs == Outputs("rejected: accuracy 0.71 on 4 rows is below 0.80", "", "")
+    assert outputs == Outputs("rejected: accuracy 0.71 on 4 rows is below 0.80", "", "", "")
 
 
 def test_an_outcome_fits_an_output(registered: Inputs) -> None:

@@ -157,7 +157,10 @@ def test_a_branch_proposes_and_changes_nothing_else(
     uri = f"{store.as_uri()}/{AGENT}/{VERSION}"
     told = f"accuracy 0.90, stored at {uri}, MODEL_VERSION bumped in {repository} on {PROPOSAL}"
     assert outputs == Outputs(
-        f"proposed {VERSION}: {told}, waiting for the merge; {AFTERWARDS}", uri, git(repository, "rev-parse", PROPOSAL)
+        f"proposed {VERSION}: {told}, waiting for the merge; {AFTERWARDS}",
+        uri,
+        uri,
+        git(repository, "rev-parse", PROPOSAL),
     )
     assert git(repository, "show", f"main:{PATH}") == OLD
     assert git(repository, "rev-parse", f"{PROPOSAL}^") == git(repository, "rev-parse", "main")

@@ -37,7 +37,7 @@ def test_the_program_writes_its_three_outputs(registered: Inputs, tmp_path: Path
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     outputs = {path.name: path.read_text() for path in (tmp_path / "outputs").iterdir()}
-    assert sorted(outputs) == ["bump_commit", "model_uri", "outcome"]
+    assert sorted(outputs) == ["bump_commit", "model_page", "model_uri", "outcome"]
     told = [line.partition(": ")[2] for line in errors.splitlines()]
     assert told == [f"stored {outputs['model_uri']}", f"pushed commit {outputs['bump_commit']} on main"]
 

@@ -73,6 +73,7 @@ def test_an_approved_model_is_published_to_a_bucket(registered: Inputs, bucket: 
     outputs = run(registered, tmp_path)
     uri = f"s3://{bucket}/models/{PREFIX}"
     assert outputs.model_uri == uri
+    assert outputs.model_page == f"{os.environ['S3_ENDPOINT']}/{bucket}/models/{PREFIX}/manifest.json"
     told = f"published {VERSION}: accuracy 0.90, stored at {uri}, MODEL_VERSION bumped in {registered.repository}"
     assert outputs.outcome == f"{told} on main"
     found = contents(s3, bucket)
