@@ -17,6 +17,7 @@ from typing import Any
 
 from shared.contract import Contract
 from shared.errors import StageError, one_line
+from workflows.copilot import read_output
 from workflows.placement import Image, Placement
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -136,12 +137,9 @@ def _read_outputs(execution: Execution) -> dict[str, Any]:
         if not file.is_file():
             raise StageFailed(stage, 0, f"it left no output {field.name}")
         try:
-            # Bytes, because reading as text would change line ends, which Flyte does not.
-            found[field.name] = file if field.artifact else field.parse(file.read_bytes().decode())
+            found[field.name] = file if field.artifact else read_output(field, file.read_bytes())
         except StageError as error:
             raise StageFailed(stage, 0, f"its output {error}") from None
-        except UnicodeDecodeError:
-            raise StageFailed(stage, 0, f"its output {field.name} is not UTF-8 text") from None
     return found
 
 
