@@ -43,17 +43,27 @@ class Copilot:
         self._run("download", f"--from-remote={self._at('inputs.pb')}", f"--to-local-dir={folder}")
 
     def take(self, kinds: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:
-        """Returns what the outputs in folder are for Flyte, scalars alone; None where it does not take them."""
+        """Returns what the outputs in folder are for Flyte; None where it does not take them.
+
+        An artefact is the path of what was stored.
+        """
         declared = transform_interface_to_typed_interface(Interface({}, dict(kinds)))
         interface = base64.b64encode(declared.to_flyte_idl().SerializeToString()).decode()
-        raw = self._at(f"raw-{len(list(self.store.iterdir()))}")
         at_once = ("--start-watcher-type=noop", "--exit-watcher-type=noop", "--timeout=1m")
         taken = self.store / BUCKET / "out" / "outputs.pb"
         taken.unlink(missing_ok=True)
-        self._run(
-            "sidecar", f"--interface={interface}", f"--from-local-dir={folder}", f"--to-raw-output={raw}", *at_once
-        )
-        return _scalars(LiteralMap.FromString(taken.read_bytes()), kinds) if taken.exists() else None
+        places = (f"--from-local-dir={folder}", f"--to-raw-output={self._at('raw')}")
+        self._run("sidecar", f"--interface={interface}", *places, *at_once)
+        return self._values(LiteralMap.FromString(taken.read_bytes()), kinds) if taken.exists() else None
+
+    def _values(self, found: LiteralMap, kinds: Mapping[str, Any]) -> dict[str, Any]:
+        context, values = FlyteContextManager.current_context(), dict[str, Any]()
+        for name, literal in literals.LiteralMap.from_flyte_idl(found).literals.items():
+            if literal.scalar.blob:
+                values[name] = self.store / literal.scalar.blob.uri.removeprefix("file://")
+            else:
+                values[name] = TypeEngine.to_python_value(context, literal, kinds[name])
+        return values
 
     def _at(self, key: str) -> str:
         return f"file://{BUCKET}/{key}"
@@ -64,9 +74,3 @@ class Copilot:
         command.append(f"--to-output-prefix={self._at('out')}")
         finished = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert finished.returncode == 0, finished.stderr
-
-
-def _scalars(found: LiteralMap, kinds: Mapping[str, Any]) -> dict[str, Any]:
-    context, known = FlyteContextManager.current_context(), literals.LiteralMap.from_flyte_idl(found).literals
-    plain = {name: literal for name, literal in known.items() if literal.scalar.primitive}
-    return {name: TypeEngine.to_python_value(context, literal, kinds[name]) for name, literal in plain.items()}
