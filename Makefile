@@ -144,6 +144,13 @@ pull-%: .venv/.made ## pull one stage's image: pull-train
 release-%: .venv/.made ## raise one stage's version: release-train; PART=patch|minor|major (what its contract demands)
 	@.venv/bin/python -m tools.release '$*' $(call given,PART,--part)
 
+.PHONY: pin
+pin: .venv/.made ## let images.toml name the tree's version of every stage, all pushed before; REGISTRY=
+	@for stage in $(STAGES); do \
+	  version=$$(sed -n 's/^version = "\(.*\)"/\1/p' stages/$$stage/pyproject.toml); \
+	  .venv/bin/python -m tools.pins pin $$stage --version="$$version" $(call given,REGISTRY,--registry); \
+	done
+
 pin-%: .venv/.made ## let images.toml name a pushed version: pin-train VERSION=1.3.0
 	@.venv/bin/python -m tools.pins pin '$*' --version='$(VERSION)' $(call given,REGISTRY,--registry)
 
@@ -224,8 +231,9 @@ lock: .venv/.made ## compile every requirements.lock again from its pyproject.to
 	@for folder in $(LOCKED); do echo $$folder; $(LOCK) $$folder/pyproject.toml -o $$folder/requirements.lock; done
 
 .PHONY: tables
-tables: .venv/.made ## write the contract tables into the stages' READMEs
+tables: .venv/.made ## write the contract tables into the stages' READMEs, and the variables into docs/cluster.md
 	.venv/bin/python tools/contract_tables.py
+	.venv/bin/python -m tools.variable_table
 .PHONY: package
 package: environments ## serialise the workflow and the launch plans for Flyte, without a cluster
 	@.venv/bin/python -m tools.pins check
