@@ -68,7 +68,10 @@ def test_every_input_of_the_workflow_can_be_set() -> None:
         ("agnet=agent-sre", "agnet is no setting of a run; did you mean AGENT?"),
         ("--iters=30", "--iters is no setting of a run; did you mean ITERS?"),
         ("ITERS", "ITERS has no value; write ITERS=value"),
-        ("XYZ=1", "XYZ is no setting of a run; known: ACCURACY_MARGIN, AGENT, AGENT_NAME, BATCH_SIZE, BRANCH, DTYPE, "),
+        (
+            "XYZ=1",
+            "XYZ is no setting of a run; known: ACCURACY_MARGIN, AGENT, AGENT_NAME, BATCH_SIZE, BRANCH, CAUSE, DTYPE, ",
+        ),
         ("=1", " is no setting of a run; known: ACCURACY_MARGIN, AGENT, "),
     ],
 )

@@ -52,10 +52,12 @@ def arguments(declared: Contract, values: Mapping[str, Any]) -> list[str]:
 
 
 def argument_text(value: Scalar) -> str:
-    """Returns a scalar as a template `{{.inputs.name}}` becomes: Go's `%v`, `1e-05`, `3` for 3.0."""
-    if not isinstance(value, float):
+    """Returns a scalar as a template `{{.inputs.name}}` becomes: Go's `%v`, `1e-05`, `1e+06`, `3` for 3.0."""
+    if not isinstance(value, float) or value == 0 or 1e-4 <= abs(value) < 1e6:
         return file_text(value)
-    return _shortest(value) if value == 0 or 1e-4 <= abs(value) < 1e21 else repr(value).replace(".0e", "e")
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    fraction = "".join(map(str, digits[1:]))
+    return f"{'-' * sign}{digits[0]}{'.' * bool(fraction)}{fraction}e{len(digits) - 1 + int(exponent):+03d}"
 
 
 def file_text(value: Scalar) -> str:
