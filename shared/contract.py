@@ -23,6 +23,7 @@ from shared.artifacts import Artifact
 from shared.errors import StageError
 
 MAX_TEXT_BYTES = 1024  # an output scalar on Flyte holds no more
+SECRETS_FOLDER = "SECRETS_FOLDER"
 MAX_INTEGER = (1 << 63) - 1
 MAX_DIGITS = 40  # of a number's text; Python refuses to read very long ones
 PIPELINE = ("dataset", "convert", "train", "evaluate", "register", "publish")
@@ -120,6 +121,9 @@ class Field:
 class Variable:
     """An environment variable that a stage reads; `NAME_FILE` may name a file that holds its value.
 
+    So may a file `NAME` in the folder that SECRETS_FOLDER names, as Kubernetes mounts a Secret. A value in the
+    environment of a pod would be put into any argument that holds `$(NAME)`.
+
     runtime: it is read only for an input that the engine fills; who fills none need not pass it on.
     """
 
@@ -141,13 +145,18 @@ class Variable:
         self.read()
 
     def _from_file(self) -> str:
-        path = os.environ.get(f"{self.name}_FILE", "")
+        path = os.environ.get(f"{self.name}_FILE", "") or self._mounted()
         try:
             return Path(path).read_text("utf-8").strip() if path else ""
         except OSError as error:
             raise StageError(f"{self.name}_FILE names {path}, which cannot be read: {error.strerror}") from None
         except ValueError:  # its text would quote a part of the secret
             raise StageError(f"{self.name}_FILE names {path}, which is not a text file") from None
+
+    def _mounted(self) -> str:
+        folder = os.environ.get(SECRETS_FOLDER, "")
+        file = Path(folder, self.name)
+        return str(file) if folder and file.exists() else ""
 
 
 @dataclass(frozen=True)

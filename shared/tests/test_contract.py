@@ -344,6 +344,15 @@ def test_a_variable_comes_from_the_environment_or_from_a_file(tmp_path: Path, mo
     assert REQUIRED_VARIABLE.read() == "there"
 
 
+def test_a_variable_may_be_a_file_of_the_folder_of_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRETS_FOLDER", str(tmp_path))
+    assert Variable("TOY_TOKEN", "a token").read() == ""
+    (tmp_path / "TOY_TOKEN").write_text("mounted\n")
+    assert Variable("TOY_TOKEN", "a token").read() == "mounted"
+    monkeypatch.setenv("TOY_TOKEN", "given")
+    assert Variable("TOY_TOKEN", "a token").read() == "given"
+
+
 def test_a_missing_variable_is_named_and_an_optional_one_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOY_ADDRESS", " ")
     with pytest.raises(StageError) as raised:
