@@ -1,7 +1,7 @@
 """What a person may set for a run: the workflow's inputs, from config.yaml and from NAME=value arguments."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from git import Repo
@@ -22,19 +22,20 @@ def workflow_fields() -> dict[str, Field]:
     return {name: declared[name] for name in agent_training_pipeline.python_interface.inputs}
 
 
-def parse_settings(arguments: Iterable[str]) -> dict[str, Any]:
+def parse_settings(arguments: Iterable[str], fields: Mapping[str, Field] | None = None) -> dict[str, Any]:
     """Returns workflow inputs from `ITERS=30`, `agent=agent-bruno` and the like.
 
-    Raises StageError for an unknown name (with the nearest known one) and for a value that the
-    stage would refuse.
+    fields: what may be set, by name; all inputs of the pipeline where none are given. Raises StageError for an unknown
+    name (with the nearest known one) and for a value that the stage would refuse.
     """
-    fields = workflow_fields()
+    fields = workflow_fields() if fields is None else fields
+    known = [*fields, *(short for short, full in SHORT_NAMES.items() if full in fields)]
     settings: dict[str, Any] = {}
     for argument in arguments:
         name, equals, text = argument.partition("=")
         key = SHORT_NAMES.get(name.lower(), name.lower())
         if key not in fields:
-            raise StageError(f"{name} is no setting of a run; {_nearest(name, [*fields, *SHORT_NAMES])}")
+            raise StageError(f"{name} is no setting of a run; {_nearest(name, known)}")
         if not equals:
             raise StageError(f"{name} has no value; write {name}=value")
         settings[key] = fields[key].parse(text)
