@@ -33,7 +33,7 @@ def build(stage: str, base: str = "", anew: bool = False) -> str:
     Raises StageError where Docker or Git refuses.
     """
     revision, reference = image_source.revision(stage), tree_reference(stage)
-    settings = {"SOURCE_DATE_EPOCH": f"{revision.committed.timestamp():.0f}", **({"BASE_IMAGE": base} if base else {})}
+    settings = build_arguments(revision) | ({"BASE_IMAGE": base} if base else {})
     docker_program.run(
         "build",
         *(["--no-cache"] if anew else []),
@@ -44,6 +44,11 @@ def build(stage: str, base: str = "", anew: bool = False) -> str:
         str(ROOT),
     )
     return reference
+
+
+def build_arguments(revision: image_source.Revision) -> dict[str, str]:
+    """Returns what makes a build of the same revision give the same layers."""
+    return {"SOURCE_DATE_EPOCH": f"{revision.committed.timestamp():.0f}"}
 
 
 def labels(stage: str, revision: image_source.Revision) -> dict[str, str]:
@@ -79,18 +84,29 @@ def push(stage: str, registry: str = "") -> str:
     """
     built = _built(stage)
     target = tree_reference(stage, registry)
+    if there := published(stage, target):
+        print(f"{stage}: the registry has this version already")
+        return f"{target}@{there.digest}"
+    if built != target:
+        docker_program.answer("tag", built, target)
     name, _, version = target.rpartition(":")
     repository = Repository(name)
+    _push(target, repository.host)
+    return f"{target}@{repository.image(version).digest}"
+
+
+def published(stage: str, target: str) -> Published | None:
+    """Returns what the registry has as target, `name:version` of the tree; None where it has no such version.
+
+    Raises StageError where it has another content of that version, is down, or denies it.
+    """
+    name, _, version = target.rpartition(":")
     try:
-        there = repository.image(version)
+        there = Repository(name).image(version)
     except NotThere:
-        if built != target:
-            docker_program.answer("tag", built, target)
-        _push(target, repository.host)
-        return f"{target}@{repository.image(version).digest}"
+        return None
     _refuse_other_content(stage, target, there)
-    print(f"{stage}: the registry has this version already")
-    return f"{target}@{there.digest}"
+    return there
 
 
 def _built(stage: str) -> str:
