@@ -239,6 +239,12 @@ package: environments ## serialise the workflow and the launch plans for Flyte, 
 	@.venv/bin/python -m tools.pins check
 	.venv/bin/pyflyte --pkgs workflows package --force --image unused:unused --output .runs/flyte-package.tgz
 
+.PHONY: launch
+launch: .venv/.made ## start an agent's training on Flyte; AGENT=agent-sre WAIT=1 FORCE=1 PROJECT= DOMAIN= TRIGGER= COMMIT= PATIENCE= INPUT='ITERS=30'
+	@.venv/bin/python -m workflows.launch --agent '$(or $(AGENT),agent-sre)' $(if $(WAIT),--wait) $(if $(FORCE),--force-retrain) \
+	  $(call given,PROJECT,--project) $(call given,DOMAIN,--domain) $(call given,TRIGGER,--trigger) $(call given,COMMIT,--commit) \
+	  $(call given,PATIENCE,--patience) $(foreach i,$(INPUT),--input='$i')
+
 AUTHOR = PYTHONPATH=. .venvs/dataset/bin/python -m stages.dataset.author
 REPOSITORY ?= examples/homelab
 
