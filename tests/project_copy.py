@@ -19,7 +19,7 @@ from workflows.placement import read_image
 ROOT = Path(__file__).parents[1]
 FIRST = "0.1.0"
 AUTHOR = Actor("Test", "test@localhost")
-TOOLS = ("images", "image_source", "docker_program", "registry", "pins", "release")
+TOOLS = ("bake", "images", "image_source", "docker_program", "registry", "pins", "release")
 DOCKERFILE = """FROM scratch
 COPY shared /app/shared
 COPY stages/{stage} /app/stages/{stage}
