@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flyteidl.core.literals_pb2 import LiteralMap  # type: ignore[import-untyped]
+from flyteidl.core.literals_pb2 import LiteralMap
 from flytekit.core.context_manager import FlyteContextManager
 from flytekit.core.interface import Interface, transform_interface_to_typed_interface
 from flytekit.core.type_engine import TypeEngine
