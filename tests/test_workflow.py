@@ -230,6 +230,12 @@ def test_an_inputs_description_is_the_contracts() -> None:
     assert described.keys() == WORKFLOW["interface"]["inputs"]["variables"].keys()
 
 
+def test_the_workflow_says_on_its_page_what_it_does() -> None:
+    docs = agent_training_pipeline.docs
+    assert docs.short_description.startswith("Train, evaluate, register and publish")
+    assert "`outcome` says why" in docs.long_description.value  # the console shows this one alone
+
+
 def test_the_outcome_is_the_first_thing_to_see() -> None:
     shown = [entry["var"] for entry in WORKFLOW["outputs"]]
     assert shown == list(agent_training.Result._fields)

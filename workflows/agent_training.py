@@ -37,7 +37,12 @@ class Result(NamedTuple):
 @workflow
 @taking(settings_of(*PIPELINE))
 def agent_training_pipeline(**settings: Any) -> Result:
-    """Train, evaluate, register and publish the model of one agent from its runbook."""
+    """Train, evaluate, register and publish the model of one agent from its runbook.
+
+    Trains in any case. dataset turns the runbook into rows, convert the base model into MLX; train tunes it, evaluate
+    compares it with the base, register records it in MLflow and decides, publish stores it and bumps MODEL_VERSION in
+    Git. A model that is not good enough is rejected: `outcome` says why, and nothing changes.
+    """
     rows = dataset(**of("dataset", settings))
     return train_to_publish(rows.dataset, settings)
 

@@ -48,14 +48,20 @@ class Outcome(NamedTuple):
 @workflow
 @taking(BEHIND_DATASET)
 def training(rows: DatasetFile, **settings: Any) -> Outcome:
-    """Train, evaluate, register and publish a model on rows that are there already."""
+    """Train, evaluate, register and publish a model on rows that are there already.
+
+    The stages of agent_training_pipeline behind dataset.
+    """
     result = train_to_publish(rows, settings)
     return Outcome(result.outcome, result.model_version, result.run_page, result.model_page)
 
 
 @workflow
 def no_training(reason: str) -> Outcome:
-    """Say why nothing is trained."""
+    """Say why nothing is trained.
+
+    Starts no container.
+    """
     # Flyte wants a workflow to have a node, and this one needs no container.
     sleep(timedelta(seconds=1))
     return Outcome(reason, "", "", "")
@@ -64,7 +70,12 @@ def no_training(reason: str) -> Outcome:
 @workflow
 @taking(ASKED)
 def retraining(**settings: Any) -> Verdict:
-    """Train one agent's model again where its runbook, its quality or its age ask for it."""
+    """Train one agent's model again where its runbook, its quality or its age ask for it.
+
+    dataset reads today's runbook, watch decides, and only with a cause the stages behind dataset run. One cause trains
+    once, whoever saw it; `force_retrain` trains in any case. `outcome` says what came of it, or why there was nothing
+    to do.
+    """
     rows = dataset(**of("dataset", settings))
     seen = watch(dataset=rows.dataset, **of("watch", settings), **GIVEN)
     known = {name: settings[name] for name in BEHIND_DATASET if name in settings}
