@@ -9,6 +9,7 @@ VERSION_TAG, CONTENT_TAG, DATASET_TAG = "model_version", "content_sha256", "data
 STATUS_TAG, DECISION_TAG = "status", "decision"
 CAUSE_TAG, REASON_TAG = "cause", "reason"  # MLflow tags of a run: what started the latest training that led to it
 PREDICTIONS = "evaluation/predictions.jsonl"  # the artefact of a run that holds the model's answers
+DATASET_CARD = "dataset/card.json"  # the one that tells the alerts of the model's dataset
 
 
 def agent_folder(agent: str) -> str:
@@ -34,6 +35,11 @@ def model_version_path(agent: str) -> str:
 def experiment(agent: str) -> str:
     """Returns the agent's MLflow experiment."""
     return f"{agent}-training"
+
+
+def watch_experiment(agent: str) -> str:
+    """Returns the agent's MLflow experiment that holds what watch decided."""
+    return f"{agent}-watch"
 
 
 def registered_model(agent: str) -> str:

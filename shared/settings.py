@@ -56,7 +56,9 @@ MostUnseenAlerts = Annotated[
     int, "it is trained again when today's runbook has more alerts that the champion never saw", at_least(0)
 ]
 RetrainAfterDays = Annotated[int, "it is trained again when the champion is older; 0: never for its age", at_least(0)]
-CoolDownHours = Annotated[float, "hours after a start in which only force_retrain starts another", at_least(0)]
+CoolDownHours = Annotated[
+    float, "hours after a start in which only force_retrain starts another", at_least(0), at_most(8784)
+]
 LiveMetric = Annotated[str, "a PromQL expression of one number, read where PROMETHEUS_URL is set; empty: none"]
 LiveMetricMinimum = Annotated[float, "the agent is trained again when the live metric is below"]
 

@@ -1,20 +1,12 @@
 """A new model against the champion, row by row, by today's answers."""
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from shared.artifacts import ChatDataset, Evaluation
-from shared.errors import StageError
-from shared.function_call import Call
-from shared.prompt import PromptFile
+from shared.answers import Predictions, right_rows
+from shared.artifacts import ChatDataset
 from stages.register import paired
 from stages.register.paired import Interval
-
-Predictions = Mapping[str, str]
-"""The raw text of a model's answer by row id."""
 
 
 @dataclass(frozen=True)
@@ -91,40 +83,3 @@ def compare(dataset: ChatDataset, new: Predictions, champion: str, stored: Predi
         neither=pairs[False, False],
         unseen=len(right.keys() - champion_right.keys()),
     )
-
-
-def right_rows(dataset: ChatDataset, texts: Predictions) -> dict[str, bool]:
-    """Returns by id whether the answer to a test row is right, for the rows that were answered."""
-    prompt_file = dataset.prompt()
-    answered = [row for row in dataset.rows("test") if row["id"] in texts]
-    return {row["id"]: _is_right(prompt_file, texts[row["id"]], expected_calls(row)) for row in answered}
-
-
-def tuned_texts(evaluation: Evaluation) -> Predictions:
-    """Returns the fine-tuned model's raw answers."""
-    return {prediction["id"]: prediction["tuned"] for prediction in evaluation.predictions()}
-
-
-def expected_calls(row: Mapping[str, Any]) -> list[Call]:
-    """Returns a row's calls, which it holds as JSON of one call, of a list of calls, or null for none.
-
-    Raises StageError where it holds something else.
-    """
-    try:
-        value = json.loads(row["call"] or "null")
-        calls = value if isinstance(value, list) else [value] if value else []
-        return [Call(call["name"], call["arguments"]) for call in calls]
-    except (ValueError, TypeError, KeyError):
-        raise StageError(
-            f"the test row {row['id']} holds no call: {row['call']!r:.80}; make the dataset again"
-        ) from None
-
-
-def _is_right(prompt_file: PromptFile, text: str, expected: Iterable[Call]) -> bool:
-    reading = prompt_file.read(text)
-    return reading.fault is None and _canonical(reading.calls) == _canonical(expected)
-
-
-def _canonical(calls: Iterable[Call]) -> str:
-    # JSON tells 1, 1.0 and true apart, which Python holds equal.
-    return json.dumps([[call.name, call.arguments] for call in calls], sort_keys=True)

@@ -2,14 +2,10 @@
 
 from collections.abc import Sequence
 
+from shared.sentences import apart
 from stages.register.comparison import Comparison
 
 SIGNIFICANCE = 0.05
-
-
-def rows(count: int) -> str:
-    """Returns `1 row` or `147 rows`."""
-    return f"{count} {'row' if count == 1 else 'rows'}"
 
 
 def percent(share: float) -> str:
@@ -36,12 +32,3 @@ def difference(comparison: Comparison) -> str:
     probability = "< 0.001" if chance < 0.001 else f"= {apart(chance, SIGNIFICANCE, digits)[0]}"
     interval = f"95 % interval {points(low)} to {points(high)}"
     return f"difference {points(comparison.difference)} points, {interval}, p {probability}"
-
-
-def apart(value: float, other: float, digits: int = 2) -> tuple[str, str]:
-    """Returns both numbers with as many digits, at least `digits`, as it takes to show which one is larger."""
-    for count in range(digits, 17):
-        texts = f"{value:.{count}f}", f"{other:.{count}f}"
-        if value == other or texts[0] != texts[1]:
-            return texts
-    return repr(value), repr(other)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from shared.contract import MAX_TEXT_BYTES
+from shared import sentences
 from shared.errors import StageError, one_line
 from stages.register import figures
 from stages.register.comparison import Comparison
@@ -42,16 +42,16 @@ def decide(measured: Measured, policy: Policy, comparison: Comparison | None, is
     others = [*_latency(measured, policy.maximum_latency_ms), *_floors(measured, policy), standing]
     failed = [finding.text for finding in others if not finding.is_met]
     if accuracy.is_met and not failed:
-        return Verdict(True, _fitting("; ".join([accuracy.text, *(finding.text for finding in others)])))
+        return Verdict(True, sentences.fitting("; ".join([accuracy.text, *(finding.text for finding in others)])))
     link = ", but " if accuracy.is_met else "; "
-    return Verdict(False, _fitting(link.join([accuracy.text, "; ".join(failed)]) if failed else accuracy.text))
+    return Verdict(False, sentences.fitting(link.join([accuracy.text, "; ".join(failed)]) if failed else accuracy.text))
 
 
 def _accuracy(measured: Measured, minimum: float) -> Finding:
-    shown, least = figures.apart(measured.accuracy, minimum)
+    shown, least = sentences.apart(measured.accuracy, minimum)
     is_met = measured.accuracy >= minimum
     standing = "at least" if is_met else "below"
-    return Finding(is_met, f"accuracy {shown} on {figures.rows(measured.rows)} is {standing} {least}")
+    return Finding(is_met, f"accuracy {shown} on {sentences.rows(measured.rows)} is {standing} {least}")
 
 
 def _latency(measured: Measured, ceiling: float) -> Iterator[Finding]:
@@ -60,7 +60,7 @@ def _latency(measured: Measured, ceiling: float) -> Iterator[Finding]:
     if measured.latency_ms is None:
         reason = f"maximum_latency_ms is {ceiling:g}, but the evaluation tells no latency"
         raise StageError(f"{reason}; evaluate the model again, or set it to 0")
-    shown, most = figures.apart(measured.latency_ms, ceiling, digits=0)
+    shown, most = sentences.apart(measured.latency_ms, ceiling, digits=0)
     is_met = measured.latency_ms <= ceiling
     standing = "at most" if is_met else "above"
     yield Finding(is_met, f"the 95th percentile of the latency, {shown} ms, is {standing} {most} ms")
@@ -82,8 +82,8 @@ def _below(measured: Measured, function: str, floor: float) -> str:
         return f"no test row asks for {name}, which has a floor"
     if share.right >= _exact(floor) * share.rows:
         return ""
-    shown, least = figures.apart(share.right / share.rows, floor)
-    return f"{name}, {shown} on {figures.rows(share.rows)}, is below its floor {least}"
+    shown, least = sentences.apart(share.right / share.rows, floor)
+    return f"{name}, {shown} on {sentences.rows(share.rows)}, is below its floor {least}"
 
 
 def _listed(texts: list[str]) -> str:
@@ -131,8 +131,3 @@ def _name(text: str) -> str:
 def _exact(share: float) -> Fraction:
     """Returns the decimal number that a person wrote: 0.07 of 100 rows are 7 of them, not a little more."""
     return Fraction(str(share))
-
-
-def _fitting(text: str) -> str:
-    """Returns as much of text as an output may hold."""
-    return text.encode()[:MAX_TEXT_BYTES].decode(errors="ignore")

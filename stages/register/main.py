@@ -5,10 +5,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from shared import mlflow_access, model_stages, stage
+from shared.answers import tuned_texts
 from shared.artifacts import FineTunedModel
+from shared.champion import Champion
 from shared.origin import Origin, check_made_from, check_made_together
 from stages.register import gate, run_record
-from stages.register.comparison import Comparison, compare, tuned_texts
+from stages.register.comparison import Comparison, compare
 from stages.register.connection import connected
 from stages.register.contract import MLFLOW_TRACKING_URI, Inputs, Outputs
 from stages.register.gate import Verdict
@@ -16,7 +18,7 @@ from stages.register.measured import read_measured
 from stages.register.mlflow_pages import MlflowPages
 from stages.register.model_card import write_card
 from stages.register.policy import Policy, read_policy
-from stages.register.registration import Champion, RegisteredModel
+from stages.register.registration import RegisteredModel
 from stages.register.report_page import with_champion
 from stages.register.run_record import RunRecord
 from stages.register.tracking import Experiment
@@ -35,8 +37,8 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     with connected() as client, TemporaryDirectory() as folder:
         experiment = Experiment.of(client, origin.agent, mlflow_access.artifact_location(MLFLOW_TRACKING_URI.read()))
         model = RegisteredModel.of(client, origin.agent)
-        champion = model.champion()
-        verdict, comparison = _decide(inputs, policy, content, champion, experiment)
+        champion = Champion.of(client, origin.agent)
+        verdict, comparison = _decide(inputs, policy, content, champion)
         record = record.named(model.version_name(origin, content)).compared(comparison)
         record = record.reported(with_champion(inputs.evaluation, comparison, Path(folder)))
         card = write_card(inputs, record, model.settled_verdict(content) or verdict, outputs)
@@ -49,14 +51,14 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
 
 
 def _decide(
-    inputs: Inputs, policy: Policy, content: str, champion: Champion | None, experiment: Experiment
+    inputs: Inputs, policy: Policy, content: str, champion: Champion | None
 ) -> tuple[Verdict, Comparison | None]:
     """Returns the gate's verdict, and the comparison with the champion where there is another one."""
-    new = tuned_texts(inputs.evaluation)
+    new = tuned_texts(inputs.evaluation.predictions())
     is_champion = champion is not None and champion.content == content
     comparison = None
     if champion and not is_champion:
-        stored = experiment.stored_predictions(champion.content, champion.version)
+        stored = tuned_texts(champion.run().predictions())
         comparison = compare(inputs.dataset, new, champion.version, stored)
     tested = sum(row["id"] in new for row in inputs.dataset.rows("test"))
     return gate.decide(read_measured(inputs.evaluation, tested), policy, comparison, is_champion), comparison

@@ -13,12 +13,13 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from shared import sentences
+from shared.answers import Predictions, expected_calls, right_rows, tuned_texts
 from shared.artifacts import UNSEEN_ALERTS, ChatDataset, FineTunedModel, ModelCard
 from shared.errors import one_line
 from shared.function_call import Call
 from shared.prompt import PLACEHOLDER, FunctionNames, PromptFile, Schema
 from stages.register import figures, markdown
-from stages.register.comparison import Predictions, expected_calls, right_rows, tuned_texts
 from stages.register.contract import Inputs
 from stages.register.gate import Verdict
 from stages.register.run_record import RunRecord, read_base
@@ -46,7 +47,7 @@ def write_card(inputs: Inputs, record: RunRecord, verdict: Verdict, folder: Path
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    filters = {"plain": markdown.plain, "code": markdown.code, "cell": markdown.cell, "rows": figures.rows}
+    filters = {"plain": markdown.plain, "code": markdown.code, "cell": markdown.cell, "rows": sentences.rows}
     environment.filters |= filters
     card = ModelCard(folder / FILE)
     card.path.write_text(environment.get_template(TEMPLATE).render(_content(inputs, record, verdict)), "utf-8")
@@ -74,7 +75,7 @@ def front_matter(base: str) -> str:
 def _content(inputs: Inputs, record: RunRecord, verdict: Verdict) -> dict[str, Any]:
     dataset, base = inputs.dataset, read_base(inputs.model)
     base_name = str(base.get("model_name") or "unknown")
-    report, texts = inputs.evaluation.report(), tuned_texts(inputs.evaluation)
+    report, texts = inputs.evaluation.report(), tuned_texts(inputs.evaluation.predictions())
     right = right_rows(dataset, texts)
     return {
         "front_matter": front_matter(base_name),

@@ -22,14 +22,6 @@ LOGGED = "models:/"
 
 
 @dataclass(frozen=True)
-class Champion:
-    """The model version in use."""
-
-    version: str
-    content: str
-
-
-@dataclass(frozen=True)
 class RegisteredModel:
     """One agent's registered model."""
 
@@ -55,18 +47,6 @@ class RegisteredModel:
             return str(known.tags[names.VERSION_TAG])
         taken = {version.tags.get(names.VERSION_TAG) for version in self._versions()}
         return next(name for repeat in count(1) if (name := origin.model_version(repeat)) not in taken)
-
-    def champion(self) -> Champion | None:
-        """Returns the champion, or None. Raises StageError for one that was not registered here."""
-        number = self.client.get_registered_model(self.name).aliases.get(names.CHAMPION)
-        if number is None:
-            return None
-        tags = self.client.get_model_version(self.name, number).tags
-        if not tags.get(names.VERSION_TAG) or not tags.get(names.CONTENT_TAG):
-            missing = f"{names.VERSION_TAG} and {names.CONTENT_TAG}"
-            reason = f"version {number} of {self.name}, which lacks the tags {missing}"
-            raise StageError(f"the alias {names.CHAMPION} is on {reason}; move it to a version that register made")
-        return Champion(tags[names.VERSION_TAG], tags[names.CONTENT_TAG])
 
     def add(self, model_id: str, run_id: str, record: RunRecord) -> ModelVersion:
         """Returns a new version of the registered model, made of a run's logged model."""

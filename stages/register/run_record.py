@@ -215,7 +215,7 @@ def _files(inputs: Inputs) -> dict[str, list[Path]]:
     dataset, evaluation = inputs.dataset.path, inputs.evaluation.path
     folders = {
         "": [inputs.model.path / "prompt.json"],
-        "dataset": [dataset / "agent.json", dataset / "README.md"],
+        "dataset": [dataset / name for name in ("agent.json", "README.md", Path(names.DATASET_CARD).name)],
         "training": [inputs.metrics.path],
         "adapters": sorted(inputs.adapters.path.iterdir()),
         "evaluation": [evaluation / Path(names.PREDICTIONS).name],

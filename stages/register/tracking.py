@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from shared import names
-from shared.artifacts import Evaluation, FineTunedModel
+from shared.artifacts import FineTunedModel
 from shared.errors import StageError
-from stages.register.comparison import Predictions, tuned_texts
 from stages.register.creation import unless_it_exists
 from stages.register.run_record import Point, RunRecord
 
@@ -60,19 +57,6 @@ class Experiment:
         self.client.update_run(known[0].info.run_id, status="RUNNING", name=record.name)
         return known[0]
 
-    def stored_predictions(self, content: str, version: str) -> Predictions:
-        """Returns what the model of this content answered when it was evaluated last.
-
-        Raises StageError where no run holds it any more.
-        """
-        runs = [run for run in self._runs({names.CONTENT_TAG: content}) if run.info.status == FINISHED]
-        remedy = f"restore them, or take the alias {names.CHAMPION} from it to do without the comparison"
-        if not runs or not self._has_predictions(runs[0].info.run_id):
-            raise StageError(f"the predictions of the champion {version} are gone from MLflow; {remedy}")
-        with TemporaryDirectory() as folder:
-            file = Path(self.client.download_artifacts(runs[0].info.run_id, names.PREDICTIONS, folder))
-            return tuned_texts(Evaluation(file.parent))
-
     def log(self, run: Run, record: RunRecord, model_id: str | None) -> None:
         """Writes the record into the run unless it is finished. What was written before is written alike."""
         from mlflow.entities import Param, RunTag
@@ -120,10 +104,6 @@ class Experiment:
         self.client.log_model_artifacts(logged.model_id, str(model.path))
         self.client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
         return str(logged.model_id)
-
-    def _has_predictions(self, run_id: str) -> bool:
-        folder = Path(names.PREDICTIONS).parent.as_posix()
-        return names.PREDICTIONS in [file.path for file in self.client.list_artifacts(run_id, folder)]
 
     def _runs(self, tags: dict[str, str]) -> list[Run]:
         """Returns the runs with these tags, newest first."""
