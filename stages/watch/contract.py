@@ -69,6 +69,6 @@ class Outputs:
 
     retrain: Annotated[bool, "whether the agent is to be trained"]
     reason: Annotated[str, "why, in one sentence with the numbers"]
-    cause: Annotated[str, "the key of agent, input commit, dataset digest and reason; one cause trains once"]
+    cause: Annotated[str, "the key of what a training would be made of and why; one cause trains once; empty: none"]
     champion_accuracy: Annotated[float, "share of the champion's stored answers that are right today; 0 without any"]
-    unseen_alerts: Annotated[int, "alerts of today's runbook that the champion never saw"]
+    unseen_alerts: Annotated[int, "alerts of today's dataset that the champion never saw"]
