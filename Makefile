@@ -23,6 +23,10 @@ help: ## list the targets
 run: environments ## runbook → published model on this machine; AGENT= MODEL= GITOPS= ITERS= … BACKEND=docker: in containers
 	@.venv/bin/python -m workflows.run $(SETTINGS)
 
+.PHONY: watch
+watch: .venvs/dataset/.made .venvs/watch/.made ## is an agent to be trained again? looks at today's runbook and the champion; AGENT= GITOPS= RETRAIN_BELOW= …
+	@.venv/bin/python -m workflows.watching $(SETTINGS)
+
 .PHONY: ask
 ask: .venvs/evaluate/.made ## what would the model call? ALERT= an Alertmanager notification: a JSON file, or JSON; RUN= a folder in .runs
 	@.venvs/evaluate/bin/python -m stages.evaluate.ask \
@@ -51,7 +55,7 @@ WHOLE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 test: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## everything that runs in minutes: style, types, stages, workflow, end to end
 	@$(MAKE) lint
 	@$(MAKE) -j2 $(WHOLE) test-publish test-e2e test-register test-train test-dataset test-shared test-evaluate test-workflow \
-	  test-convert test-demo-model
+	  test-watch test-convert test-demo-model
 
 .PHONY: lint
 lint: environments ## style and types

@@ -55,13 +55,18 @@ class Stage:
             path.chmod(0o777)
 
     def _inputs(self, run: Run) -> dict[str, Any]:
-        """Copies the artefacts and returns the values of the scalars, with addresses of the copies."""
+        """Copies the artefacts and returns the values of the scalars, with addresses of the copies.
+
+        A stage that took no part in the run, as watch, gets its defaults.
+        """
         given = run.folder / self.name / "inputs"
         values: dict[str, Any] = {}
         for field in self.contract.inputs:
             if field.artifact:
                 values[field.name] = self.inputs / field.name
                 shutil.copyfile(source_of(field.name, self.name, run), values[field.name])
+            elif not given.exists():
+                values[field.name] = field.default
             else:
                 text = (given / field.name).read_bytes().decode()
                 values[field.name] = field.parse(text.replace(str(run.runs), str(self.state)))

@@ -163,7 +163,7 @@ def test_the_workflow_runs_from_a_registry_s_digests_against_real_servers(
     checkout: Checkout, real: World, published: Run
 ) -> None:
     assert all(re.search(r"@sha256:[0-9a-f]{64}$", reference) for reference in checkout.pinned().values())
-    assert [f"{stage}: pulling " in real.log() for stage in contract.STAGES] == [True] * 6
+    assert [f"{stage}: pulling " in real.log() for stage in contract.PIPELINE] == [True] * 6
     summary, state = published.summary(), real.state()
     version = summary["model_version"]
     assert summary["outcome"].startswith(f"published {version}: ")
@@ -215,7 +215,7 @@ def test_a_stage_that_was_killed_at_any_moment_is_mended_by_its_next_attempt(
     tmp_path: Path,
 ) -> None:
     disturbed = world(tmp_path, checkout, servers, base_model, MLFLOW_TRACKING_URI=tracking_uri)
-    delays = {stage: random.uniform(0, seconds(published, stage)) for stage in contract.STAGES}
+    delays = {stage: random.uniform(0, seconds(published, stage)) for stage in contract.PIPELINE}
     print(f"each is killed after so many seconds: {delays}")
     killer = Killer(engine, f"-{AGENT}-", delays)
     killer.start()
