@@ -103,7 +103,8 @@ def _copy(folder: Path) -> None:
     leave = shutil.ignore_patterns("__pycache__", "tests", "requirements.lock")
     for name in ("shared", "stages"):
         shutil.copytree(ROOT / name, folder / name, ignore=leave)
-    files = [*(f"tools/{name}.py" for name in TOOLS), "workflows/interface.py", "workflows/placement.py"]
+    modules = (f"workflows/{name}.py" for name in ("interface", "placement", "toml_file"))
+    files = [*(f"tools/{name}.py" for name in TOOLS), *modules]
     for name in (*files, "workflows/placement.toml", "workflows/images.toml", ".dockerignore", ".gitignore"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)

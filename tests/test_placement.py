@@ -8,9 +8,9 @@ import pytest
 
 from shared.contract import STAGES
 from shared.errors import StageError
-from workflows.placement import Image, Placement, read_image, read_placement
+from workflows.placement import Image, Placement, Profile, read_image, read_placement
 
-TRAIN = '[train]\ncpu = "4"\nmemory = "16Gi"\ntimeout_minutes = 720\nretries = 1\n'
+TRAIN = '[train]\ncpu = "4"\nmemory = "16Gi"\nephemeral_storage = "16Gi"\ntimeout_minutes = 720\nretries = 1\n'
 DIGEST = "sha256:" + "0a" * 32
 
 
@@ -31,18 +31,50 @@ def test_every_stage_has_a_placement_and_an_image(stage: str) -> None:
 
 
 def test_train_goes_to_the_apple_silicon_runner() -> None:
-    placement = read_placement("train")
-    assert placement.node_selector == {"agent-training/accelerator": "apple-silicon"}
-    assert [toleration["key"] for toleration in placement.tolerations] == ["agent-training/accelerator"]
+    profile = read_placement("train").profile
+    assert profile.node_selector == {"agent-training/accelerator": "apple-silicon"}
+    assert [toleration["key"] for toleration in profile.tolerations] == ["agent-training/accelerator"]
+    assert profile.runner_port > 0
 
 
 def test_a_placement_without_a_profile_selects_no_node(written: Callable[[str], Path]) -> None:
-    assert read_placement("train", written(TRAIN)) == Placement("4", "16Gi", timedelta(hours=12), 1)
+    expected = Placement("4", "16Gi", timedelta(hours=12), 1, ephemeral_storage="16Gi")
+    assert read_placement("train", written(TRAIN)) == expected
 
 
-def test_a_profile_adds_selector_and_tolerations(written: Callable[[str], Path]) -> None:
-    file = written(f'{TRAIN}profile = "gpu"\n[profiles.gpu]\nnode_selector = {{ a = "b" }}\ntolerations = []\n')
-    assert read_placement("train", file).node_selector == {"a": "b"}
+def test_a_profile_adds_selector_tolerations_resources_and_image(written: Callable[[str], Path]) -> None:
+    profile = (
+        '[profiles.gpu]\nnode_selector = { a = "b" }\nresources = { "gpu.example/x" = "2" }\nimage_variant = "gpu"\n'
+    )
+    placement = read_placement("train", written(f'{TRAIN}profile = "gpu"\n{profile}'))
+    assert placement.profile == Profile(node_selector={"a": "b"}, resources={"gpu.example/x": "2"}, image_variant="gpu")
+    assert placement.requests()["gpu.example/x"] == placement.limits()["gpu.example/x"] == "2"
+
+
+def test_a_limit_is_the_request_unless_it_is_given(written: Callable[[str], Path]) -> None:
+    placement = read_placement("train", written(f'{TRAIN}cpu_limit = "8"\n'))
+    assert placement.requests() == {"cpu": "4", "memory": "16Gi", "ephemeral-storage": "16Gi"}
+    assert placement.limits() == {"cpu": "8", "memory": "16Gi", "ephemeral-storage": "16Gi"}
+
+
+def test_the_environment_gives_train_another_profile_and_no_other_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = read_placement("evaluate")
+    monkeypatch.setenv("TRAIN_PROFILE", "cuda")
+    assert read_placement("train").profile.image_variant == "cuda"
+    assert read_placement("evaluate") == before
+    monkeypatch.setenv("TRAIN_PROFILE", "tpu")
+    known = "known are apple-silicon, cpu, cuda"
+    with pytest.raises(StageError, match=f"^the environment variable TRAIN_PROFILE names the profile tpu; {known}$"):
+        read_placement("train")
+
+
+def test_a_variant_is_an_image_of_its_own_line(written: Callable[[str], Path]) -> None:
+    file = written(f'train = "r/train:0.3.1"\ntrain-cuda = "r/train:0.3.1-cuda@{DIGEST}"\n')
+    image = read_image("train", file, "cuda")
+    assert (image.name, image.version, image.address) == ("r/train", "0.3.1", f"r/train@{DIGEST}")
+    assert read_image("train", file).reference == "r/train:0.3.1"
+    with pytest.raises(StageError, match="train-rocm is ''; write registry/name:version"):
+        read_image("train", file, "rocm")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +90,18 @@ def test_a_profile_adds_selector_and_tolerations(written: Callable[[str], Path])
         (f'{TRAIN}profile = "gpu"\n[profiles.cpu]\n', r"\[train\] names the profile gpu; known are cpu"),
         (
             f'{TRAIN}profile = "gpu"\n[profiles.gpu]\nnodes = 1\n',
-            "the profile gpu has nodes; known are node_selector, tolerations",
+            r"\[profiles.gpu\] has nodes; known are image_variant, node_selector, resources, runner_port, tolerations",
+        ),
+        (f'{TRAIN}memory_limits = "1Gi"\n', r"\[train\] has memory_limits; did you mean memory_limit\?"),
+        (TRAIN.replace('"16Gi"', '"much"', 1), r"\[train\] has memory = 'much'; write memory = a Kubernetes quantity"),
+        (f"{TRAIN}interruptible = 1\n", r"\[train\] has interruptible = 1; write interruptible = true or false"),
+        (
+            f'{TRAIN}profile = "gpu"\n[profiles.gpu]\ntolerations = [{{ keys = "a" }}]\n',
+            r"\[profiles.gpu\] has keys in a toleration; did you mean key\?",
+        ),
+        (
+            f'{TRAIN}profile = "gpu"\n[profiles.gpu]\nnode_selector = {{ a = true }}\n',
+            r"\[profiles.gpu\] has a = True in node_selector; write \"True\"",
         ),
         (f"{TRAIN}[tran]\n", "tran is no stage; the stages are dataset, convert, train"),
         ('train = "fast"\n', r"train is 'fast'; write a table \[train\] with a key a line"),

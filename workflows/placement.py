@@ -1,7 +1,7 @@
 """placement.toml and images.toml: where each stage runs, with what, and which image of it."""
 
+import os
 import re
-import tomllib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -9,23 +9,83 @@ from typing import Any
 
 from shared.contract import STAGES
 from shared.errors import StageError
+from workflows import toml_file
+from workflows.toml_file import Quantity, Table
 
 FOLDER = Path(__file__).parent
-_KEYS = {"cpu": str, "memory": str, "timeout_minutes": int, "retries": int}
-_EXAMPLES = {str: "a Kubernetes quantity in quotes", int: "a whole number"}
+FILE = FOLDER / "placement.toml"
+IMAGES = FOLDER / "images.toml"
+TRAIN_PROFILE = "TRAIN_PROFILE"  # a profile for train instead of placement.toml's
+SOURCES = ("config_maps", "secrets", "secret_files")  # read by workflows/variables.py
+
+_REQUIRED: dict[str, type] = {
+    "cpu": Quantity,
+    "memory": Quantity,
+    "ephemeral_storage": Quantity,
+    "timeout_minutes": int,
+    "retries": int,
+}
+_OPTIONAL: dict[str, type] = {
+    "cpu_limit": Quantity,
+    "memory_limit": Quantity,
+    "interruptible": bool,
+    "checkpoints": bool,
+    "profile": str,
+}
+_PROFILE: dict[str, type] = {
+    "node_selector": dict,
+    "tolerations": list,
+    "resources": dict,
+    "image_variant": str,
+    "runner_port": int,
+}
+_TOLERATION = ("key", "operator", "value", "effect")
 _IMAGE = re.compile(r"(?P<name>[\w.:/-]+?):(?P<version>[\w.-]+)(@(?P<digest>sha256:[0-9a-f]{64}))?")
 
 
 @dataclass(frozen=True)
+class Profile:
+    """Which nodes a stage is sent to, and what it finds there.
+
+    resources: more of them, such as nvidia.com/gpu. image_variant: of the stage's image, '' for the plain one.
+    runner_port: of the MLX runner on the node itself, 0 where there is none.
+    """
+
+    node_selector: dict[str, str] = field(default_factory=dict)
+    tolerations: list[dict[str, str]] = field(default_factory=list)
+    resources: dict[str, str] = field(default_factory=dict)
+    image_variant: str = ""
+    runner_port: int = 0
+
+
+@dataclass(frozen=True)
 class Placement:
-    """What one stage gets: resources as Kubernetes writes them, a time limit, retries, and which nodes."""
+    """What one stage gets: resources as Kubernetes writes them, a time limit, retries, and which nodes.
+
+    A limit that is '' is what is requested. ephemeral_storage is for inputs, temporary files and outputs together.
+    interruptible: it may run on nodes that are taken away. checkpoints: Flyte's checkpoint prefixes are passed to it.
+    """
 
     cpu: str
     memory: str
     timeout: timedelta
     retries: int
-    node_selector: dict[str, str] = field(default_factory=dict)
-    tolerations: list[dict[str, Any]] = field(default_factory=list)
+    ephemeral_storage: str = "4Gi"
+    cpu_limit: str = ""
+    memory_limit: str = ""
+    interruptible: bool = False
+    checkpoints: bool = False
+    profile: Profile = field(default_factory=Profile)
+
+    def requests(self) -> dict[str, str]:
+        """Returns what is requested, by Kubernetes' name of the resource."""
+        plain = {"cpu": self.cpu, "memory": self.memory, "ephemeral-storage": self.ephemeral_storage}
+        return plain | self.profile.resources
+
+    def limits(self) -> dict[str, str]:
+        """Returns the limits, by Kubernetes' name of the resource."""
+        own = {"cpu": self.cpu_limit, "memory": self.memory_limit}
+        return self.requests() | {name: limit for name, limit in own.items() if limit}
 
 
 @dataclass(frozen=True)
@@ -44,48 +104,41 @@ class Image:
     @property
     def name(self) -> str:
         """Registry and repository, without version and digest."""
-        return self.reference.partition("@")[0].removesuffix(f":{self.version}")
+        return self.reference.partition("@")[0].rpartition(":")[0]
 
 
-def read_placement(stage: str, file: Path = FOLDER / "placement.toml") -> Placement:
-    """Returns the placement of a stage. Raises StageError where the file lacks it or names an unknown profile."""
-    table = _read(file)
+def read_placement(stage: str, file: Path = FILE) -> Placement:
+    """Returns the placement of a stage; the environment's TRAIN_PROFILE is train's profile where it is set.
+
+    Raises StageError where the file lacks it, names an unknown profile, or holds anything that is not known.
+    """
+    whole = toml_file.read(file)
     _check_stage(stage)
-    _check_names(file, table, {*STAGES, "profiles"})
-    entry, profiles = _table(file, table, stage), _table(file, table, "profiles")
-    for key, kind in _KEYS.items():
-        if type(entry.get(key)) is not kind:
-            found = f"{key} = {entry[key]!r}" if key in entry else f"no {key}"
-            raise StageError(f"{file}: [{stage}] has {found}; write {key} = {_EXAMPLES[kind]}")
-    profile = entry.get("profile", "")
-    if profile and profile not in profiles:
-        raise StageError(f"{file}: [{stage}] names the profile {profile}; known are {', '.join(sorted(profiles))}")
-    return Placement(
-        cpu=entry["cpu"],
-        memory=entry["memory"],
-        timeout=timedelta(minutes=entry["timeout_minutes"]),
-        retries=entry["retries"],
-        **_profile(file, profiles, profile),
-    )
+    _check_stages(whole, {*STAGES, "profiles", *SOURCES})
+    entry = whole.table(stage).values(_REQUIRED | _OPTIONAL, _REQUIRED)
+    profile = _read_profile(whole, stage, entry.pop("profile", ""))
+    return Placement(timeout=timedelta(minutes=entry.pop("timeout_minutes")), profile=profile, **entry)
 
 
-def read_image(stage: str, file: Path = FOLDER / "images.toml") -> Image:
-    """Returns the image of a stage. Raises StageError where the file lacks it or it has no version."""
-    table = _read(file)
+def read_image(stage: str, file: Path = IMAGES, variant: str = "") -> Image:
+    """Returns the image of a stage, or that variant of it which the line `<stage>-<variant>` names.
+
+    Raises StageError where the file lacks it or it has no version.
+    """
+    whole = toml_file.read(file)
     _check_stage(stage)
-    _check_names(file, table, set(STAGES))
-    reference = table.get(stage, "")
+    _check_stages(whole, {*STAGES, *(name for name in whole.entries if name.partition("-")[0] in STAGES)})
+    key = f"{stage}-{variant}" if variant else stage
+    reference = whole.entries.get(key, "")
     found = _IMAGE.fullmatch(str(reference))
     if not found:
-        raise StageError(f"{file}: {stage} is {reference!r}; write registry/name:version, with @sha256:… once pushed")
-    return Image(reference, found["version"], found["digest"] or "")
+        raise StageError(f"{file}: {key} is {reference!r}; write registry/name:version, with @sha256:… once pushed")
+    return Image(reference, found["version"].removesuffix(f"-{variant}"), found["digest"] or "")
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:  # a ValueError is what is no UTF-8 or no TOML
-        raise StageError(f"{file} cannot be read as TOML: {error}; mend it, or take it from Git again") from None
+def placed_image(stage: str) -> Image:
+    """Returns the image of a stage that its profile asks for. Raises StageError as the two files' readers do."""
+    return read_image(stage, variant=read_placement(stage).profile.image_variant)
 
 
 def _check_stage(stage: str) -> None:
@@ -93,22 +146,39 @@ def _check_stage(stage: str) -> None:
         raise StageError(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
 
 
-def _check_names(file: Path, table: dict[str, Any], known: set[str]) -> None:
+def _check_stages(whole: Table, known: set[str]) -> None:
     """Refuses a misspelt name, which would be left out without a word."""
-    if unknown := table.keys() - known:
-        raise StageError(f"{file}: {', '.join(sorted(unknown))} is no stage; the stages are {', '.join(STAGES)}")
+    if unknown := whole.entries.keys() - known:
+        raise StageError(f"{whole}: {', '.join(sorted(unknown))} is no stage; the stages are {', '.join(STAGES)}")
 
 
-def _table(file: Path, table: dict[str, Any], name: str) -> dict[str, Any]:
-    entry = table.get(name, {})
-    if not isinstance(entry, dict):
-        raise StageError(f"{file}: {name} is {entry!r}; write a table [{name}] with a key a line")
-    return entry
+def _read_profile(whole: Table, stage: str, name: str) -> Profile:
+    profiles = whole.table("profiles")
+    asked = os.environ.get(TRAIN_PROFILE, "") if stage == "train" else ""
+    name = asked or name
+    if name and name not in profiles.entries:
+        where = f"the environment variable {TRAIN_PROFILE}" if asked else f"{whole}: [{stage}]"
+        raise StageError(f"{where} names the profile {name}; known are {', '.join(sorted(profiles.entries))}")
+    table = profiles.table(name) if name else profiles.table("")
+    entry = table.values(_PROFILE, ())
+    _check_texts(table, "node_selector")
+    _check_texts(table, "resources")
+    for toleration in entry.get("tolerations", []):
+        _check_toleration(table, toleration)
+    return Profile(**entry)
 
 
-def _profile(file: Path, profiles: dict[str, Any], name: str) -> dict[str, Any]:
-    entry = _table(file, profiles, name)
-    known = ("node_selector", "tolerations")
-    if unknown := entry.keys() - set(known):
-        raise StageError(f"{file}: the profile {name} has {', '.join(sorted(unknown))}; known are {', '.join(known)}")
-    return entry
+def _check_texts(table: Table, key: str) -> None:
+    for name, value in table.entries.get(key, {}).items():
+        if not isinstance(value, str):
+            raise StageError(f'{table} has {name} = {value!r} in {key}; write "{value}"')
+
+
+def _check_toleration(table: Table, toleration: Any) -> None:
+    if not isinstance(toleration, dict):
+        raise StageError(f"{table} has the toleration {toleration!r}; write a table {{ key = … }}")
+    for name, value in toleration.items():
+        if name not in _TOLERATION:
+            raise StageError(f"{table} has {name} in a toleration; {toml_file.nearest(name, _TOLERATION)}")
+        if not isinstance(value, str):
+            raise StageError(f'{table} has {name} = {value!r} in a toleration; write "{value}"')

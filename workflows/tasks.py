@@ -3,17 +3,19 @@
 import os
 import tempfile
 from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from flytekit import PodTemplate, Resources, TaskMetadata
+from flytekit import TaskMetadata
 from flytekit.core.base_task import kwtypes
 from flytekit.core.container_task import ContainerTask
 from flytekit.core.context_manager import FlyteContextManager
 from flytekit.core.type_engine import TypeEngine
+from flytekit.models.documentation import Documentation
+from flytekit.models.interface import TypedInterface, Variable
 from flytekit.models.literals import LiteralMap
 from flytekit.types.file import FlyteFile
-from kubernetes.client import V1Container, V1PodSpec, V1Toleration
 
 from shared import contract
 from shared.artifacts import Artifact
@@ -22,11 +24,17 @@ from workflows import container, process
 from workflows.copilot import INPUTS, OUTPUTS
 from workflows.execution import Execution
 from workflows.placement import Placement, read_image, read_placement
+from workflows.pods import pod_template
 
 BACK_ENDS = {"process": process.run_stage, "docker": container.run_stage}
 BACK_END = "AGENT_TRAINING_BACK_END"  # which of them runs a stage on this machine
 RUN_FOLDER = "AGENT_TRAINING_RUN"  # where a local run keeps what its stages make
-CACHED = ("convert", "train")  # their result depends on image and inputs alone
+# Their result depends on image and inputs alone. A base without a pinned revision is cached all the same, since
+# Flyte asks at registration, where no input has a value yet: what was fetched first stays the base until the
+# revision is pinned, convert's image changes, or a person lets an execution overwrite the cache.
+CACHED = ("convert", "train")
+# What Flyte fills in where a task has been started before: RUNTIME inputs, outside the interface and the cache's key.
+CHECKPOINTS = {"checkpoint_to": "{{.checkpointOutputPrefix}}", "checkpoint_from": "{{.prevCheckpointPrefix}}"}
 
 
 class StageTask(ContainerTask):
@@ -37,7 +45,10 @@ class StageTask(ContainerTask):
 
     def __init__(self, declared: Contract, **options: Any) -> None:
         self.contract = declared
-        super().__init__(name=declared.stage, **options)
+        super().__init__(name=declared.stage, docs=Documentation(short_description=declared.title), **options)
+        self._interface = TypedInterface(
+            _described(self.interface.inputs, declared.inputs), _described(self.interface.outputs, declared.outputs)
+        )
 
     def execute(self, **inputs: Any) -> LiteralMap:
         """Runs the stage on this machine. Raises StageFailed where it fails."""
@@ -53,22 +64,25 @@ class StageTask(ContainerTask):
 
 def stage_task(stage: str) -> StageTask:
     """Returns the task of a stage: interface from its contract, image and placement from their files."""
-    declared, image, placement = contract.load(stage), read_image(stage), read_placement(stage)
+    declared, placement = contract.load(stage), read_placement(stage)
+    image = read_image(stage, variant=placement.profile.image_variant)
     cached = {"cache": True, "cache_version": image.reference} if stage in CACHED else {}
-    resources = Resources(cpu=placement.cpu, mem=placement.memory)
     return StageTask(
         declared,
         image=image.reference,
         command=[],  # the image's ENTRYPOINT runs
-        arguments=[*map(_argument, declared.inputs), f"--outputs={OUTPUTS}"],
+        arguments=_arguments(declared, placement),
         inputs=OrderedDict((field.name, flyte_type(field)) for field in declared.inputs),
         outputs=kwtypes(**{field.name: flyte_type(field) for field in declared.outputs}),
         input_data_dir=INPUTS,
         output_data_dir=OUTPUTS,
-        requests=resources,
-        limits=resources,
-        metadata=TaskMetadata(retries=placement.retries, timeout=placement.timeout, **cached),
-        pod_template=_pod_template(placement),
+        metadata=TaskMetadata(
+            retries=placement.retries,
+            timeout=placement.timeout,
+            interruptible=placement.interruptible or None,  # None: as the execution has it
+            **cached,
+        ),
+        pod_template=pod_template(declared, placement),
     )
 
 
@@ -82,20 +96,21 @@ def file_of(artifact: type[Artifact]) -> Any:
     return FlyteFile[artifact.__name__]
 
 
+def _arguments(declared: Contract, placement: Placement) -> list[str]:
+    known = CHECKPOINTS if placement.checkpoints else {}
+    filled = [f"{field.flag}={known[field.name]}" for field in declared.runtime if field.name in known]
+    return [*map(_argument, declared.inputs), *filled, f"--outputs={OUTPUTS}"]
+
+
 def _argument(field: Field) -> str:
     """Returns `--name=value` for Flyte to render: one argument, so that a value cannot become an option."""
     value = f"{INPUTS}/{field.name}" if field.artifact else f"{{{{.inputs.{field.name}}}}}"
     return f"{field.flag}={value}"
 
 
-def _pod_template(placement: Placement) -> PodTemplate | None:
-    if not placement.node_selector and not placement.tolerations:
-        return None
-    tolerations = [V1Toleration(**toleration) for toleration in placement.tolerations]
-    spec = V1PodSpec(
-        containers=[V1Container(name="primary")], node_selector=placement.node_selector, tolerations=tolerations
-    )
-    return PodTemplate(pod_spec=spec, primary_container_name="primary")
+def _described(variables: Mapping[str, Variable], fields: Iterable[Field]) -> dict[str, Variable]:
+    """Returns the inputs or outputs with what the contract says of each, where flytekit repeats the name."""
+    return {field.name: Variable(variables[field.name].type, field.description) for field in fields}
 
 
 def _local(value: Any) -> Any:

@@ -1,0 +1,128 @@
+"""A stage's pod has what the stage declares, and no more rights than it needs."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes.client import ApiClient
+
+from shared import contract
+from shared.contract import STAGES, Variable
+from shared.errors import StageError
+from workflows.placement import read_placement
+from workflows.pods import pod_template
+from workflows.variables import environment
+
+
+def pod(stage: str) -> dict[str, Any]:
+    """Returns the pod's specification as Kubernetes is sent it."""
+    template = pod_template(contract.load(stage), read_placement(stage))
+    return dict(ApiClient().sanitize_for_serialization(template.pod_spec))  # type: ignore[no-untyped-call]
+
+
+def variables(stage: str) -> dict[str, Any]:
+    return {entry["name"]: entry for entry in pod(stage)["containers"][0].get("env", [])}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_pod_gets_every_variable_of_its_contract_and_no_other(stage: str) -> None:
+    declared = {variable.name for variable in contract.load(stage).environment}
+    ours = {"HOST_IP", "MLX_RUNNER_URL"} if stage == "train" else set()
+    assert variables(stage).keys() == {name for name in declared if not name.startswith("FLYTE_")} | ours
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_variable_comes_by_name_and_only_a_required_one_must_be_there(stage: str) -> None:
+    for variable in contract.load(stage).environment:
+        if entry := variables(stage).get(variable.name):
+            assert entry.keys() == {"name", "valueFrom"}
+            ((kind, reference),) = entry["valueFrom"].items()
+            assert (reference["key"], reference["optional"]) == (variable.name, not variable.required)
+            if variable.secret:
+                assert kind == "secretKeyRef"
+                assert reference["name"].startswith("agent-training-")
+
+
+def test_a_variable_that_is_not_placed_is_told() -> None:
+    declared = dataclasses.replace(contract.load("convert"), environment=(Variable("HF_HOME", "a folder"),))
+    with pytest.raises(StageError, match=r"convert reads HF_HOME, which neither .* names; add"):
+        environment(declared)
+
+
+def test_a_variable_that_is_placed_twice_is_told(tmp_path: Path) -> None:
+    (tmp_path / "placement.toml").write_text('[secrets]\na = ["HF_TOKEN"]\nb = ["HF_TOKEN"]\n')
+    with pytest.raises(StageError, match=r"\[secrets\] names HF_TOKEN in a and b; leave one"):
+        environment(contract.load("convert"), tmp_path / "placement.toml")
+
+
+def test_a_stage_without_an_environment_gets_none() -> None:
+    assert variables("evaluate") == {}
+    assert [volume["name"] for volume in pod("evaluate")["volumes"]] == ["temporary"]
+
+
+@pytest.mark.parametrize("stage", ["dataset", "publish"])
+def test_the_files_for_ssh_are_mounted_where_they_are_read(stage: str) -> None:
+    (volume,) = (volume for volume in pod(stage)["volumes"] if "projected" in volume)
+    (source,) = volume["projected"]["sources"]
+    assert source["secret"]["optional"] is True
+    assert [item["key"] for item in source["secret"]["items"]] == ["GIT_SSH_KEY", "GIT_SSH_KNOWN_HOSTS"]
+    mounts = {mount["name"]: mount for mount in pod(stage)["containers"][0]["volumeMounts"]}
+    assert mounts[volume["name"]]["mountPath"] == "/etc/agent-training"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_pod_has_no_right_that_it_does_not_need(stage: str) -> None:
+    spec = pod(stage)
+    (container,) = spec["containers"]
+    assert spec["automountServiceAccountToken"] is False
+    # On the pod, so that it holds for flytecopilot's containers, which have none of their own.
+    assert spec["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "fsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+    }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_pod_may_write_to_a_temporary_folder_of_limited_size(stage: str) -> None:
+    spec, placement = pod(stage), read_placement(stage)
+    assert spec["volumes"][0] == {"name": "temporary", "emptyDir": {"sizeLimit": placement.ephemeral_storage}}
+    assert spec["containers"][0]["volumeMounts"][0] == {"name": "temporary", "mountPath": "/tmp"}
+    assert spec["containers"][0]["resources"] == {"requests": placement.requests(), "limits": placement.limits()}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_costs_are_told_apart_by_a_pods_labels(stage: str) -> None:
+    labels = pod_template(contract.load(stage), read_placement(stage)).labels
+    assert labels == {"app.kubernetes.io/part-of": "agent-training", "agent-training/stage": stage}
+
+
+def test_train_finds_the_runner_of_its_own_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRAIN_PROFILE", raising=False)
+    entries = pod("train")["containers"][0]["env"]
+    # Kubernetes fills in $(NAME) only where NAME stands before.
+    assert [entry["name"] for entry in entries[:2]] == ["HOST_IP", "MLX_RUNNER_URL"]
+    assert entries[0]["valueFrom"] == {"fieldRef": {"fieldPath": "status.hostIP"}}
+    assert entries[1]["value"] == f"http://$(HOST_IP):{read_placement('train').profile.runner_port}"
+    assert pod("train")["tolerations"] == read_placement("train").profile.tolerations
+
+
+def test_train_on_a_gpu_gets_one_and_no_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAIN_PROFILE", "cuda")
+    assert pod("train")["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert pod("train")["nodeSelector"] == {"nvidia.com/gpu.present": "true"}
+    assert "MLX_RUNNER_URL" not in variables("train")
+
+
+def test_train_anywhere_selects_no_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAIN_PROFILE", "cpu")
+    assert not pod("train").keys() & {"nodeSelector", "tolerations"}
