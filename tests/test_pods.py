@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flytekit.configuration import Image, ImageConfig, SerializationSettings
 from kubernetes.client import ApiClient
 
 from shared import contract
@@ -12,6 +13,7 @@ from shared.contract import STAGES, Variable
 from shared.errors import StageError
 from workflows.placement import read_placement
 from workflows.pods import pod_template
+from workflows.tasks import stage_task
 from workflows.variables import environment
 
 
@@ -126,3 +128,18 @@ def test_train_on_a_gpu_gets_one_and_no_runner(monkeypatch: pytest.MonkeyPatch) 
 def test_train_anywhere_selects_no_node(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRAIN_PROFILE", "cpu")
     assert not pod("train").keys() & {"nodeSelector", "tolerations"}
+
+
+def test_train_alone_is_given_flytes_checkpoint_prefixes() -> None:
+    given = {stage: [text for text in arguments(stage) if "heckpoint" in text] for stage in STAGES}
+    assert given.pop("train") == [
+        "--checkpoint-to={{.checkpointOutputPrefix}}",
+        "--checkpoint-from={{.prevCheckpointPrefix}}",
+    ]
+    assert not any(given.values())
+    assert not any("checkpoint" in name for name in stage_task("train").interface.inputs)
+
+
+def arguments(stage: str) -> list[str]:
+    settings = SerializationSettings(ImageConfig(Image("default", "unused", "unused")), "p", "d", "v", env={})
+    return list(stage_task(stage).get_k8s_pod(settings).pod_spec["containers"][0]["args"])

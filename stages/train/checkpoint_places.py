@@ -4,8 +4,11 @@ In both the new file takes the place of the one before it in a single step: a re
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Protocol
+
+from shared.errors import StageError
 
 FILE, PART = "checkpoint.safetensors", "checkpoint.part.safetensors"
 
@@ -26,13 +29,24 @@ class Place(Protocol):
         """
 
 
-def place_of(address: str, named: str) -> Place:
-    """Returns the folder or the s3:// prefix of an address; named: the input that it comes from."""
-    if not address.startswith("s3://"):
-        return Folder(Path(address))
-    from stages.train.checkpoint_bucket import Bucket  # its SDK takes a while to import
+NOWHERE = ("", '""')  # Flyte writes two quotes where no attempt was before
 
-    return Bucket(address, named)
+
+def place_of(address: str, named: str) -> Place | None:
+    """Returns the folder or the s3:// prefix of an address, None for none; named: the input that it comes from.
+
+    Raises StageError for another kind of address.
+    """
+    if address in NOWHERE:
+        return None
+    if address.startswith("s3://"):
+        from stages.train.checkpoint_bucket import Bucket  # its SDK takes a while to import
+
+        return Bucket(address, named)
+    if re.match(r"\w+://", address):
+        remedy = "let it be a folder or s3://bucket/prefix, or train without checkpoints"
+        raise StageError(f"{named} is {address}, which train cannot read; {remedy}")
+    return Folder(Path(address))
 
 
 class Folder:

@@ -39,15 +39,17 @@ class Checkpoints:
         self.every = every
 
     def load(self) -> Checkpoint | None:
-        """Returns the newest checkpoint, None where there is none.
+        """Returns the newest checkpoint, None where there is none. An earlier attempt's is kept from then on.
 
         Raises StageError for a file that is no checkpoint or damaged, and for one of another training, naming what
         differs.
         """
-        for place in (self.place, self.earlier):
-            file = place.newest() if place else None
-            if place and file:
-                return self._load(place, file)
+        if file := self.place.newest():
+            return self._load(self.place, file)
+        if self.earlier and (file := self.earlier.newest()):
+            found = self._load(self.earlier, file)
+            self.save(found)  # the attempt after this one is told of this one's place alone
+            return found
         return None
 
     def save(self, checkpoint: Checkpoint) -> None:

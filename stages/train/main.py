@@ -64,7 +64,7 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
     needed, keeps_states = _plan_memory(model, lora, data, schedule, inputs.model)
     engine, lora_parameters = _engine(inputs, model, lora, data, schedule, keeps_states)
     _say(f"{count_trained(model):,} trained weights; {_shared(groups)}")
-    checkpoints = _checkpoints(inputs, rows, device) if inputs.checkpoint_to else None
+    checkpoints = _checkpoints(inputs, rows, device)
     with Progress(schedule.iters) as progress:
         history = Training(engine, data, schedule, progress, checkpoints).run()
     circumstances = _counts(rows, [group.prefix for group in data.train]) | {
@@ -184,19 +184,21 @@ def _shared(groups: Sequence[tuple[Group, Group]]) -> str:
     return f"the rows are of {len(lengths)} groups, which share {min(lengths)} to {max(lengths)} tokens"
 
 
-def _checkpoints(inputs: Inputs, rows: dict[str, list[Row]], device: str) -> Checkpoints:
+def _checkpoints(inputs: Inputs, rows: dict[str, list[Row]], device: str) -> Checkpoints | None:
     """Returns where checkpoints are kept; they are of another training where any input or row differs."""
     from stages.train.checkpoint_places import place_of
     from stages.train.checkpoints import Checkpoints
 
+    place = place_of(inputs.checkpoint_to, "checkpoint_to")
+    if place is None:
+        return None
     digest = hashlib.sha256(repr([(split, [row.tokens for row in found]) for split, found in rows.items()]).encode())
     told = _parameters(inputs) | {
         "rows": digest.hexdigest()[:12],
         "model": inputs.model.weights_digest()[:12],
         "device": device,
     }
-    place = place_of(inputs.checkpoint_to, "checkpoint_to")
-    earlier = place_of(inputs.checkpoint_from, "checkpoint_from") if inputs.checkpoint_from else None
+    earlier = place_of(inputs.checkpoint_from, "checkpoint_from")
     return Checkpoints(place, told | {"mlx": version("mlx")}, inputs.checkpoint_every, earlier)
 
 

@@ -17,7 +17,7 @@ from minio import Minio
 
 from shared.contract import load
 from shared.errors import StageError
-from stages.train.checkpoint_places import FILE, Folder, place_of
+from stages.train.checkpoint_places import FILE, Folder, Place, place_of
 from stages.train.checkpoints import Checkpoint, Checkpoints
 from stages.train.contract import Inputs
 from stages.train.main import run
@@ -129,7 +129,7 @@ def test_another_machine_goes_on_from_a_bucket_to_the_same_bytes(longer: Inputs,
     kept = [f"--checkpoint-to={bucket}", "--checkpoint-every=3", "--outputs", str(tmp_path / "killed")]
     command = [sys.executable, "-m", "stages.train.main", *flags, *kept]
     with subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": pythonpath()}) as process:
-        place = place_of(bucket, "checkpoint_to")
+        place = known_place(bucket)
         until = time.monotonic() + 60
         while not place.newest() and process.poll() is None and time.monotonic() < until:
             time.sleep(0.05)
@@ -139,7 +139,32 @@ def test_another_machine_goes_on_from_a_bucket_to_the_same_bytes(longer: Inputs,
     outputs = run(moved, made(tmp_path / "resumed"))
     assert adapters(tmp_path / "resumed") == adapters(tmp_path / "undisturbed")
     assert [entry["iteration"] for entry in outputs.metrics.read()["training_loss"]] == list(range(1, ITERS + 1))
-    assert place_of(f"{bucket}/second", "checkpoint_to").newest()
+    assert known_place(f"{bucket}/second").newest()
+
+
+def known_place(address: str) -> Place:
+    place = place_of(address, "checkpoint_to")
+    assert place
+    return place
+
+
+@pytest.mark.parametrize("address", ["", '""'])
+def test_two_quotes_for_no_earlier_attempt_are_no_folder_of_that_name(address: str) -> None:
+    assert place_of(address, "checkpoint_from") is None
+
+
+def test_another_address_than_a_folder_or_s3_is_refused() -> None:
+    with pytest.raises(StageError, match=r"checkpoint_to is gs://a/b, which train cannot read; let it be a folder or"):
+        place_of("gs://a/b", "checkpoint_to")
+
+
+def test_an_attempt_that_ends_at_once_passes_on_what_it_was_given(tmp_path: Path) -> None:
+    first, second, third = (Folder(tmp_path / name) for name in ("first", "second", "third"))
+    Checkpoints(first, {}, 1).save(Checkpoint(3, {"a": mx.array([1.0])}, {}))
+    assert Checkpoints(second, {}, 1, first).load()
+    found = Checkpoints(third, {}, 1, second).load()
+    assert found
+    assert (found.iteration, found.arrays["a"].item()) == (3, 1.0)
 
 
 def test_a_bucket_that_cannot_be_reached_is_named(
@@ -147,15 +172,15 @@ def test_a_bucket_that_cannot_be_reached_is_named(
 ) -> None:
     asked = f"S3 at {minio_server.endpoint}, asked for {bucket}/{FILE},"
     with pytest.raises(StageError) as refused:
-        place_of("s3://no-such-bucket-7/x", "checkpoint_to").newest()
+        known_place("s3://no-such-bucket-7/x").newest()
     assert "has no such bucket; create it, or check the address (NoSuchBucket)" in str(refused.value)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
     with pytest.raises(StageError) as refused:
-        place_of(bucket, "checkpoint_to").newest()
+        known_place(bucket).newest()
     assert str(refused.value).startswith(f"{asked} does not accept the credentials; check AWS_ACCESS_KEY_ID")
     monkeypatch.setenv("S3_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(StageError, match=r"does not answer; check S3_ENDPOINT and that the server runs"):
-        place_of(bucket, "checkpoint_to").newest()
+        known_place(bucket).newest()
     monkeypatch.setenv("S3_ENDPOINT", "")
     monkeypatch.setenv("AWS_REGION", "")
     with pytest.raises(StageError, match=r"checkpoint_to names a bucket, but neither S3_ENDPOINT nor AWS_REGION"):
