@@ -238,10 +238,23 @@ lock: .venv/.made ## compile every requirements.lock again from its pyproject.to
 tables: .venv/.made ## write the contract tables into the stages' READMEs, and the variables into docs/cluster.md
 	.venv/bin/python tools/contract_tables.py
 	.venv/bin/python -m tools.variable_table
+
+# ── Flyte ────────────────────────────────────────────────────────────────────────────────────────
+
+# What make was given on its command line is in the environment of what it runs.
+ON_FLYTE = $(if $(PROFILE),TRAIN_PROFILE='$(PROFILE)') GRPC_VERBOSITY=NONE .venv/bin/python -m
+
 .PHONY: package
-package: environments ## serialise the workflow and the launch plans for Flyte, without a cluster
-	@.venv/bin/python -m tools.pins check
-	.venv/bin/pyflyte --pkgs workflows package --force --image unused:unused --output .runs/flyte-package.tgz
+package: environments ## an archive for `flytectl register files`, checked, without a cluster; GITOPS=checkout GITOPS_URL= PROFILE= OUTPUT=
+	@$(ON_FLYTE) tools.package $(call given,OUTPUT,--output)
+
+.PHONY: register
+register: environments ## the agents' launch plans on Flyte; PROJECT= DOMAIN= GITOPS=checkout GITOPS_URL= VERSION= PROFILE= FLYTE_ENDPOINT=
+	@$(ON_FLYTE) tools.register $(call given,PROJECT,--project) $(call given,DOMAIN,--domain) $(call given,VERSION,--version)
+
+.PHONY: node-table
+node-table: .venv/.made ## write docs/nodes.md: every node of the package
+	@env -u GITOPS -u GITOPS_URL -u TRAIN_PROFILE .venv/bin/python -m tools.node_table
 
 .PHONY: launch
 launch: .venv/.made ## start an agent's training on Flyte; AGENT=agent-sre WAIT=1 FORCE=1 PROJECT= DOMAIN= TRIGGER= COMMIT= PATIENCE= INPUT='ITERS=30'

@@ -27,7 +27,7 @@ from tools.image_source import check_stage
 from tools.images import image_name
 from tools.registry import NotThere, Repository
 from workflows.interface import check_image
-from workflows.placement import FOLDER, read_image
+from workflows.placement import FOLDER, Image, placed_image, read_image
 
 FILE = FOLDER / "images.toml"
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
@@ -74,19 +74,33 @@ def _is_swapped(text: str, wanted: dict[str, Any]) -> bool:
 def unfit() -> list[str]:
     """Returns why a cluster cannot run what images.toml pins, one line each; none where it can."""
     with ThreadPoolExecutor() as pool:
-        return [line for lines in pool.map(_unfit, STAGES) for line in lines]
+        lines = list(pool.map(_unfit, STAGES))
+    return list(dict.fromkeys(line for line in lines if line))  # a registry that is down is told once
 
 
-def _unfit(stage: str) -> list[str]:
+def _unfit(stage: str) -> str:
     try:
-        image = read_image(stage)
+        image = placed_image(stage)
         if not image.digest:
             remedy = f"push it, then `make pin-{stage} VERSION={image.version}`"
-            return [f"{stage} is not pinned, and a cluster must know which content it runs; {remedy}"]
-        check_image(stage, image.version, Repository(image.name).image(image.digest).labels)
+            return f"{stage} is not pinned, and a cluster must know which content it runs; {remedy}"
+        repository = Repository(image.name)
+        check_image(stage, image.version, repository.image(image.digest).labels)
+        _check_tag(stage, image, repository)
     except StageError as error:
-        return [str(error)]
-    return []
+        return str(error)
+    return ""
+
+
+def _check_tag(stage: str, image: Image, repository: Repository) -> None:
+    """Raises StageError where the registry has another content under the version that is pinned."""
+    try:
+        found = repository.image(image.tag).digest
+    except NotThere:  # what runs is the digest, which is there
+        return
+    if found != image.digest:
+        reason = f"{image.name}:{image.tag} is {found} in the registry, and images.toml pins {image.digest}"
+        raise StageError(f"{reason}; release a new version of {stage}, or pin this one again")
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,11 @@ class Image:
         """Registry and repository, without version and digest."""
         return self.reference.partition("@")[0].rpartition(":")[0]
 
+    @property
+    def tag(self) -> str:
+        """The version, and behind it the variant where the image is one."""
+        return self.reference.partition("@")[0].rpartition(":")[2]
+
 
 def read_placement(stage: str, file: Path = FILE) -> Placement:
     """Returns the placement of a stage; the environment's TRAIN_PROFILE is train's profile where it is set.
@@ -129,6 +134,8 @@ def read_image(stage: str, file: Path = IMAGES, variant: str = "") -> Image:
     _check_stage(stage)
     _check_stages(whole, {*STAGES, *(name for name in whole.entries if name.partition("-")[0] in STAGES)})
     key = f"{stage}-{variant}" if variant else stage
+    if variant and key not in whole.entries:
+        raise StageError(f"{file} has no {key}, the image for that profile; push one, and write {key} = its reference")
     reference = whole.entries.get(key, "")
     found = _IMAGE.fullmatch(str(reference))
     if not found:

@@ -43,6 +43,7 @@ def pod_template(declared: Contract, placement: Placement) -> PodTemplate:
         env=[*_runner(placement.profile), *variables.environment(declared)],
         resources=V1ResourceRequirements(requests=placement.requests(), limits=placement.limits()),
         security_context=_container_security(),
+        termination_message_policy="FallbackToLogsOnError",  # a stage that is killed has written no reason
         volume_mounts=mounts,
     )
     spec = V1PodSpec(
