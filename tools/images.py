@@ -164,12 +164,19 @@ def _check_pin(image: Image) -> None:
     try:
         repository.image(image.digest)
     except NotThere as error:
-        try:
-            now = repository.image(image.version).digest
-        except NotThere:
-            raise error from None
-        reason = f"images.toml pins {image.reference}, and the registry has {image.version} as {now}"
-        raise StageError(f"{reason}; find out who replaced it, then pin what you trust") from None
+        check_tag(image, repository)
+        raise error from None
+
+
+def check_tag(image: Image, repository: Repository) -> None:
+    """Raises StageError where the registry has the pinned version with another digest than the pinned one."""
+    try:
+        now = repository.image(image.tag).digest
+    except NotThere:
+        return
+    if now != image.digest:
+        reason = f"{image.reference} is pinned, and the registry has {image.tag} as {now}"
+        raise StageError(f"{reason}; find out who replaced it, then pin what you trust")
 
 
 def _local_labels(reference: str) -> dict[str, str]:

@@ -24,10 +24,10 @@ from shared import contract
 from shared.contract import STAGES
 from shared.errors import StageError
 from tools.image_source import check_stage
-from tools.images import image_name
+from tools.images import check_tag, image_name
 from tools.registry import NotThere, Repository
 from workflows.interface import check_image
-from workflows.placement import FOLDER, Image, placed_image, read_image
+from workflows.placement import FOLDER, placed_image, read_image
 
 FILE = FOLDER / "images.toml"
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
@@ -86,21 +86,10 @@ def _unfit(stage: str) -> str:
             return f"{stage} is not pinned, and a cluster must know which content it runs; {remedy}"
         repository = Repository(image.name)
         check_image(stage, image.version, repository.image(image.digest).labels)
-        _check_tag(stage, image, repository)
+        check_tag(image, repository)
     except StageError as error:
         return str(error)
     return ""
-
-
-def _check_tag(stage: str, image: Image, repository: Repository) -> None:
-    """Raises StageError where the registry has another content under the version that is pinned."""
-    try:
-        found = repository.image(image.tag).digest
-    except NotThere:  # what runs is the digest, which is there
-        return
-    if found != image.digest:
-        reason = f"{image.name}:{image.tag} is {found} in the registry, and images.toml pins {image.digest}"
-        raise StageError(f"{reason}; release a new version of {stage}, or pin this one again")
 
 
 @dataclass(frozen=True)

@@ -339,6 +339,23 @@ def test_a_cluster_gets_no_image_that_has_come_to_misfit(project: ProjectCopy) -
     ]
 
 
+def test_a_cluster_gets_no_image_whose_version_was_pushed_again(project: ProjectCopy) -> None:
+    pin_all(project)
+    label = contract.load("train").describe() | {"version": FIRST, "title": "Another"}
+    now = push_manifest(f"{project.registry}/train", "0.1.0", {LABEL: json.dumps(label)})
+    (line,) = project.refusal(PINS, "check").splitlines()
+    assert line.startswith(f"images.toml: {project.registry}/train:0.1.0@sha256:")
+    assert line.endswith(f"the registry has 0.1.0 as {now}; find out who replaced it, then pin what you trust")
+
+
+def test_a_registry_that_is_down_is_told_once(project: ProjectCopy) -> None:
+    pin_all(project)
+    host, file = f"localhost:{free_port()}", project.folder / "workflows/images.toml"
+    file.write_text(file.read_text().replace(project.registry.partition("/")[0], host))
+    (line,) = project.refusal(PINS, "check").splitlines()
+    assert line.startswith(f"images.toml: the registry {host} does not answer: ")
+
+
 def test_what_is_pinned_is_pulled_by_digest(docker_project: ProjectCopy) -> None:
     docker_project.said(IMAGES, "build", "train")
     reference = docker_project.said(IMAGES, "push", "train").strip()
@@ -357,7 +374,7 @@ def test_what_cannot_be_pulled_is_named(project: ProjectCopy) -> None:
     host, _, path = project.registry.partition("/")
     assert project.refusal(IMAGES, "pull", "train") == f"images: {host} has no {path}/train {DIGEST}; push it first"
     now = push_manifest(f"{project.registry}/train", "0.1.0", described())
-    reason = f"images.toml pins {project.registry}/train:0.1.0@{DIGEST}, and the registry has 0.1.0 as {now}"
+    reason = f"{project.registry}/train:0.1.0@{DIGEST} is pinned, and the registry has 0.1.0 as {now}"
     replaced = f"images: {reason}; find out who replaced it, then pin what you trust"
     assert project.refusal(IMAGES, "pull", "train") == replaced
 
@@ -374,6 +391,8 @@ def test_make_builds_pins_and_refuses_by_the_names_that_the_readme_gives(tmp_pat
         "versions": "tools.pins versions",
         "check-versions": "tools.release --check --since=''",
         "pull": "tools.images pull",
+        "package": "tools.package",
+        "register": "tools.register",
     }
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
     for target, command in targets.items():
