@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 
 from shared import contract
@@ -92,6 +93,13 @@ def test_every_input_of_a_node_is_bound(known: Package) -> None:
             if "taskNode" in node:
                 bound = {binding["var"] for binding in node["inputs"]}
                 assert bound == {field.name for field in contract.load(node["metadata"]["name"]).inputs}
+
+
+def test_kubernetes_accepts_every_pod(known: Package) -> None:
+    for stage in STAGES:
+        pod = known.tasks[stage]["template"]["k8sPod"]
+        manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": pod["metadata"], "spec": pod["podSpec"]}
+        kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
 
 
 def test_a_secret_is_named_and_its_value_is_nowhere(known: Package) -> None:

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 from flytekit.configuration import Image, ImageConfig, SerializationSettings
 from kubernetes.client import ApiClient
@@ -100,6 +101,27 @@ def test_a_pod_may_write_to_a_temporary_folder_of_limited_size(stage: str) -> No
     assert spec["volumes"][0] == {"name": "temporary", "emptyDir": {"sizeLimit": placement.ephemeral_storage}}
     assert spec["containers"][0]["volumeMounts"][0] == {"name": "temporary", "mountPath": "/tmp"}
     assert spec["containers"][0]["resources"] == {"requests": placement.requests(), "limits": placement.limits()}
+
+
+# flytecopilot's sidecar needs Kubernetes 1.29.
+@pytest.mark.parametrize("version", ["1.29", kubernetes_validate.latest_version()])
+@pytest.mark.parametrize("profile", ["apple-silicon", "cuda", "cpu"])
+def test_kubernetes_accepts_every_pod(version: str, profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAIN_PROFILE", profile)
+    for stage in STAGES:
+        assert kubernetes_validate.validate(manifest(stage), version, strict=True) == version.removesuffix(".0")
+
+
+def test_kubernetes_refuses_what_it_does_not_know() -> None:
+    wrong = manifest("train")
+    wrong["spec"]["containers"][0]["securityContext"]["readOnlyFilesystem"] = True
+    with pytest.raises(kubernetes_validate.ValidationError, match="'readOnlyFilesystem' was unexpected"):
+        kubernetes_validate.validate(wrong, kubernetes_validate.latest_version(), strict=True)
+
+
+def manifest(stage: str) -> dict[str, Any]:
+    labels = pod_template(contract.load(stage), read_placement(stage)).labels
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": stage, "labels": labels}, "spec": pod(stage)}
 
 
 @pytest.mark.parametrize("stage", STAGES)
