@@ -120,7 +120,8 @@ def test_the_same_tree_gives_the_same_bytes_twice() -> None:
 
 def test_an_eighth_agent_adds_its_launch_plans_and_changes_no_other(tmp_path: Path) -> None:
     for number in range(1, 8):
-        config = f"training: {{iters: {number}}}\nschedule: {{cron: '{number} 2 * * 0'}}\n"
+        pinned = f", model_revision: {'0a' * 20}" if number == 7 else ""
+        config = f"training: {{iters: {number}{pinned}}}\nschedule: {{cron: '{number} 2 * * 0'}}\n"
         agent(tmp_path / "gitops", f"agent-{number}", config)
     given = {"GITOPS": str(tmp_path / "gitops"), "GITOPS_URL": URL}
     seven = packaged(tmp_path / "seven.tgz", **given)
@@ -132,6 +133,8 @@ def test_an_eighth_agent_adds_its_launch_plans_and_changes_no_other(tmp_path: Pa
         assert parameters["iters"]["default"]["scalar"]["primitive"] == {"integer": str(number)}
         assert parameters["repository"]["default"]["scalar"]["primitive"] == {"stringValue": URL}
         assert spec["entityMetadata"]["schedule"]["cronSchedule"] == {"schedule": f"{number} 2 * * 0"}
+        # A base that no revision pins must not come from the cache.
+        assert spec.get("overwriteCache", False) is (number != 7)
     agent(tmp_path / "gitops", "agent-8", "training: {iters: 8}\n")
     eight = packaged(tmp_path / "eight.tgz", **given)
     assert eight.launch_plans.keys() - seven.launch_plans.keys() == {"agent-8-training", "agent-8-watch"}

@@ -22,7 +22,14 @@ from tools.image_source import ROOT
 
 PAGE = ROOT / "docs" / "nodes.md"
 COLUMNS = ("node", "image", "resources", "nodes", "cache", "retries", "time-out", "variables, by where they come from")
-PLAN_COLUMNS = ("launch plan", "schedule (UTC)", "kickoff time", "notifies", "other defaults than the contracts'")
+PLAN_COLUMNS = (
+    "launch plan",
+    "schedule (UTC)",
+    "kickoff time",
+    "notifies",
+    "cache",
+    "other defaults than the contracts'",
+)
 _HEAD = """# Nodes on Flyte
 
 What `make package` registers, read from its archive; `make node-table` writes this page. Where a stage runs and with
@@ -36,9 +43,8 @@ runtime's default seccomp profile, is labelled `app.kubernetes.io/part-of: agent
 `agent-training/stage: <stage>`, and has `/tmp` of the size of its ephemeral storage. A variable in *italics* need not
 be there. Resources are limits; what is requested is the same, unless it is named.
 
-A cached node is computed once for its inputs and its image. A base model without `model_revision` is cached as well,
-since Flyte decides at registration what is cached: the base that was fetched first stays until a revision is pinned,
-convert's image changes, or an execution is started with "overwrite cached outputs".
+A cached node is computed once for its inputs and its image. An agent whose config.yaml pins no `model_revision` has
+launch plans that overwrite the cache: a base that was fetched once would stay for ever.
 """
 
 
@@ -74,7 +80,8 @@ def page(known: Package) -> str:
         _BELOW_NODES,
         "\n## Workflows\n\n",
         _table(("workflow", "what it does", "its nodes"), map(_workflow, known.workflows.values())),
-        "\n## Launch plans of the example\n\nThe input `agent_name` is fixed, `repository` is the example's address.\n",
+        "\n## Launch plans of the example\n\nThe input `agent_name` is fixed, `repository` is the example's address. ",
+        "Other defaults are those that are not the contracts'.\n",
         "\n",
         _table(PLAN_COLUMNS, _plans(known)),
     ]
@@ -170,7 +177,9 @@ def _plans(known: Package) -> Iterator[list[str]]:
         cron = schedule.get("cronSchedule", {}).get("schedule", "")
         addresses = [who for each in metadata.get("notifications", []) for who in each["email"]["recipientsEmail"]]
         kickoff = schedule.get("kickoffTimeInputArg", "")
-        yield [name, f"`{cron}`" if cron else "none", kickoff, ", ".join(addresses), ", ".join(other) or "none"]
+        cache = "overwritten" if spec.get("overwriteCache") else "used"
+        told = [f"`{cron}`" if cron else "none", kickoff, ", ".join(addresses), cache, ", ".join(other) or "none"]
+        yield [name, *told]
 
 
 def _value(parameter: Mapping[str, Any]) -> str:

@@ -107,6 +107,8 @@ def _launch_plan(agent: Agent, purpose: str, cron: str, fixed: dict[str, Any], d
         security_context=SecurityContext(run_as=Identity(k8s_service_account=SERVICE_ACCOUNT)),
         max_parallelism=MAX_PARALLELISM,
         concurrency=ConcurrencyPolicy(1, ConcurrencyLimitBehavior.SKIP),
+        # A cached base would stay the one that was fetched first: only a pinned one may come from the cache.
+        overwrite_cache=not defaults.get("model_revision"),
         auto_activate=True,
     )
 

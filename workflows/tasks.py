@@ -29,9 +29,7 @@ from workflows.pods import pod_template
 BACK_ENDS = {"process": process.run_stage, "docker": container.run_stage}
 BACK_END = "AGENT_TRAINING_BACK_END"  # which of them runs a stage on this machine
 RUN_FOLDER = "AGENT_TRAINING_RUN"  # where a local run keeps what its stages make
-# Their result depends on image and inputs alone. A base without a pinned revision is cached all the same, since
-# Flyte asks at registration, where no input has a value yet: what was fetched first stays the base until the
-# revision is pinned, convert's image changes, or a person lets an execution overwrite the cache.
+# Their result depends on image and inputs alone. Where no revision pins the base, the launch plan overwrites the cache.
 CACHED = ("convert", "train")
 # What Flyte fills in where a task has been started before: RUNTIME inputs, outside the interface and the cache's key.
 CHECKPOINTS = {"checkpoint_to": "{{.checkpointOutputPrefix}}", "checkpoint_from": "{{.prevCheckpointPrefix}}"}
