@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from shared import archive, contract
+from shared import archive, contract, free_space
 from shared.artifacts import LINEAGE, Artifact
 from shared.command_line import Parser
 from shared.contract import Contract, Scalar
@@ -66,6 +66,7 @@ def execute(declared: Contract, run: Run, options: Mapping[str, Any], target: Pa
     _clear(declared, target)
     for variable in declared.environment:
         variable.check()
+    free_space.check(declared, options, target, work)
     lineage: dict[str, Any] = {}
     values = dict(options)
     for field in declared.inputs:

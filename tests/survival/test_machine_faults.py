@@ -39,7 +39,8 @@ def test_a_disk_that_is_full_is_named(servers: Servers, tmp_path: Path, tell: Te
         run = packed.with_environment(TMPDIR=str(disk)).run("register")
         assert list(disk.iterdir()) == []
     gave_up(run, world)
-    assert "no space is left on the device of" in run.last_line
+    assert f"the disk of {tmp_path}/disk/register-" in run.last_line
+    assert " has 1.0 MiB free, and register needs at least 4." in run.last_line
     tell(run, recovers(world))
 
 
