@@ -28,23 +28,36 @@ def variables(stage: str) -> dict[str, Any]:
     return {entry["name"]: entry for entry in pod(stage)["containers"][0].get("env", [])}
 
 
+def secrets(stage: str) -> dict[str, str]:
+    """Returns, by key, the Secret that a stage's mounted secrets come from."""
+    sources = [each for volume in pod(stage)["volumes"] for each in volume.get("projected", {}).get("sources", [])]
+    return {item["key"]: each["secret"]["name"] for each in sources for item in each["secret"]["items"]}
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_pod_gets_every_variable_of_its_contract_and_no_other(stage: str) -> None:
     declared = {variable.name for variable in contract.load(stage).environment}
-    ours = {"HOST_IP", "MLX_RUNNER_URL"} if stage == "train" else set()
-    assert variables(stage).keys() == {name for name in declared if not name.startswith("FLYTE_")} | ours
+    ours = {"HOST_IP", "MLX_RUNNER_URL", "SECRETS_FOLDER"}
+    files = {name.removesuffix("_FILE") for name in declared if name.endswith("_FILE")}
+    assert variables(stage).keys() - ours | secrets(stage).keys() - files == {
+        name for name in declared if not name.startswith("FLYTE_")
+    }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_secret_is_a_file_and_no_variable_that_an_argument_could_name(stage: str) -> None:
+    for variable in contract.load(stage).environment:
+        if variable.secret:
+            assert variable.name not in variables(stage)
+            assert secrets(stage)[variable.name].startswith("agent-training-")
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_variable_comes_by_name_and_only_a_required_one_must_be_there(stage: str) -> None:
     for variable in contract.load(stage).environment:
         if entry := variables(stage).get(variable.name):
-            assert entry.keys() == {"name", "valueFrom"}
-            ((kind, reference),) = entry["valueFrom"].items()
-            assert (reference["key"], reference["optional"]) == (variable.name, not variable.required)
-            if variable.secret:
-                assert kind == "secretKeyRef"
-                assert reference["name"].startswith("agent-training-")
+            reference = {"name": "agent-training", "key": variable.name, "optional": not variable.required}
+            assert entry == {"name": variable.name, "valueFrom": {"configMapKeyRef": reference}}
 
 
 def test_a_variable_that_is_not_placed_is_told() -> None:
@@ -64,14 +77,14 @@ def test_a_stage_without_an_environment_gets_none() -> None:
     assert [volume["name"] for volume in pod("evaluate")["volumes"]] == ["temporary"]
 
 
-@pytest.mark.parametrize("stage", ["dataset", "publish"])
-def test_the_files_for_ssh_are_mounted_where_they_are_read(stage: str) -> None:
-    (volume,) = (volume for volume in pod(stage)["volumes"] if "projected" in volume)
-    (source,) = volume["projected"]["sources"]
-    assert source["secret"]["optional"] is True
-    assert [item["key"] for item in source["secret"]["items"]] == ["GIT_SSH_KEY", "GIT_SSH_KNOWN_HOSTS"]
-    mounts = {mount["name"]: mount for mount in pod(stage)["containers"][0]["volumeMounts"]}
-    assert mounts[volume["name"]]["mountPath"] == "/etc/agent-training"
+def test_the_secrets_are_mounted_where_the_stage_looks_for_them() -> None:
+    (volume,) = (volume for volume in pod("dataset")["volumes"] if "projected" in volume)
+    items = [{"key": key, "path": key} for key in ("GIT_TOKEN", "GIT_SSH_KEY", "GIT_SSH_KNOWN_HOSTS")]
+    assert volume["projected"]["sources"] == [
+        {"secret": {"name": "agent-training-git", "items": items, "optional": True}}
+    ]
+    mounts = {mount["name"]: mount for mount in pod("dataset")["containers"][0]["volumeMounts"]}
+    assert mounts[volume["name"]]["mountPath"] == variables("dataset")["SECRETS_FOLDER"]["value"]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -16,12 +16,13 @@ from flyteidl.admin.task_pb2 import TaskSpec
 from flyteidl.admin.workflow_pb2 import WorkflowSpec
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 
+from shared.contract import SECRETS_FOLDER
 from shared.errors import StageError
 from tools import flyte_entities, package
 from tools.image_source import ROOT
 
 PAGE = ROOT / "docs" / "nodes.md"
-COLUMNS = ("node", "image", "resources", "nodes", "cache", "retries", "time-out", "variables, by where they come from")
+COLUMNS = ("node", "image", "resources", "nodes", "cache", "retries", "time-out", "variables, and secrets as files")
 PLAN_COLUMNS = (
     "launch plan",
     "schedule (UTC)",
@@ -105,7 +106,7 @@ def _node(name: str, task: Mapping[str, Any]) -> list[str]:
         "by image and inputs" if metadata.get("discoverable") else "no",
         f"{metadata['retries']['retries']}{interruptible}",
         f"{seconds // 60} min",
-        _variables(container.get("env", [])) or "none",
+        "; ".join([*_variables(container.get("env", [])), *_secrets(spec["volumes"])]) or "none",
     ]
 
 
@@ -128,21 +129,25 @@ def _placed(spec: Mapping[str, Any]) -> str:
     return ", ".join([*selector, *tolerated])
 
 
-def _variables(entries: Iterable[Mapping[str, Any]]) -> str:
+def _variables(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     by_holder: dict[str, list[str]] = {}
     for entry in entries:
-        holder, optional = _holder(entry)
-        by_holder.setdefault(holder, []).append(f"*{entry['name']}*" if optional else entry["name"])
-    return "; ".join(f"{holder}: {', '.join(names)}" for holder, names in by_holder.items())
+        source = entry.get("valueFrom", {})
+        if reference := source.get("configMapKeyRef"):
+            name = f"*{entry['name']}*" if reference["optional"] else entry["name"]
+            by_holder.setdefault(f"ConfigMap `{reference['name']}`", []).append(name)
+        elif entry["name"] != SECRETS_FOLDER:
+            by_holder.setdefault("the node", []).append(entry["name"])
+    yield from (f"{holder}: {', '.join(names)}" for holder, names in by_holder.items())
 
 
-def _holder(entry: Mapping[str, Any]) -> tuple[str, bool]:
-    """Returns where a variable comes from, and whether it may be missing there."""
-    kinds = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
-    for kind, reference in entry.get("valueFrom", {}).items():
-        if kind in kinds:
-            return f"{kinds[kind]} `{reference['name']}`", bool(reference["optional"])
-    return "the node", False
+def _secrets(volumes: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for volume in volumes:
+        for source in volume.get("projected", {}).get("sources", []):
+            secret = source["secret"]
+            mark = "*" if secret["optional"] else ""
+            names = ", ".join(f"{mark}{item['key']}{mark}" for item in secret["items"])
+            yield f"Secret `{secret['name']}`: {names}"
 
 
 def _workflow(workflow: Mapping[str, Any]) -> list[str]:

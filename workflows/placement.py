@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent
 FILE = FOLDER / "placement.toml"
 IMAGES = FOLDER / "images.toml"
 TRAIN_PROFILE = "TRAIN_PROFILE"  # a profile for train instead of placement.toml's
-SOURCES = ("config_maps", "secrets", "secret_files")  # read by workflows/variables.py
+SOURCES = ("config_maps", "secrets")  # read by workflows/variables.py
 
 _REQUIRED: dict[str, type] = {
     "cpu": Quantity,

@@ -81,9 +81,9 @@ def _volumes(declared: Contract, placement: Placement) -> tuple[list[V1Volume], 
     temporary = V1EmptyDirVolumeSource(size_limit=placement.ephemeral_storage)
     volumes = [V1Volume(name="temporary", empty_dir=temporary)]
     mounts = [V1VolumeMount(name="temporary", mount_path=TEMPORARY)]
-    if files := variables.secret_files(declared):
-        volumes.append(V1Volume(name="secret-files", projected=files))
-        mounts.append(V1VolumeMount(name="secret-files", mount_path=variables.FILES, read_only=True))
+    if secrets := variables.mounted_secrets(declared):
+        volumes.append(V1Volume(name="secrets", projected=secrets))
+        mounts.append(V1VolumeMount(name="secrets", mount_path=variables.FOLDER, read_only=True))
     return volumes, mounts
 
 

@@ -12,7 +12,7 @@ from flytekit.core.base_task import kwtypes
 from flytekit.core.container_task import ContainerTask
 from flytekit.core.context_manager import FlyteContextManager
 from flytekit.core.type_engine import TypeEngine
-from flytekit.models.documentation import Documentation
+from flytekit.models.documentation import Description, Documentation
 from flytekit.models.interface import TypedInterface, Variable
 from flytekit.models.literals import LiteralMap
 from flytekit.types.file import FlyteFile
@@ -43,7 +43,7 @@ class StageTask(ContainerTask):
 
     def __init__(self, declared: Contract, **options: Any) -> None:
         self.contract = declared
-        super().__init__(name=declared.stage, docs=Documentation(short_description=declared.title), **options)
+        super().__init__(name=declared.stage, docs=_documentation(declared), **options)
         self._interface = TypedInterface(
             _described(self.interface.inputs, declared.inputs), _described(self.interface.outputs, declared.outputs)
         )
@@ -104,6 +104,12 @@ def _argument(field: Field) -> str:
     """Returns `--name=value` for Flyte to render: one argument, so that a value cannot become an option."""
     value = f"{INPUTS}/{field.name}" if field.artifact else f"{{{{.inputs.{field.name}}}}}"
     return f"{field.flag}={value}"
+
+
+def _documentation(declared: Contract) -> Documentation:
+    """Returns what the console says of a stage: its page shows the long description alone."""
+    long = Description(value=f"{declared.title} Version {declared.version}.")
+    return Documentation(short_description=declared.title, long_description=long)
 
 
 def _described(variables: Mapping[str, Variable], fields: Iterable[Field]) -> dict[str, Variable]:
