@@ -249,7 +249,7 @@ package: environments ## an archive for `flytectl register files`, checked, with
 	@$(ON_FLYTE) tools.package $(call given,OUTPUT,--output)
 
 .PHONY: register
-register: environments ## the agents' launch plans on Flyte; PROJECT= DOMAIN= GITOPS=checkout GITOPS_URL= VERSION= PROFILE= FLYTE_ENDPOINT=
+register: environments ## the agents' launch plans on Flyte; PROJECT= DOMAIN= GITOPS=checkout GITOPS_URL= VERSION= PROFILE=
 	@$(ON_FLYTE) tools.register $(call given,PROJECT,--project) $(call given,DOMAIN,--domain) $(call given,VERSION,--version)
 
 .PHONY: node-table

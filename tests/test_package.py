@@ -18,8 +18,9 @@ from shared.command_line import Parser
 from shared.contract import STAGES, Field, Scalar
 from shared.errors import StageError
 from tests.mlflow_server import free_port
-from tools import flyte_admin, flyte_entities, node_table, package, register
+from tools import flyte_entities, node_table, package, pins, register
 from tools.node_table import Package
+from workflows import flyte_server
 from workflows.copilot import argument_text
 from workflows.execution import ROOT
 
@@ -252,24 +253,15 @@ def test_a_checkout_must_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
         register.register("p", "d")
 
 
-def test_a_flyte_that_does_not_answer_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    port, started = free_port(), datetime.now(UTC)
-    monkeypatch.setenv("FLYTE_ENDPOINT", f"http://127.0.0.1:{port}")
-    with pytest.raises(StageError, match=rf"^Flyte at 127.0.0.1:{port} does not answer: .*refused.*; check FLYTE_ENDP"):
-        flyte_admin.remote("agent-training", "development")
-    assert (datetime.now(UTC) - started).total_seconds() < flyte_admin.ANSWER_SECONDS
-
-
-def test_a_flyte_that_nothing_names_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("FLYTE_ENDPOINT", "FLYTE_PLATFORM_URL", "FLYTECTL_CONFIG", "UCTL_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(StageError, match=r"^FLYTE_ENDPOINT is not set; let it be Flyte's address, or FLYTECTL_CONFIG"):
-        flyte_admin.platform()
-    monkeypatch.setenv("FLYTE_ENDPOINT", "ftp://flyte")
-    with pytest.raises(StageError, match="FLYTE_ENDPOINT is 'ftp://flyte'; it must be host:port, or http://host:port"):
-        flyte_admin.platform()
+def test_a_flyte_that_does_not_answer_is_told_by_registration_too(
+    gitops: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # With nothing pinned, the images would be told before.
+    monkeypatch.setattr(pins, "STAGES", ())
+    monkeypatch.setenv("FLYTE_PLATFORM_URL", f"127.0.0.1:{free_port()}")
+    monkeypatch.setenv("FLYTE_PLATFORM_INSECURE", "true")
+    with pytest.raises(StageError, match=r"^Flyte at 127.0.0.1:\d+ cannot be reached: "):
+        register.register("agent-training", "development", "v1")
 
 
 def test_two_of_one_name_are_refused() -> None:
@@ -293,32 +285,31 @@ def test_a_launch_plan_of_another_repository_is_not_taken_over() -> None:
 
 
 @pytest.fixture
-def flyte(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The domain of the project agent-training on a real Flyte in which tests may register."""
+def flyte(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """A project and its domain on a real Flyte in which tests may register."""
     if not os.environ.get("FLYTE_TEST_ENDPOINT"):
-        pytest.skip("FLYTE_TEST_ENDPOINT names no Flyte in whose project agent-training tests may register")
-    monkeypatch.setenv("FLYTE_ENDPOINT", os.environ["FLYTE_TEST_ENDPOINT"])
-    return os.environ.get("FLYTE_TEST_DOMAIN", "staging")
+        pytest.skip("FLYTE_TEST_ENDPOINT=host:port names no Flyte (without TLS) on which tests may register")
+    monkeypatch.setenv("FLYTE_PLATFORM_URL", os.environ["FLYTE_TEST_ENDPOINT"])
+    monkeypatch.setenv("FLYTE_PLATFORM_INSECURE", "true")
+    return os.environ.get("FLYTE_TEST_PROJECT", "agent-training"), os.environ.get("FLYTE_TEST_DOMAIN", "staging")
 
 
-def test_an_unknown_project_or_domain_is_told_with_those_there_are(flyte: str) -> None:
-    with pytest.raises(StageError, match=r"has no project 'agent-trainin'; it has .*agent-training"):
-        flyte_admin.remote("agent-trainin", flyte)
-    with pytest.raises(StageError, match=f"^the project agent-training of Flyte has no domain 'x'; it has .*{flyte}"):
-        flyte_admin.remote("agent-training", "x")
+def test_an_unknown_project_or_domain_is_told_with_those_there_are(flyte: tuple[str, str]) -> None:
+    project, domain = flyte
+    with pytest.raises(StageError, match=f"^Flyte has no project {project}x; it has: .*{project}"):
+        flyte_server.check_place(flyte_server.connect(f"{project}x", domain))
+    with pytest.raises(StageError, match=f"^Flyte has no domain {domain}x; it has: .*{domain}"):
+        flyte_server.check_place(flyte_server.connect(project, f"{domain}x"))
 
 
 @pytest.mark.usefixtures("gitops")
-def test_what_is_registered_is_active_and_changes_only_under_a_new_version(flyte: str) -> None:
+def test_what_is_registered_is_active_and_changes_only_under_a_new_version(flyte: tuple[str, str]) -> None:
     version = f"test-{uuid.uuid4().hex[:8]}"
-    remote, found = (
-        flyte_admin.remote("agent-training", flyte),
-        flyte_entities.entities("agent-training", flyte, version),
-    )
+    remote, found = flyte_server.connect(*flyte), flyte_entities.entities(*flyte, version)
     lines = register.put(remote, found)
     assert any("agent-sre-training" in line and "active, starts at 0 2 * * 0 (UTC)" in line for line in lines)
     assert register.put(remote, found) == lines
-    active = {plan.id.name: plan.id.version for plan in flyte_admin.active_launch_plans(remote)}
+    active = {plan.id.name: plan.id.version for plan in flyte_server.active_launch_plans(remote)}
     assert active["agent-sre-training"] == active["agent-bruno-watch"] == version
     changed = copy.deepcopy(found[0])
     changed.template.metadata._discoverable = True

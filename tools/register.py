@@ -1,6 +1,6 @@
 """Registers tasks, workflows and the agents' launch plans on Flyte, and lets their schedules run.
 
-    GITOPS=../homelab GITOPS_URL=https://git.example.com/homelab.git FLYTE_ENDPOINT=flyte.example.com:443 \\
+    GITOPS=../homelab GITOPS_URL=https://git.example.com/homelab.git FLYTE_PLATFORM_URL=flyte.example.com:443 \\
       python -m tools.register --project agent-training --domain production
 
 Everything is checked first, and a launch plan becomes active when all is registered. Registering again the same
@@ -8,21 +8,24 @@ changes nothing.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
 
-from flytekit.exceptions.user import FlyteEntityAlreadyExistsException, FlyteInvalidInputException
+from flytekit.exceptions.user import FlyteEntityAlreadyExistsException
 from flytekit.models.core.identifier import Identifier, ResourceType
 from flytekit.models.launch_plan import LaunchPlan
 from flytekit.remote import FlyteRemote
 from git import Repo
 
 from shared.errors import StageError
-from tools import flyte_admin, flyte_entities, pins
+from tools import flyte_entities, pins
 from tools.flyte_entities import Entity, kind_of, name_of
 from tools.image_source import ROOT
+from workflows import flyte_server
+from workflows.flyte_server import Refused, answers
 
 _TYPES = {"task": ResourceType.TASK, "workflow": ResourceType.WORKFLOW, "launch plan": ResourceType.LAUNCH_PLAN}
 _VERSION = re.compile(r"[A-Za-z0-9][\w.-]{0,62}", re.ASCII)
@@ -44,17 +47,20 @@ def register(project: str, domain: str, version: str = "") -> list[str]:
     found = flyte_entities.entities(project, domain, version)
     if unfit := pins.unfit():
         raise StageError("; ".join(f"images.toml: {line}" for line in unfit))
-    return put(flyte_admin.remote(project, domain), found)
+    remote = flyte_server.connect(project, domain)
+    flyte_server.check_place(remote)
+    return put(remote, found)
 
 
 def put(remote: FlyteRemote, found: Sequence[Entity]) -> list[str]:
     """Puts entities there, activates their launch plans, and ends those of agents that are gone; as `register`."""
     plans = [entity for entity in found if isinstance(entity, LaunchPlan)]
-    with flyte_admin.told(remote):
-        active = flyte_admin.active_launch_plans(remote)
+    with answers(remote):
+        active = flyte_server.active_launch_plans(remote)
         check_owner(plans, active)
-        for entity in found:
-            _create(remote, entity)
+    for entity in found:
+        _create(remote, entity)
+    with answers(remote):
         _activate(remote, plans)
         left = _deactivate_left(remote, plans, active)
     return [*(_line(remote, entity) for entity in found), *left]
@@ -96,24 +102,26 @@ def _check_given(project: str, domain: str, version: str) -> None:
 
 
 def _create(remote: FlyteRemote, entity: Entity) -> None:
-    identifier, client = _identifier(entity), remote.client
+    """Creates an entity, unless it is there already. Raises StageError where it is there with another content."""
+    identifier = _identifier(entity)
     try:
-        match kind_of(entity):
-            case "task":
-                client.create_task(identifier, entity)
-            case "workflow":
-                client.create_workflow(identifier, entity)
-            case _:
-                client.create_launch_plan(identifier, entity.spec)
-    except FlyteEntityAlreadyExistsException:
-        return  # the same, or Flyte would have refused
-    except FlyteInvalidInputException as error:
-        if "different structure" not in flyte_admin.details(error):
+        with answers(remote), contextlib.suppress(FlyteEntityAlreadyExistsException):
+            _send(remote, identifier, entity)
+    except Refused as error:
+        if "different structure" not in str(error):
             raise
-        reason = (
-            f"VERSION {identifier.version} of {kind_of(entity)} {identifier.name} is registered with another content"
-        )
-        raise StageError(f"{reason}; give another VERSION") from None
+        what = f"VERSION {identifier.version} of {kind_of(entity)} {identifier.name}"
+        raise StageError(f"{what} is registered with another content; give another VERSION") from None
+
+
+def _send(remote: FlyteRemote, identifier: Identifier, entity: Entity) -> None:
+    match kind_of(entity):
+        case "task":
+            remote.client.create_task(identifier, entity)
+        case "workflow":
+            remote.client.create_workflow(identifier, entity)
+        case _:
+            remote.client.create_launch_plan(identifier, entity.spec)
 
 
 def _activate(remote: FlyteRemote, plans: Iterable[LaunchPlan]) -> None:

@@ -93,6 +93,25 @@ def active_launch_plan(remote: FlyteRemote, name: str) -> LaunchPlan:
         raise _why_missing(remote, name)
 
 
+def active_launch_plans(remote: FlyteRemote) -> list[LaunchPlan]:
+    """Returns all launch plans of the project's domain that are active, whoever registered them."""
+    plans: list[LaunchPlan] = []
+    token = ""
+    while True:
+        project, domain = remote.default_project, remote.default_domain
+        page, token = remote.client.list_active_launch_plans_paginated(project, domain, limit=_PAGE, token=token)
+        plans += page
+        if not token:
+            return plans
+
+
+def check_place(remote: FlyteRemote) -> None:
+    """Raises StageError where Flyte has no such project or domain, with those that it has."""
+    with answers(remote):
+        if reason := _unknown_place(remote):
+            raise StageError(reason)
+
+
 def _asked(platform: PlatformConfig) -> grpc.StatusCode:
     """Returns the code of Flyte's answer to the question for its version. Raises Unreachable where there is none."""
     try:
@@ -124,21 +143,27 @@ def _unreachable(endpoint: str, reason: str) -> Unreachable:
 
 def _why_missing(remote: FlyteRemote, name: str) -> StageError:
     """Returns what is wrong where a launch plan is not there: project, domain, name, or that it is not active."""
+    if reason := _unknown_place(remote):
+        return StageError(reason)
     project, domain = remote.default_project, remote.default_domain
-    projects = {each.id: each for each in remote.client.list_projects_paginated(limit=_PAGE)[0]}
-    if project not in projects:
-        return StageError(f"Flyte has no project {project}; it has: {', '.join(sorted(projects)) or 'none'}")
-    domains = [each.id for each in remote.client.get_domains()]
-    if domain not in domains:
-        return StageError(f"Flyte has no domain {domain}; it has: {', '.join(domains)}")
     versions, _ = remote.client.list_launch_plans_paginated(NamedEntityIdentifier(project, domain, name), limit=1)
     where = f"{project}/{domain}"
     if versions:
         remedy = "`make register` registers and activates it"
         return StageError(f"the launch plan {name} of {where} is not active in any version; {remedy}")
-    active, _ = remote.client.list_active_launch_plans_paginated(project, domain, limit=_PAGE)
-    known = ", ".join(sorted(each.id.name for each in active)) or "none; `make register` registers them"
+    active = sorted(each.id.name for each in active_launch_plans(remote))
+    known = ", ".join(active) or "none; `make register` registers them"
     return StageError(f"there is no launch plan {name} in {where}; active there: {known}")
+
+
+def _unknown_place(remote: FlyteRemote) -> str:
+    """Returns what is wrong with the project or the domain; '' where both are there."""
+    project, domain = remote.default_project, remote.default_domain
+    projects = sorted(each.id for each in remote.client.list_projects_paginated(limit=_PAGE)[0])
+    if project not in projects:
+        return f"Flyte has no project {project}; it has: {', '.join(projects) or 'none'}"
+    domains = [each.id for each in remote.client.get_domains()]
+    return "" if domain in domains else f"Flyte has no domain {domain}; it has: {', '.join(domains)}"
 
 
 def _short(text: str) -> str:
