@@ -133,6 +133,7 @@ def test_the_arguments_are_those_of_the_task(stage: str) -> None:
         text.replace(f"{{{{.inputs.{name}}}}}", "x")
         for text in tasks.stage_task(stage)._args
         for name in [text_name(text)]
+        if text.partition("=")[2] not in tasks.CHECKPOINTS.values()  # which Flyte alone fills
     ]
     assert rendered == arguments(declared, values)
 
