@@ -253,9 +253,8 @@ def test_a_checkout_must_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
         register.register("p", "d")
 
 
-def test_a_flyte_that_does_not_answer_is_told_by_registration_too(
-    gitops: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("gitops")
+def test_a_flyte_that_does_not_answer_ends_the_registration(monkeypatch: pytest.MonkeyPatch) -> None:
     # With nothing pinned, the images would be told before.
     monkeypatch.setattr(pins, "STAGES", ())
     monkeypatch.setenv("FLYTE_PLATFORM_URL", f"127.0.0.1:{free_port()}")
@@ -311,6 +310,10 @@ def test_what_is_registered_is_active_and_changes_only_under_a_new_version(flyte
     assert register.put(remote, found) == lines
     active = {plan.id.name: plan.id.version for plan in flyte_server.active_launch_plans(remote)}
     assert active["agent-sre-training"] == active["agent-bruno-watch"] == version
+    left = register.put(remote, [entity for entity in found if "agent-bruno" not in flyte_entities.name_of(entity)])
+    gone = "launch plan agent-bruno-watch: deactivated, since the repository holds its agent no more"
+    assert gone in left
+    assert "agent-bruno-watch" not in {plan.id.name for plan in flyte_server.active_launch_plans(remote)}
     changed = copy.deepcopy(found[0])
     changed.template.metadata._discoverable = True
     with pytest.raises(StageError, match=f"VERSION {version} of task .* is registered with another content; give"):

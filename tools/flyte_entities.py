@@ -5,22 +5,23 @@ Loading the workflows reads the GitOps checkout that GITOPS names, and placement
 
 import contextlib
 import hashlib
-import importlib
 import io
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from flytekit.configuration import Image, ImageConfig, SerializationSettings
-from flytekit.core.context_manager import FlyteContextManager
+from flytekit.core.context_manager import FlyteContext, FlyteContextManager
+from flytekit.core.launch_plan import LaunchPlan as LaunchPlanOfFlytekit
 from flytekit.models.admin.workflow import WorkflowSpec
 from flytekit.models.core.workflow import Node
 from flytekit.models.launch_plan import LaunchPlan
 from flytekit.models.task import TaskSpec
-from flytekit.tools.serialize_helpers import get_registrable_entities, persist_registrable_entities
+from flytekit.tools.serialize_helpers import persist_registrable_entities
+from flytekit.tools.translator import get_serializable
 
 from shared.errors import StageError
 
-MODULES = ("workflows.agent_training", "workflows.retraining", "workflows.launch_plans")
 # No task runs in an image of flytekit's; it wants one to be named all the same.
 _IMAGES = ImageConfig(default_image=Image("default", "unused", "unused"))
 
@@ -34,17 +35,31 @@ def entities(project: str | None = None, domain: str | None = None, version: str
     Without project, domain and version there are gaps, which flytectl fills. Raises StageError where the GitOps
     checkout, placement.toml or images.toml is wrong, and for two launch plans of one name.
     """
-    for module in MODULES:
-        importlib.import_module(module)
     settings = SerializationSettings(_IMAGES, project, domain, version, env={})
     context = FlyteContextManager.current_context().with_serialization_settings(settings)
+    known: OrderedDict[Any, Entity] = OrderedDict()  # what an entity refers to gets in before it
     with FlyteContextManager.with_context(context) as current:
-        found = list(get_registrable_entities(current))
+        for entity in _loaded(current):
+            get_serializable(known, settings, entity)
+    found = [entity for entity in known.values() if isinstance(entity, TaskSpec | WorkflowSpec | LaunchPlan)]
     check_names(found)
     for entity in found:
         if isinstance(entity, WorkflowSpec):
             _sort_edges(entity)
     return found
+
+
+def _loaded(context: FlyteContext) -> Iterator[Any]:
+    """Yields what is registered as flytekit has it: the agents' launch plans, and one for each of the two workflows."""
+    # Here, so that what is wrong with an agent is told by whoever calls, and not while modules are loaded.
+    from workflows.agent_training import agent_training_pipeline
+    from workflows.launch_plans import LAUNCH_PLANS
+    from workflows.retraining import retraining
+
+    for workflow in (agent_training_pipeline, retraining):
+        yield workflow
+        yield LaunchPlanOfFlytekit.get_default_launch_plan(context, workflow)
+    yield from LAUNCH_PLANS
 
 
 def _sort_edges(workflow: WorkflowSpec) -> None:
