@@ -159,10 +159,12 @@ def test_a_changed_module_of_shared_is_a_change_of_the_stages_that_import_it_alo
     project.commit()
     ask = "write what changed into its CHANGELOG.md, then `make release-{0}`"
     line = f"shared/names.py changed, and {{0}} is still 0.1.0; {ask}"
-    assert unreleased(project) == [line.format(stage) for stage in ("dataset", "evaluate", "register", "publish")]
+    assert unreleased(project) == [
+        line.format(stage) for stage in ("dataset", "evaluate", "register", "publish", "watch")
+    ]
     with (project.folder / "shared/contract.py").open("a") as file:
         file.write("# changed\n")
-    assert len(unreleased(project)) == 6
+    assert len(unreleased(project)) == 7
 
 
 def test_tests_and_documents_are_no_part_of_an_image(project: ProjectCopy) -> None:
