@@ -84,7 +84,7 @@ test-workflow: environments ## the workflow's interfaces and the layout
 
 .PHONY: test-e2e
 test-e2e: environments .venvs/mlflow-server/.made ## six stages in a row with a tiny random model
-	.venv/bin/python $(PYTEST) tests/e2e
+	.venv/bin/python $(PYTEST) tests/e2e -m 'not long'
 
 .PHONY: test-tools
 test-tools: environments .venvs/mlflow-server/.made ## images, registries, versions and local services: with Docker, minutes
@@ -99,7 +99,8 @@ test-survival: environments .venvs/mlflow-server/.made ## faults of MLflow, S3, 
 	KILLS=$(or $(KILLS),20) $(if $(SEED),SEED=$(SEED)) .venv/bin/python $(PYTEST) tests/survival
 
 .PHONY: test-demo
-test-demo: environments ## what `make run` promises, measured on all three agents: several minutes
+test-demo: environments .venvs/mlflow-server/.made ## what `make run` promises, measured on all three agents, and watch from end to end: several minutes
+	.venv/bin/python $(PYTEST) tests/e2e -m long
 	.venv/bin/python $(PYTEST) tests/demo
 
 # ── images ───────────────────────────────────────────────────────────────────────────────────────

@@ -106,6 +106,7 @@ def world(tmp_path: Path, mlflow_server: str, monkeypatch: pytest.MonkeyPatch) -
     return World(tmp_path)
 
 
+@pytest.mark.long
 def test_an_edited_runbook_is_seen_and_trained_once(world: World) -> None:
     made = world.dataset()
     champion = world.train(made, b"first")
