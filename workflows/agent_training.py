@@ -75,6 +75,11 @@ def train_to_publish(rows: Any, settings: Settings) -> Result:
         run_id=registered.run_id,
         **of("publish", settings),
     )
+    return _result(measured, registered, published)
+
+
+def _result(measured: Any, registered: Any, published: Any) -> Result:
+    """Wires what an execution shows from the outputs of the last three stages."""
     return Result(
         outcome=published.outcome,
         accuracy=measured.accuracy,
