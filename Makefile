@@ -259,7 +259,7 @@ node-table: .venv/.made ## write docs/nodes.md: every node of the package
 
 .PHONY: launch
 launch: .venv/.made ## start an agent's training on Flyte; AGENT=agent-sre WAIT=1 FORCE=1 PROJECT= DOMAIN= TRIGGER= COMMIT= PATIENCE= INPUT='ITERS=30'
-	@.venv/bin/python -m workflows.launch --agent '$(or $(AGENT),agent-sre)' $(if $(WAIT),--wait) $(if $(FORCE),--force-retrain) \
+	@.venv/bin/python -m workflows.triggers.launch --agent '$(or $(AGENT),agent-sre)' $(if $(WAIT),--wait) $(if $(FORCE),--force-retrain) \
 	  $(call given,PROJECT,--project) $(call given,DOMAIN,--domain) $(call given,TRIGGER,--trigger) $(call given,COMMIT,--commit) \
 	  $(call given,PATIENCE,--patience) $(foreach i,$(INPUT),--input='$i')
 

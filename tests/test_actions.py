@@ -64,7 +64,7 @@ def test_actions_are_pinned_by_commit_and_permissions_are_given_one_by_one(file:
 def test_a_pull_request_gets_no_secret_and_starts_nothing() -> None:
     jobs = workflow(RETRAIN)["jobs"]
     assert {name for name, job in jobs.items() if "secrets." in str(job)} == {"retrain"}
-    assert {name for name, job in jobs.items() if "workflows.launch" in str(job)} == {"retrain"}
+    assert {name for name, job in jobs.items() if "workflows.triggers.launch" in str(job)} == {"retrain"}
     assert jobs["retrain"]["if"].startswith("github.event_name == 'push' &&")
 
 

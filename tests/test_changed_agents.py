@@ -47,7 +47,7 @@ def append(file: Path, text: str) -> None:
 
 
 def run(repo: Repo, before: str, after: str = "HEAD", output: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "workflows.changed_agents", "--repository", str(repo.working_dir)]
+    command = [sys.executable, "-m", "workflows.triggers.changed_agents", "--repository", str(repo.working_dir)]
     environment = {**os.environ, "GITHUB_OUTPUT": str(output or "")}
     command += [f"--before={before}", f"--after={after}"]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)

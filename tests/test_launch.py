@@ -22,17 +22,17 @@ from flytekit.models.types import LiteralType, SimpleType
 from shared import contract
 from shared.errors import StageError
 from tests.mlflow_server import free_port
-from workflows import job_summary
 from workflows.execution import ROOT
-from workflows.progress import last_line
-from workflows.starting import ASKED, MOST_CHARACTERS, execution_name, typed_inputs
+from workflows.triggers import job_summary
+from workflows.triggers.progress import last_line
+from workflows.triggers.starting import ASKED, MOST_CHARACTERS, execution_name, typed_inputs
 
 COMMIT = "3f9a1c0244444444444444444444444444444444"
 SECONDS = 40  # that a start may take until it gives up
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "workflows.launch", *arguments]
+    command = [sys.executable, "-m", "workflows.triggers.launch", *arguments]
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("FLYTE", "GITHUB"))}
     return subprocess.run(
         command, capture_output=True, text=True, cwd=ROOT, env=variables | environment, check=False, timeout=600

@@ -1,6 +1,6 @@
 """Starts an agent's training on Flyte, by its launch plan `<agent>-training`.
 
-    python -m workflows.launch --agent agent-sre --wait
+    python -m workflows.triggers.launch --agent agent-sre --wait
 
 Prints the address of the execution's page at once. With --wait it goes on until the end: exit 0 where the execution
 succeeded, also where nothing was to train or the model was rejected; 1 where it failed. A commit given with --commit
@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from shared import contract
 from shared.contract import Scalar, to_text
 from shared.errors import StageError, one_line
-from workflows import job_summary
+from workflows.triggers import job_summary
 
 PROJECT, DOMAIN = "agent-training", "production"
 TRIGGERS = ("request", "runbook")
@@ -45,7 +45,8 @@ def main(arguments: Sequence[str]) -> int:
 def launch(options: argparse.Namespace) -> int:
     """Starts the agent's launch plan, or finds what the same commit started before, and returns the exit code."""
     _check(options)
-    from workflows import flyte_server, progress, starting  # flytekit takes a second, which a mistake need not wait for
+    from workflows import flyte_server  # flytekit takes a second, which a mistake need not wait for
+    from workflows.triggers import progress, starting
 
     remote = flyte_server.connect(options.project, options.domain)
     plan = flyte_server.active_launch_plan(remote, f"{options.agent}-training")
@@ -89,7 +90,9 @@ def _say(line: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m workflows.launch", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m workflows.triggers.launch",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--agent", required=True, help="the agent, such as agent-sre")

@@ -1,6 +1,6 @@
 """Which agents of a GitOps repository have other inputs than before, as a GitHub Actions matrix.
 
-    python -m workflows.changed_agents --repository homelab --before "$BEFORE" --after "$GITHUB_SHA"
+    python -m workflows.triggers.changed_agents --repository homelab --before "$BEFORE" --after "$GITHUB_SHA"
 
 Prints [{"agent": "agent-sre", "commit": "…"}], where commit is the last one that touched the agent's runbook, rules or
 training folder. What else changes in an agent's folder, such as the MODEL_VERSION that publish bumps, is no input.
@@ -20,7 +20,7 @@ from git.objects import Tree
 from shared import contract
 from shared.errors import StageError, one_line
 from stages.dataset.source import opened, read_source
-from workflows import job_summary
+from workflows.triggers import job_summary
 
 NONE = "0" * 40  # GitHub's `before` of a branch that is new
 AGENTS = "flux/ai"
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m workflows.changed_agents",
+        prog="python -m workflows.triggers.changed_agents",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -19,8 +19,8 @@ from shared import contract
 from shared.contract import Field, Scalar
 from shared.errors import StageError
 from workflows.flyte_server import Refused, answers
-from workflows.progress import BADLY_ENDED, phase
 from workflows.settings import parse_settings
+from workflows.triggers.progress import BADLY_ENDED, phase
 
 BUSY_SECONDS = 30  # between two attempts to start while another execution of the agent runs
 MOST_CHARACTERS = 63  # of an execution's name: flyteadmin's allowedExecutionNameLength
