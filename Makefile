@@ -15,9 +15,16 @@ PYTEST := -m pytest
 # What was given on make's own command line, as NAME=value arguments of a program.
 SETTINGS = $(foreach v,$(filter-out PYTHON,$(.VARIABLES)),$(if $(filter command,$(word 1,$(origin $v))),'$v=$(subst ','\'',$($v))'))
 
+# given(VARIABLE,--option): the option with the variable's value, where it has one.
+given = $(if $($1),$(if $2,$2=)'$(subst ','\'',$($1))')
+
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z][a-zA-Z%-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@awk '/^# ── / { gsub(/^# ── | (─)+$$/, ""); print "\n" $$0 } \
+	  /^[a-z].* ## |^\$$\(STAGES.* ## / { split($$0, line, / ## /); sub(/^\$$[^ ]* /, "", line[1]); sub(/:.*/, "", line[1]); \
+	    printf "  %-16s %s\n", line[1], line[2] }' $(MAKEFILE_LIST)
+
+# ── on this machine, without a server ─────────────────────────────────────────────────────────────
 
 .PHONY: run
 run: environments ## runbook → published model on this machine; AGENT= MODEL= GITOPS= ITERS= … BACKEND=docker: in containers
@@ -38,15 +45,66 @@ ui: .venvs/mlflow-server/.made ## open MLflow's page on what was run here; PORT=
 	@.venvs/mlflow-server/bin/mlflow server --backend-store-uri 'sqlite:///$(CURDIR)/.runs/mlflow/mlflow.db' \
 	  --default-artifact-root '$(CURDIR)/.runs/mlflow/mlflow-artifacts' --host 127.0.0.1 --port $(or $(PORT),5000)
 
-.PHONY: clean
-clean: ## remove what `make run` made: .runs and the demo model
-	rm -rf .runs .cache
+# ── a runbook ─────────────────────────────────────────────────────────────────────────────────────
 
-.PHONY: distclean
-distclean: clean ## remove the environments too
-	rm -rf .venv .venvs
+AUTHOR = PYTHONPATH=. .venvs/dataset/bin/python -m stages.dataset.author
+REPOSITORY ?= examples/homelab
 
-# ── tests ────────────────────────────────────────────────────────────────────────────────────────
+.PHONY: lint-runbook
+lint-runbook: .venvs/dataset/.made ## what each alert of an agent teaches: lint-runbook AGENT=agent-sre REPOSITORY=… FORMAT=github
+	@$(AUTHOR) lint --agent $(AGENT) --repository $(REPOSITORY) --format $(or $(FORMAT),table)
+
+.PHONY: preview
+preview: .venvs/dataset/.made ## rows as the model sees them: preview AGENT=agent-sre ALERT=… ROWS=3
+	@$(AUTHOR) preview --agent $(AGENT) --repository $(REPOSITORY) --alert '$(ALERT)' --rows $(or $(ROWS),5)
+
+.PHONY: compare-datasets
+compare-datasets: .venvs/dataset/.made ## what changed between two datasets: compare-datasets OLD=folder NEW=folder
+	@$(AUTHOR) compare $(OLD) $(NEW)
+
+# ── published versions ────────────────────────────────────────────────────────────────────────────
+
+# What `make run` uses where the environment names no server.
+OPERATE = MLFLOW_TRACKING_URI="$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/.runs/mlflow/mlflow.db}" \
+  STORE_URI="$${STORE_URI:-file://$(CURDIR)/.runs/store}" .venvs/publish/bin/python -m stages.publish.operate
+OF_AGENT = --agent '$(or $(AGENT),agent-sre)' --repository '$(or $(GITOPS),.runs/gitops.git)' $(call given,BRANCH,--branch)
+
+.PHONY: history
+history: .venvs/publish/.made ## an agent's versions, newest first; AGENT=agent-sre GITOPS= BRANCH=
+	@$(OPERATE) history $(OF_AGENT)
+
+.PHONY: verify
+verify: .venvs/publish/.made ## is what Git rolls out whole? Git, registry, store, signature, one line each; AGENT= GITOPS= BRANCH=
+	@$(OPERATE) verify $(OF_AGENT)
+
+.PHONY: rollback
+rollback: .venvs/publish/.made ## back to the previous champion, or to VERSION=; AGENT= GITOPS= BRANCH= REASON='…'
+	@$(OPERATE) rollback $(OF_AGENT) $(call given,VERSION,--version) $(call given,REASON,--reason)
+
+.PHONY: reconcile
+reconcile: .venvs/publish/.made ## make the version that Git names the champion, after a merge; AGENT= GITOPS= BRANCH=
+	@$(OPERATE) reconcile $(OF_AGENT)
+
+# ── Flyte ─────────────────────────────────────────────────────────────────────────────────────────
+
+# What make was given on its command line is in the environment of what it runs.
+ON_FLYTE = GRPC_VERBOSITY=NONE .venv/bin/python -m
+
+.PHONY: package
+package: .venv/.made ## an archive for `flytectl register files`, checked, without a cluster; GITOPS=checkout GITOPS_URL= TRAIN_PROFILE= OUTPUT=
+	@$(ON_FLYTE) tools.package $(call given,OUTPUT,--output)
+
+.PHONY: register
+register: .venv/.made ## the agents' launch plans on Flyte; PROJECT= DOMAIN= GITOPS=checkout GITOPS_URL= VERSION= TRAIN_PROFILE=
+	@$(ON_FLYTE) tools.register $(call given,PROJECT,--project) $(call given,DOMAIN,--domain) $(call given,VERSION,--version)
+
+.PHONY: launch
+launch: .venv/.made ## start an agent's training on Flyte; AGENT=agent-sre WAIT=1 FORCE=1 PROJECT= DOMAIN= TRIGGER= COMMIT= PATIENCE= INPUT='ITERS=30'
+	@.venv/bin/python -m workflows.triggers.launch --agent '$(or $(AGENT),agent-sre)' $(if $(WAIT),--wait) $(if $(FORCE),--force-retrain) \
+	  $(call given,PROJECT,--project) $(call given,DOMAIN,--domain) $(call given,TRIGGER,--trigger) $(call given,COMMIT,--commit) \
+	  $(call given,PATIENCE,--patience) $(foreach i,$(INPUT),--input='$i')
+
+# ── tests ─────────────────────────────────────────────────────────────────────────────────────────
 
 # Where make knows how, a part's output appears when it has ended, not mixed with others'.
 WHOLE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
@@ -103,11 +161,9 @@ test-demo: environments .venvs/mlflow-server/.made ## what `make run` promises, 
 	.venv/bin/python $(PYTEST) tests/e2e -m long
 	.venv/bin/python $(PYTEST) tests/demo
 
-# ── images ───────────────────────────────────────────────────────────────────────────────────────
+# ── images and versions of the stages ─────────────────────────────────────────────────────────────
 
 IMAGES = .venv/bin/python -m tools.images
-# given(VARIABLE,--option): the option with the variable's value, where it has one.
-given = $(if $($1),$(if $2,$2=)'$(subst ','\'',$($1))')
 
 .PHONY: images
 images: .venv/.made ## build all images; BASE_IMAGE= (the Dockerfile's: python:3.11-slim-bookworm)
@@ -167,30 +223,7 @@ versions: .venv/.made ## each stage's version in the tree, pinned and in the reg
 check-versions: .venv/.made ## has every stage that changed a new version? SINCE=<revision>
 	@.venv/bin/python -m tools.release --check --since='$(SINCE)'
 
-# ── published versions ───────────────────────────────────────────────────────────────────────────
-
-# What `make run` uses where the environment names no server.
-OPERATE = MLFLOW_TRACKING_URI="$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/.runs/mlflow/mlflow.db}" \
-  STORE_URI="$${STORE_URI:-file://$(CURDIR)/.runs/store}" .venvs/publish/bin/python -m stages.publish.operate
-OF_AGENT = --agent '$(or $(AGENT),agent-sre)' --repository '$(or $(GITOPS),.runs/gitops.git)' $(call given,BRANCH,--branch)
-
-.PHONY: history
-history: .venvs/publish/.made ## an agent's versions, newest first; AGENT=agent-sre GITOPS= BRANCH=
-	@$(OPERATE) history $(OF_AGENT)
-
-.PHONY: verify
-verify: .venvs/publish/.made ## is what Git rolls out whole? Git, registry, store, signature, one line each; AGENT= GITOPS= BRANCH=
-	@$(OPERATE) verify $(OF_AGENT)
-
-.PHONY: rollback
-rollback: .venvs/publish/.made ## back to the previous champion, or to VERSION=; AGENT= GITOPS= BRANCH= REASON='…'
-	@$(OPERATE) rollback $(OF_AGENT) $(call given,VERSION,--version) $(call given,REASON,--reason)
-
-.PHONY: reconcile
-reconcile: .venvs/publish/.made ## make the version that Git names the champion, after a merge; AGENT= GITOPS= BRANCH=
-	@$(OPERATE) reconcile $(OF_AGENT)
-
-# ── services ─────────────────────────────────────────────────────────────────────────────────────
+# ── servers on this machine ───────────────────────────────────────────────────────────────────────
 
 .PHONY: services-up services-down
 services-up: .venv/.made .venvs/mlflow-server/.made ## MLflow, S3 (MinIO) and Git on this machine; MLFLOW_PORT=5001 S3_PORT=9000 GIT_PORT=3000
@@ -200,7 +233,23 @@ services-up: .venv/.made .venvs/mlflow-server/.made ## MLflow, S3 (MinIO) and Gi
 services-down: .venv/.made ## stop them; their data stay in .services
 	@.venv/bin/python -m tools.services.down
 
-# ── environments: made when missing or older than their lock ─────────────────────────────────────
+# ── benchmarks ────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: bench-dataset
+bench-dataset: .venvs/dataset/.made ## seconds and memory of dataset for 10, 1,000 and 10,000 alerts
+	@.venvs/dataset/bin/python -m benchmarks.dataset_growth
+
+.PHONY: bench-train
+bench-train: .venvs/train/.made ## a training step beside mlx-lm's and PEFT's: hours; QUICK=1, ROUNDS=, SHAPES=, CONTENDERS=, PEFT_PYTHON= one with torch and peft
+	@.venvs/train/bin/python -m benchmarks.training.main $(if $(QUICK),--quick) $(call given,ROUNDS,--rounds) \
+	  $(call given,LAYERS,--layers) $(call given,PEFT_PYTHON,--peft-python) $(if $(SHAPES),--shapes $(SHAPES)) \
+	  $(if $(CONTENDERS),--contenders $(CONTENDERS))
+
+.PHONY: bench-evaluate
+bench-evaluate: .venvs/evaluate/.made ## answers decoded beside mlx-lm's own ways, on the last `make run`; QUICK=1, ROUNDS=5
+	@.venvs/evaluate/bin/python -m benchmarks.evaluation.main $(if $(QUICK),--quick) $(call given,ROUNDS,--rounds)
+
+# ── environments, made when missing or older than their lock ──────────────────────────────────────
 
 .PHONY: environments
 environments: .venv/.made $(STAGES:%=.venvs/%/.made)
@@ -236,58 +285,15 @@ lock: .venv/.made ## compile every requirements.lock again from its pyproject.to
 	@for folder in $(LOCKED); do echo $$folder; $(LOCK) $$folder/pyproject.toml -o $$folder/requirements.lock; done
 
 .PHONY: tables
-tables: .venv/.made ## write the contract tables into the stages' READMEs, and the variables into docs/cluster.md
-	.venv/bin/python tools/contract_tables.py
-	.venv/bin/python -m tools.variable_table
-
-# ── Flyte ────────────────────────────────────────────────────────────────────────────────────────
-
-# What make was given on its command line is in the environment of what it runs.
-ON_FLYTE = $(if $(PROFILE),TRAIN_PROFILE='$(PROFILE)') GRPC_VERBOSITY=NONE .venv/bin/python -m
-
-.PHONY: package
-package: environments ## an archive for `flytectl register files`, checked, without a cluster; GITOPS=checkout GITOPS_URL= PROFILE= OUTPUT=
-	@$(ON_FLYTE) tools.package $(call given,OUTPUT,--output)
-
-.PHONY: register
-register: environments ## the agents' launch plans on Flyte; PROJECT= DOMAIN= GITOPS=checkout GITOPS_URL= VERSION= PROFILE=
-	@$(ON_FLYTE) tools.register $(call given,PROJECT,--project) $(call given,DOMAIN,--domain) $(call given,VERSION,--version)
-
-.PHONY: node-table
-node-table: .venv/.made ## write docs/nodes.md: every node of the package
+tables: .venv/.made ## write the contract tables into the stages' READMEs, the variables into docs/cluster.md, and docs/nodes.md
+	@.venv/bin/python tools/contract_tables.py
+	@.venv/bin/python -m tools.variable_table
 	@env -u GITOPS -u GITOPS_URL -u TRAIN_PROFILE .venv/bin/python -m tools.node_table
 
-.PHONY: launch
-launch: .venv/.made ## start an agent's training on Flyte; AGENT=agent-sre WAIT=1 FORCE=1 PROJECT= DOMAIN= TRIGGER= COMMIT= PATIENCE= INPUT='ITERS=30'
-	@.venv/bin/python -m workflows.triggers.launch --agent '$(or $(AGENT),agent-sre)' $(if $(WAIT),--wait) $(if $(FORCE),--force-retrain) \
-	  $(call given,PROJECT,--project) $(call given,DOMAIN,--domain) $(call given,TRIGGER,--trigger) $(call given,COMMIT,--commit) \
-	  $(call given,PATIENCE,--patience) $(foreach i,$(INPUT),--input='$i')
+.PHONY: clean
+clean: ## remove what `make run` made: .runs and the demo model
+	rm -rf .runs .cache
 
-AUTHOR = PYTHONPATH=. .venvs/dataset/bin/python -m stages.dataset.author
-REPOSITORY ?= examples/homelab
-
-.PHONY: bench-dataset
-bench-dataset: .venvs/dataset/.made ## seconds and memory of dataset for 10, 1,000 and 10,000 alerts
-	@.venvs/dataset/bin/python -m benchmarks.dataset_growth
-
-.PHONY: bench-train
-bench-train: .venvs/train/.made ## a training step beside mlx-lm's and PEFT's: hours; QUICK=1, ROUNDS=, SHAPES=, CONTENDERS=, PEFT_PYTHON= one with torch and peft
-	@.venvs/train/bin/python -m benchmarks.training.main $(if $(QUICK),--quick) $(call given,ROUNDS,--rounds) \
-	  $(call given,LAYERS,--layers) $(call given,PEFT_PYTHON,--peft-python) $(if $(SHAPES),--shapes $(SHAPES)) \
-	  $(if $(CONTENDERS),--contenders $(CONTENDERS))
-
-.PHONY: bench-evaluate
-bench-evaluate: .venvs/evaluate/.made ## answers decoded beside mlx-lm's own ways, on the last `make run`; QUICK=1, ROUNDS=5
-	@.venvs/evaluate/bin/python -m benchmarks.evaluation.main $(if $(QUICK),--quick) $(call given,ROUNDS,--rounds)
-
-.PHONY: lint-runbook
-lint-runbook: .venvs/dataset/.made ## what each alert of an agent teaches: lint-runbook AGENT=agent-sre REPOSITORY=… FORMAT=github
-	@$(AUTHOR) lint --agent $(AGENT) --repository $(REPOSITORY) --format $(or $(FORMAT),table)
-
-.PHONY: preview
-preview: .venvs/dataset/.made ## rows as the model sees them: preview AGENT=agent-sre ALERT=… ROWS=3
-	@$(AUTHOR) preview --agent $(AGENT) --repository $(REPOSITORY) --alert '$(ALERT)' --rows $(or $(ROWS),5)
-
-.PHONY: compare-datasets
-compare-datasets: .venvs/dataset/.made ## what changed between two datasets: compare-datasets OLD=folder NEW=folder
-	@$(AUTHOR) compare $(OLD) $(NEW)
+.PHONY: distclean
+distclean: clean ## remove the environments too
+	rm -rf .venv .venvs

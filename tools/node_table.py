@@ -33,7 +33,7 @@ PLAN_COLUMNS = (
 )
 _HEAD = """# Nodes on Flyte
 
-What `make package` registers, read from its archive; `make node-table` writes this page. Where a stage runs and with
+What `make package` registers, read from its archive; `make tables` writes this page. Where a stage runs and with
 what stands in [placement.toml](../workflows/placement.toml), which image of it in
 [images.toml](../workflows/images.toml). Train is shown with the profile `{profile}`.
 
@@ -215,7 +215,7 @@ def main(arguments: Sequence[str]) -> int:
     if PAGE.exists() and PAGE.read_text("utf-8") == text:
         return 0
     if arguments == ["--check"]:
-        print(f"{PAGE.relative_to(ROOT)} is out of date; `make node-table` writes it", file=sys.stderr)
+        print(f"{PAGE.relative_to(ROOT)} is out of date; `make tables` writes it", file=sys.stderr)
         return 1
     PAGE.write_text(text, "utf-8")
     print(f"wrote {PAGE.relative_to(ROOT)}")
