@@ -20,11 +20,11 @@ from minio.minioadmin import MinioAdmin
 from ruamel.yaml import YAML
 
 from shared.contract import STAGES
-from shared.errors import StageError
 from stages.publish import s3_store
 from stages.train.checkpoint_bucket import Bucket
 from tests.minio_server import MinioServer, minio_server
 from tools import variable_table
+from workflows import variables
 from workflows.launch_plans import SERVICE_ACCOUNT
 from workflows.placement import read_placement
 
@@ -44,6 +44,18 @@ def documents(file: Path) -> list[Any]:
 
 def one(file: Path) -> Any:
     return documents(file)[0]
+
+
+def settings(domain: str) -> dict[str, str]:
+    """Returns the variables of a domain's settings.env with their values."""
+    lines = (FLYTE / domain / "settings.env").read_text("utf-8").splitlines()
+    return {name: value for name, _, value in (line.partition("=") for line in lines if line and line[0] != "#")}
+
+
+def secret_keys() -> dict[str, str]:
+    """Returns, by key, the example's Secret that holds it."""
+    secrets = documents(FLYTE / "secrets.example.yaml")
+    return {key: secret["metadata"]["name"] for secret in secrets for key in secret["stringData"]}
 
 
 def amount(quantity: str) -> Decimal:
@@ -101,7 +113,7 @@ def test_pods_find_the_names_that_registration_gives_them(
     values = one(FLYTE / "platform" / "helm-values.yaml")
     template = values["configuration"]["inline"]["plugins"]["k8s"]["default-pod-template-name"]
     assert ("PodTemplate", template) in resources
-    assert resources["ConfigMap", "agent-training"]["data"] == variable_table.settings()
+    assert resources["ConfigMap", "agent-training"]["data"] == settings("production")
 
 
 def test_every_stage_fits_into_a_container_that_flyte_and_kubernetes_allow(
@@ -129,20 +141,14 @@ def test_a_quota_holds_the_trainings_that_it_is_for_and_what_runs_beside_them(
             assert amount(hard[f"{kind}.{resource}"]) >= trainings * (train + copilot) + beside + copilot
 
 
-def test_every_variable_of_a_stage_has_one_place_and_secrets_lie_in_secrets() -> None:
-    variables = {variable.name: variable for variable, _ in variable_table.declared()}
+def test_variables_lie_where_pods_look_for_them() -> None:
+    declared = {variable.name: variable for variable, _ in variable_table.declared()}
+    read = {*declared, *map(variables.key, declared.values())}
+    placed = {name: holder for name, holder in variables.holders().items() if name in read}
+    assert secret_keys() == {name: holder.name for name, holder in placed.items() if holder.is_secret}
     for domain in DOMAINS:
-        assert set(variable_table.settings(FLYTE / domain / "settings.env")) <= set(variables)
-    keys = variable_table.secret_keys()
-    assert {key for key in keys if f"{key}_FILE" not in variables} <= set(variables)
-    for name, variable in variables.items():
-        place = variable_table.place(name)  # raises where there is none, or two
-        assert not variable.secret or place.startswith("Secret")
-
-
-def test_a_variable_without_a_place_is_named() -> None:
-    with pytest.raises(StageError, match="SOME_ADDRESS is in no Secret and not among the settings; put it into one"):
-        variable_table.place("SOME_ADDRESS")
+        assert settings(domain).keys() == {name for name, holder in placed.items() if not holder.is_secret}
+    assert [name for name, variable in declared.items() if variable.secret and not placed[name].is_secret] == []
 
 
 def test_the_page_shows_where_each_variable_comes_from() -> None:

@@ -68,7 +68,10 @@ def test_a_variable_that_is_not_placed_is_told() -> None:
 
 def test_a_variable_that_is_placed_twice_is_told(tmp_path: Path) -> None:
     (tmp_path / "placement.toml").write_text('[secrets]\na = ["HF_TOKEN"]\nb = ["HF_TOKEN"]\n')
-    with pytest.raises(StageError, match=r"\[secrets\] names HF_TOKEN in a and b; leave one"):
+    with pytest.raises(StageError, match=r"names HF_TOKEN in \[secrets\] a and in \[secrets\] b; leave one"):
+        environment(contract.load("convert"), tmp_path / "placement.toml")
+    (tmp_path / "placement.toml").write_text('[config_maps]\na = ["HF_TOKEN"]\n[secrets]\nb = ["HF_TOKEN"]\n')
+    with pytest.raises(StageError, match=r"names HF_TOKEN in \[config_maps\] a and in \[secrets\] b; leave one"):
         environment(contract.load("convert"), tmp_path / "placement.toml")
 
 

@@ -6,6 +6,7 @@ arguments.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from kubernetes.client import (
@@ -25,7 +26,23 @@ from workflows.placement import FILE
 
 FOLDER = "/etc/agent-training"  # where a pod's secrets lie, each key a file
 SET_BY_FLYTE = "FLYTE_INTERNAL_"
+CONFIG_MAPS, SECRETS = "config_maps", "secrets"  # tables of placement.toml
 _FILE = "_FILE"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The ConfigMap or Secret that holds a variable."""
+
+    table: str
+    name: str
+
+    @property
+    def is_secret(self) -> bool:
+        return self.table == SECRETS
+
+    def __str__(self) -> str:
+        return f"[{self.table}] {self.name}"
 
 
 def environment(declared: Contract, file: Path = FILE) -> list[V1EnvVar]:
@@ -33,15 +50,14 @@ def environment(declared: Contract, file: Path = FILE) -> list[V1EnvVar]:
 
     Raises StageError for a variable that placement.toml does not place.
     """
-    config_maps, secrets = _holders(file, "config_maps"), _holders(file, "secrets")
+    known = holders(file)
     found = [V1EnvVar(name=SECRETS_FOLDER, value=FOLDER)] if mounted_secrets(declared, file) else []
     for variable in declared.environment:
-        name = variable.name
-        if name in config_maps:
-            key = V1ConfigMapKeySelector(name=config_maps[name], key=name, optional=not variable.required)
-            found.append(V1EnvVar(name=name, value_from=V1EnvVarSource(config_map_key_ref=key)))
-        elif name not in secrets and not name.startswith(SET_BY_FLYTE):
-            reason = f"{declared.stage} reads {name}, which neither [config_maps] nor [secrets] names"
+        holder = known.get(variable.name)
+        if holder and not holder.is_secret:
+            found.append(_from_config_map(variable, holder.name))
+        elif not holder and not variable.name.startswith(SET_BY_FLYTE):
+            reason = f"{declared.stage} reads {variable.name}, which neither [{CONFIG_MAPS}] nor [{SECRETS}] names"
             raise StageError(f"{file}: {reason}; add it to one of them")
     return found
 
@@ -52,36 +68,43 @@ def mounted_secrets(declared: Contract, file: Path = FILE) -> V1ProjectedVolumeS
     None where it has none. Raises StageError where placement.toml is wrong.
     """
     by_secret: dict[str, list[Variable]] = {}
-    holders = _holders(file, "secrets")
+    known = holders(file)
     for variable in declared.environment:
-        if holder := holders.get(_key(variable)):
-            by_secret.setdefault(holder, []).append(variable)
+        holder = known.get(key(variable))
+        if holder and holder.is_secret:
+            by_secret.setdefault(holder.name, []).append(variable)
     sources = [V1VolumeProjection(secret=_projection(*each)) for each in by_secret.items()]
     return V1ProjectedVolumeSource(sources=sources, default_mode=0o440) if sources else None
 
 
-def _key(variable: Variable) -> str:
-    """Returns a variable's key in a Secret: that of GIT_SSH_KEY_FILE, which holds a path, is GIT_SSH_KEY."""
-    return variable.name.removesuffix(_FILE)
-
-
-def _projection(secret: str, variables: list[Variable]) -> V1SecretProjection:
-    items = [V1KeyToPath(key=_key(each), path=_key(each)) for each in variables]
-    return V1SecretProjection(name=secret, items=items, optional=not any(each.required for each in variables))
-
-
-def _holders(file: Path, table: str) -> dict[str, str]:
-    """Returns, by variable, the name of the object that holds it. Raises StageError for a variable named twice."""
-    found: dict[str, str] = {}
-    for variable, holder in _entries(file, table):
-        if variable in found:
-            raise StageError(f"{file}: [{table}] names {variable} in {found[variable]} and {holder}; leave one")
+def holders(file: Path = FILE) -> dict[str, Holder]:
+    """Returns, by variable, what holds it. Raises StageError for a variable that is named twice."""
+    found: dict[str, Holder] = {}
+    for variable, holder in _entries(file):
+        if other := found.get(variable):
+            raise StageError(f"{file} names {variable} in {other} and in {holder}; leave one")
         found[variable] = holder
     return found
 
 
-def _entries(file: Path, name: str) -> Iterator[tuple[str, str]]:
-    table = toml_file.read(file).table(name)
-    for holder, variables in table.values(dict.fromkeys(table.entries, list), ()).items():
-        for variable in variables:
-            yield str(variable), holder
+def key(variable: Variable) -> str:
+    """Returns a variable's key in a Secret: that of GIT_SSH_KEY_FILE, which holds a path, is GIT_SSH_KEY."""
+    return variable.name.removesuffix(_FILE)
+
+
+def _entries(file: Path) -> Iterator[tuple[str, Holder]]:
+    whole = toml_file.read(file)
+    for name in (CONFIG_MAPS, SECRETS):
+        table = whole.table(name)
+        for holder, variables in table.values(dict.fromkeys(table.entries, list), ()).items():
+            yield from ((str(variable), Holder(name, holder)) for variable in variables)
+
+
+def _from_config_map(variable: Variable, config_map: str) -> V1EnvVar:
+    selector = V1ConfigMapKeySelector(name=config_map, key=variable.name, optional=not variable.required)
+    return V1EnvVar(name=variable.name, value_from=V1EnvVarSource(config_map_key_ref=selector))
+
+
+def _projection(secret: str, variables: list[Variable]) -> V1SecretProjection:
+    items = [V1KeyToPath(key=key(each), path=key(each)) for each in variables]
+    return V1SecretProjection(name=secret, items=items, optional=not any(each.required for each in variables))
