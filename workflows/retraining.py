@@ -11,14 +11,14 @@ from flytekit import conditional, sleep, workflow
 from shared.contract import PIPELINE
 from workflows.agent_training import DatasetFile, dataset, train_to_publish
 from workflows.inputs import of, settings_of, taking
-from workflows.placement import read_image
+from workflows.placement import placed_image
 from workflows.tasks import stage_task
 
 watch = stage_task("watch")
 
 BEHIND_DATASET = settings_of(*PIPELINE[1:])
 # What is the same at every start: which train would run, and that the decision is written down.
-GIVEN = {"train_version": read_image("train").version, "remember": True}
+GIVEN = {"train_version": placed_image("train").version, "remember": True}
 ASKED = {name: field for name, field in settings_of("watch", *PIPELINE).items() if name not in GIVEN}
 
 
