@@ -73,8 +73,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="bake", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in ("unreleased", "file"):
-        options = commands.add_parser(command)
+    told = {
+        "unreleased": "the stages whose version is not below the registry's prefix, as a JSON list",
+        "file": "the bake file of one stage",
+    }
+    for command, text in told.items():
+        options = commands.add_parser(command, help=text, description=text)
         if command == "file":
             options.add_argument("stage", metavar="STAGE")
         options.add_argument("--registry", required=True, metavar="HOST/PREFIX")

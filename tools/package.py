@@ -35,7 +35,8 @@ def write(found: Sequence[Entity], output: Path) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Checks everything, writes the archive and returns the exit code; each mistake is one line on stderr."""
     parser = argparse.ArgumentParser(prog="package", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path(".runs/flyte-package.tgz"))
+    default = Path(".runs/flyte-package.tgz")
+    parser.add_argument("--output", type=Path, default=default, help="the archive (%(default)s)")
     options = parser.parse_args(arguments)
     try:
         found = flyte_entities.entities()

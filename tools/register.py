@@ -157,8 +157,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="register", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--project", default="")
-    parser.add_argument("--domain", default="")
+    parser.add_argument("--project", default="", help=_OF_FLYTE["PROJECT"])
+    parser.add_argument("--domain", default="", help=_OF_FLYTE["DOMAIN"])
     parser.add_argument("--version", default="", help="by default the commit and a digest of what is registered")
     options = parser.parse_args(arguments)
     try:

@@ -29,6 +29,9 @@ DEFAULT_AGENT = "agent-sre"
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the workflow and returns the exit code: 0 when it ran to its end, even where the model was rejected."""
+    if "--help" in arguments:
+        print(__doc__)
+        return 0
     for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave a stage behind either
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup sets it
             signal.signal(number, _interrupt)

@@ -33,6 +33,9 @@ OF_THE_TRIGGER = {"trigger": "watch", "remember": False}  # what a person may se
 
 def main(arguments: Sequence[str]) -> int:
     """Prints what watch finds and returns the exit code: 0 whatever the decision is."""
+    if "--help" in arguments:
+        print(__doc__)
+        return 0
     try:
         print(_shown(look(arguments)))
     except StageFailed as failure:
