@@ -154,8 +154,8 @@ def test_an_edited_runbook_is_seen_and_trained_once(world: World) -> None:
 def test_a_mistake_is_told_in_one_line(
     world: World, monkeypatch: pytest.MonkeyPatch, setting: str, code: int, told: str
 ) -> None:
-    monkeypatch.setenv("PROMETHEUS_URL", "nowhere")
-    ended = world.make_watch(setting, "LIVE_METRIC=up")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nowhere")
+    ended = world.make_watch(setting)
     assert ended.returncode == code, ended.stderr
     assert told in ended.stderr
     assert "Traceback" not in ended.stderr
