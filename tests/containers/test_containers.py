@@ -44,7 +44,7 @@ class Stage:
         self.engine, self.name, self.folder = engine, name, folder
         self.contract: Contract = contract.load(name)
         self.image = engine.images.get(read_image(name).address)
-        self.state = folder / "state"
+        self.state, self.artifacts = folder / "state", run.runs / "mlflow"
         shutil.copytree(run.runs, self.state, ignore=lambda _, names: [each for each in names if each[:2] == "20"])
         self.inputs = folder / "inputs"
         self.inputs.mkdir()
@@ -87,6 +87,8 @@ class Stage:
             Mount(OUTPUTS, str(self.folder / "outputs"), type="bind"),
             Mount("/tmp", None, type="volume"),
             Mount(str(self.state), str(self.state), type="bind"),
+            # The copied database names the artefacts where the run has put them.
+            Mount(str(self.artifacts), str(self.artifacts), type="bind", read_only=True),
         ]
         known: dict[str, Any] = {
             "environment": self.environment(),
