@@ -108,8 +108,7 @@ def _argument(field: Field) -> str:
 
 def _documentation(declared: Contract) -> Documentation:
     """Returns what the console says of a stage: its page shows the long description alone."""
-    long = Description(value=f"{declared.title} Version {declared.version}.")
-    return Documentation(short_description=declared.title, long_description=long)
+    return Documentation(short_description=declared.title, long_description=Description(value=declared.title))
 
 
 def _described(variables: Mapping[str, Variable], fields: Iterable[Field]) -> dict[str, Variable]:
