@@ -45,7 +45,13 @@ runtime's default seccomp profile, is labelled `app.kubernetes.io/part-of: agent
 be there. Resources are limits; what is requested is the same, unless it is named.
 
 A cached node is computed once for its inputs and its image. An agent whose config.yaml pins no `model_revision` has
-launch plans that overwrite the cache: a base that was fetched once would stay for ever.
+launch plans that overwrite the cache: a base that was fetched once would stay for ever. Files count by their addresses,
+and dataset writes to a new one in each execution, so train is found again where an execution is recovered; that one
+cause trains once is watch's doing.
+
+Flyte takes any failure of a stage for one of the cluster, and tries a task four times, unless propeller's
+`node-config.ignore-retry-cause` is true, as [the Helm values](../deploy/flyte/platform/helm-values.yaml) have it: then the
+retries above hold. The time-out is one attempt's, the wait for a node included; all attempts together have twice as long.
 """
 
 
