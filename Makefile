@@ -173,8 +173,8 @@ images: .venv/.made ## build all images; BASE_IMAGE= (the Dockerfile's: python:3
 images-changed: .venv/.made ## build the images that have changed; SINCE=<revision>
 	@$(IMAGES) build --since='$(SINCE)' $(call given,BASE_IMAGE,--base)
 
-image-%: .venv/.made ## build one stage's image: image-train
-	@$(IMAGES) build '$*' $(call given,BASE_IMAGE,--base)
+image-%: .venv/.made ## build one stage's image: image-train; VARIANT=cuda, with the libraries of its requirements.cuda.lock
+	@$(IMAGES) build '$*' $(call given,BASE_IMAGE,--base) $(call given,VARIANT,--variant)
 
 .PHONY: compare-images
 compare-images: .venv/.made ## what differs between two images, layer by layer: A= B=
@@ -192,8 +192,8 @@ base-image: ## make agent-training-base:local, a base image for machines that ca
 push: .venv/.made ## push all images; REGISTRY=host:port/prefix (that of images.toml); SINCE= for what has changed
 	@$(IMAGES) push $(call given,REGISTRY,--registry) $(call given,SINCE,--since)
 
-push-%: .venv/.made ## push one stage's image: push-train
-	@$(IMAGES) push '$*' $(call given,REGISTRY,--registry)
+push-%: .venv/.made ## push one stage's image: push-train; VARIANT=
+	@$(IMAGES) push '$*' $(call given,REGISTRY,--registry) $(call given,VARIANT,--variant)
 
 .PHONY: pull
 pull: .venv/.made ## pull what images.toml pins, by digest
@@ -212,8 +212,8 @@ pin: .venv/.made ## let images.toml name the tree's version of every stage, all 
 	  .venv/bin/python -m tools.pins pin $$stage --version="$$version" $(call given,REGISTRY,--registry); \
 	done
 
-pin-%: .venv/.made ## let images.toml name a pushed version: pin-train VERSION=1.3.0
-	@.venv/bin/python -m tools.pins pin '$*' --version='$(VERSION)' $(call given,REGISTRY,--registry)
+pin-%: .venv/.made ## let images.toml name a pushed version: pin-train VERSION=1.3.0; VARIANT=
+	@.venv/bin/python -m tools.pins pin '$*' --version='$(VERSION)' $(call given,REGISTRY,--registry) $(call given,VARIANT,--variant)
 
 .PHONY: versions
 versions: .venv/.made ## each stage's version in the tree, pinned and in the registry, and whether the workflow runs it
@@ -281,8 +281,10 @@ environments: .venv/.made $(STAGES:%=.venvs/%/.made)
 	@touch $@
 
 .PHONY: lock
-lock: .venv/.made ## compile every requirements.lock again from its pyproject.toml
+lock: .venv/.made ## compile every requirements.lock again from its pyproject.toml, and train's of the variant cuda
 	@for folder in $(LOCKED); do echo $$folder; $(LOCK) $$folder/pyproject.toml -o $$folder/requirements.lock; done
+	@echo stages/train, cuda; $(LOCK) --override stages/train/cuda.txt --constraint stages/train/requirements.lock \
+	  stages/train/pyproject.toml -o stages/train/requirements.cuda.lock
 
 .PHONY: tables
 tables: .venv/.made ## write the contract tables into the stages' READMEs, the variables into docs/cluster.md, and docs/nodes.md

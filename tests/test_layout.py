@@ -17,7 +17,7 @@ FILES = ("contract.py", "main.py", "pyproject.toml", "requirements.lock", "Docke
 ORCHESTRATORS = {"flytekit", "flytekitplugins", "docker", "workflows", "tests", "tools"}
 KINDS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
 OURS = ("shared", "stages", "workflows", "tools", "tests")
-LOCKS = [*ROOT.glob("stages/*/requirements.lock"), ROOT / "requirements.lock", ROOT / "tests/requirements.lock"]
+LOCKS = [*ROOT.glob("stages/*/requirements*.lock"), ROOT / "requirements.lock", ROOT / "tests/requirements.lock"]
 
 
 def is_test(path: Path) -> bool:
@@ -91,8 +91,10 @@ def test_a_stage_knows_neither_another_stage_nor_an_orchestrator(stage: str) -> 
 
 
 def dockerfile(stage: str) -> str:
-    """Returns a stage's Dockerfile without its name and without what it says the reason for: git, a BLAS."""
+    """Returns a stage's Dockerfile without its name and without what it says the reason for: git, a BLAS, a variant."""
     text = (ROOT / "stages" / stage / "Dockerfile").read_text("utf-8")
+    text = re.sub(r"^# Which lock.*\nARG LOCK=(.*)\nCOPY (.*)/\$\{LOCK\} /\1\n", r"COPY \2/\1 /\n", text, flags=re.M)
+    text = re.sub(r"^# The lock of a variant.*\nRUN rm .*\n", "", text, flags=re.M)
     for start in (f"# {stage} runs git.", "# mlx finds a fast BLAS"):
         text = re.sub(rf"^{start}.*\n(?:#.*\n)*(?:(?:COPY tools|RUN).*\n(?: .*\n)*)+", "", text, flags=re.M)
     return text.replace(stage, "<stage>")
@@ -120,13 +122,28 @@ def test_packages_have_no_init_module() -> None:
     assert [path for folder in OURS for path in modules(folder, with_tests=True) if path.stem == "__init__"] == []
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.parent.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: f"{lock.parent.name}/{lock.name}")
 def test_a_lock_holds_a_hash_of_everything_and_no_address(lock: Path) -> None:
     text = lock.read_text("utf-8")
     requirements = re.findall(r"^\S.*(?:\n .*)*", re.sub(r"^ *#.*\n?", "", text, flags=re.M), flags=re.M)
     assert requirements
     assert [entry for entry in requirements if "==" not in entry or "--hash=sha256:" not in entry] == []
     assert not re.search(r"https?://|^--?[a-z]", text, flags=re.M)
+
+
+def packages(lock: str) -> dict[str, str]:
+    """Returns the versions that a lock of train holds; one that depends on Python's is the last."""
+    text = (ROOT / "stages/train" / lock).read_text("utf-8")
+    return dict(re.findall(r"^([\w-]+)==([^ ]+)", text, flags=re.M))
+
+
+def test_train_s_variant_differs_by_mlx_s_back_end_alone() -> None:
+    plain, cuda = packages("requirements.lock"), packages("requirements.cuda.lock")
+    assert plain.keys() - cuda.keys() == {"mlx-cpu"}
+    added = cuda.keys() - plain.keys()
+    assert "mlx-cuda-12" in added and {name for name in added if not name.startswith("nvidia-")} == {"mlx-cuda-12"}
+    assert {name: version for name, version in cuda.items() if plain.get(name, version) != version} == {}
+    assert cuda["mlx-cuda-12"] == cuda["mlx"]
 
 
 def test_the_contract_tables_are_current() -> None:

@@ -73,7 +73,8 @@ def test_a_variant_is_an_image_of_its_own_line(written: Callable[[str], Path]) -
     image = read_image("train", file, "cuda")
     assert (image.name, image.version, image.address) == ("r/train", "0.3.1", f"r/train@{DIGEST}")
     assert read_image("train", file).reference == "r/train:0.3.1"
-    with pytest.raises(StageError, match="has no train-rocm, the image for that profile; push one, and write"):
+    made = "`make image-train push-train VARIANT=rocm`, then `make pin-train VERSION=… VARIANT=rocm`"
+    with pytest.raises(StageError, match=f"has no train-rocm, the image for that profile; {made}$"):
         read_image("train", file, "rocm")
 
 

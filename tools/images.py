@@ -4,7 +4,8 @@
     python -m tools.images push --registry localhost:5000/agent-training
     python -m tools.images pull
 
-Without a stage, all of them; with `--since REVISION`, those whose image has changed since then.
+Without a stage, all of them; with `--since REVISION`, those whose image has changed since then. With `--variant cuda`,
+the image of the same source with the libraries of requirements.cuda.lock, and `-cuda` behind its version in its tag.
 """
 
 import argparse
@@ -26,14 +27,15 @@ from workflows.placement import Image, read_image
 REVISION = "org.opencontainers.image.revision"
 
 
-def build(stage: str, base: str = "", anew: bool = False) -> str:
+def build(stage: str, base: str = "", anew: bool = False, variant: str = "") -> str:
     """Builds the tree's image of a stage and returns its reference, `name:version` with images.toml's name.
 
     base: the base image where it is not the Dockerfile's. anew: from nothing that was built before.
-    Raises StageError where Docker or Git refuses.
+    Raises StageError where Docker or Git refuses, and where the stage has no such variant.
     """
-    revision, reference = image_source.revision(stage), tree_reference(stage)
-    settings = build_arguments(revision) | ({"BASE_IMAGE": base} if base else {})
+    revision, reference = image_source.revision(stage), tree_reference(stage, variant=variant)
+    given = {"BASE_IMAGE": base, "LOCK": _lock(variant) if variant else ""}
+    settings = build_arguments(revision) | {name: value for name, value in given.items() if value}
     docker_program.run(
         "build",
         *(["--no-cache"] if anew else []),
@@ -66,9 +68,23 @@ def labels(stage: str, revision: image_source.Revision) -> dict[str, str]:
     return {f"org.opencontainers.image.{name}": value for name, value in standard.items()} | {LABEL: described}
 
 
-def tree_reference(stage: str, registry: str = "") -> str:
-    """Returns `name:version` of the tree's version; the name is images.toml's, or below `registry` if given."""
-    return f"{image_name(stage, registry)}:{contract.load(stage).version}"
+def tree_reference(stage: str, registry: str = "", variant: str = "") -> str:
+    """Returns `name:version` of the tree's version; the name is images.toml's, or below `registry` if given.
+
+    Raises StageError where the stage has no such variant.
+    """
+    if variant and not (ROOT / "stages" / stage / _lock(variant)).exists():
+        raise StageError(f"{stage} has no variant {variant}: there is no stages/{stage}/{_lock(variant)}")
+    return f"{image_name(stage, registry)}:{tag(contract.load(stage).version, variant)}"
+
+
+def _lock(variant: str) -> str:
+    return f"requirements.{variant}.lock"
+
+
+def tag(version: str, variant: str = "") -> str:
+    """Returns the tag of a version's image, or of that variant of it."""
+    return f"{version}-{variant}" if variant else version
 
 
 def image_name(stage: str, registry: str = "") -> str:
@@ -76,14 +92,14 @@ def image_name(stage: str, registry: str = "") -> str:
     return f"{registry.removeprefix('https://').rstrip('/')}/{stage}" if registry else read_image(stage).name
 
 
-def push(stage: str, registry: str = "") -> str:
+def push(stage: str, registry: str = "", variant: str = "") -> str:
     """Pushes the tree's image and returns `name:version@digest`, as the registry answers.
 
     What the registry has of that version stays. Raises StageError where that is another content, where the
     image is not the committed tree's, and where the registry is down or denies it.
     """
-    built = _built(stage)
-    target = tree_reference(stage, registry)
+    built = _built(stage, variant)
+    target = tree_reference(stage, registry, variant)
     if there := published(stage, target):
         print(f"{stage}: the registry has this version already")
         return f"{target}@{there.digest}"
@@ -109,10 +125,10 @@ def published(stage: str, target: str) -> Published | None:
     return there
 
 
-def _built(stage: str) -> str:
+def _built(stage: str, variant: str) -> str:
     """Returns the reference of the image that was built from the tree as it is committed."""
-    reference, now = tree_reference(stage), str(image_source.revision(stage))
-    again = f"`make image-{stage}` builds it"
+    reference, now = tree_reference(stage, variant=variant), str(image_source.revision(stage))
+    again = f"`make image-{stage}{setting(variant)}` builds it"
     if now.endswith(MODIFIED):
         raise StageError(f"the tree differs from its last commit in what {stage}'s image holds; commit first")
     if not docker_program.answer("images", "--quiet", reference).strip():
@@ -121,6 +137,11 @@ def _built(stage: str) -> str:
     if revision != now:
         raise StageError(f"{reference} was built from {revision}, and the tree is at {now}; {again} anew")
     return reference
+
+
+def setting(variant: str) -> str:
+    """Returns how make is asked for a variant, behind its target; '' for the plain image."""
+    return f" VARIANT={variant}" if variant else ""
 
 
 def _push(target: str, host: str) -> None:
@@ -220,11 +241,11 @@ def _done(stage: str, options: Any) -> bool:
     """Does one stage and returns whether it could; of a failed build the next ones would fail alike."""
     match options.command:
         case "build":
-            print(f"{stage}: built {build(stage, options.base, options.anew)}")
+            print(f"{stage}: built {build(stage, options.base, options.anew, options.variant)}")
             return True
         case command:
             try:
-                print(push(stage, options.registry) if command == "push" else pull(stage))
+                print(push(stage, options.registry, options.variant) if command == "push" else pull(stage))
             except StageError as error:
                 print(f"images: {error}", file=sys.stderr)
                 return False
@@ -239,6 +260,7 @@ def _parser() -> argparse.ArgumentParser:
         options.add_argument("stages", nargs="*", metavar="STAGE")
         if command != "pull":
             options.add_argument("--since", metavar="REVISION")
+            options.add_argument("--variant", default="", metavar="NAME")
         if command == "build":
             options.add_argument("--base", default="", metavar="IMAGE")
             options.add_argument("--anew", action="store_true")

@@ -1,6 +1,6 @@
 """Which version of each image runs: writes a line of images.toml, shows all of them, and judges them for a cluster.
 
-python -m tools.pins pin train --version 1.3.0
+python -m tools.pins pin train --version 1.3.0 --variant cuda
 python -m tools.pins versions
 python -m tools.pins check
 """
@@ -24,7 +24,7 @@ from shared import contract
 from shared.contract import STAGES
 from shared.errors import StageError
 from tools.image_source import check_stage
-from tools.images import check_tag, image_name
+from tools.images import check_tag, image_name, setting, tag
 from tools.registry import NotThere, Repository
 from workflows.interface import check_image
 from workflows.placement import FOLDER, placed_image, read_image
@@ -34,8 +34,8 @@ _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 SHOWN_DIGITS = 12  # of a digest
 
 
-def pin(stage: str, version: str, registry: str = "", file: Path = FILE) -> str:
-    """Writes the stage's line of images.toml with the digest that the registry answers, and returns it.
+def pin(stage: str, version: str, registry: str = "", file: Path = FILE, variant: str = "") -> str:
+    """Writes the stage's or variant's line of images.toml with the digest that the registry answers, and returns it.
 
     Raises StageError, and writes nothing, where the registry has no such version or the workflow cannot run it.
     """
@@ -44,24 +44,27 @@ def pin(stage: str, version: str, registry: str = "", file: Path = FILE) -> str:
         raise StageError(
             f"VERSION is {version!r}; give three numbers, such as VERSION=1.3.0 (`make versions` lists them)"
         )
-    name = image_name(stage, registry)
-    published = Repository(name).image(version)
+    name, published_tag = image_name(stage, registry), tag(version, variant)
+    published = Repository(name).image(published_tag)
     check_image(stage, version, published.labels)
-    return _write(file, stage, f"{name}:{version}@{published.digest}")
+    return _write(file, f"{stage}-{variant}" if variant else stage, f"{name}:{published_tag}@{published.digest}")
 
 
-def _write(file: Path, stage: str, reference: str) -> str:
-    """Replaces the value of one line and nothing else, at once or not at all."""
+def _write(file: Path, key: str, reference: str) -> str:
+    """Replaces the value of one line, or adds the line at the end, and nothing else, at once or not at all."""
     text = file.read_bytes().decode()
-    line = re.compile(rf"""^([ \t]*["']?{stage}["']?[ \t]*=[ \t]*)(["'])[^"'\r\n]*\2""", re.MULTILINE)
+    before = tomllib.loads(text)
+    line = re.compile(rf"""^([ \t]*["']?{re.escape(key)}["']?[ \t]*=[ \t]*)(["'])[^"'\r\n]*\2""", re.MULTILINE)
     written = line.sub(lambda found: f"{found[1]}{found[2]}{reference}{found[2]}", text)
-    if not _is_swapped(written, {**tomllib.loads(text), stage: reference}):
-        raise StageError(f'{file} has not one line `{stage} = "…"` that could be rewritten; write it yourself')
+    if key not in before:
+        written = text + ("" if text.endswith("\n") else "\n") + f'{key} = "{reference}"\n'
+    if not _is_swapped(written, {**before, key: reference}):
+        raise StageError(f'{file} has not one line `{key} = "…"` that could be rewritten; write it yourself')
     with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".", delete=False) as passing:
         passing.write(written.encode())
     Path(passing.name).chmod(file.stat().st_mode & 0o777)
     Path(passing.name).replace(file)
-    return f'{stage} = "{reference}"'
+    return f'{key} = "{reference}"'
 
 
 def _is_swapped(text: str, wanted: dict[str, Any]) -> bool:
@@ -82,7 +85,8 @@ def _unfit(stage: str) -> str:
     try:
         image = placed_image(stage)
         if not image.digest:
-            remedy = f"push it, then `make pin-{stage} VERSION={image.version}`"
+            variant = image.tag.removeprefix(image.version).removeprefix("-")
+            remedy = f"push it, then `make pin-{stage} VERSION={image.version}{setting(variant)}`"
             return f"{stage} is not pinned, and a cluster must know which content it runs; {remedy}"
         repository = Repository(image.name)
         check_image(stage, image.version, repository.image(image.digest).labels)
@@ -172,7 +176,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         match options.command:
             case "pin":
-                print(pin(options.stage, options.version, options.registry))
+                print(pin(options.stage, options.version, options.registry, variant=options.variant))
             case "versions":
                 show(versions(options.registry), Console(highlight=False))
             case _:
@@ -196,6 +200,7 @@ def _parser() -> argparse.ArgumentParser:
         if command == "pin":
             options.add_argument("stage", metavar="STAGE")
             options.add_argument("--version", default="")
+            options.add_argument("--variant", default="", metavar="NAME")
         if command != "check":
             options.add_argument("--registry", default="", metavar="HOST:PORT/PREFIX")
     return parser

@@ -1,8 +1,10 @@
 """Images are built, pushed, pinned and pulled, with a real Docker and a real registry."""
 
+import io
 import json
 import os
 import subprocess
+import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -116,6 +118,44 @@ def test_docker_that_does_not_run_is_named(docker_project: ProjectCopy) -> None:
     assert said.endswith("; start it, or let DOCKER_HOST name another")
 
 
+def test_a_variant_is_the_same_source_with_the_libraries_of_its_own_lock(docker_project: ProjectCopy) -> None:
+    copied = "ARG LOCK=requirements.lock\nCOPY stages/train/${LOCK} /requirements.lock\n"
+    docker_project.replace("stages/train/Dockerfile", "ENTRYPOINT", f"{copied}ENTRYPOINT")
+    for name in ("requirements.lock", "requirements.cuda.lock"):
+        (docker_project.folder / "stages/train" / name).write_text(f"{name}\n")
+    docker_project.commit()
+    built, target = docker_project.said(IMAGES, "build", "train", "--variant=cuda"), f"{docker_project.registry}/train"
+    assert built == f"train: built {target}:0.1.0-cuda\n"
+    assert content(f"{target}:0.1.0-cuda", "/requirements.lock") == "requirements.cuda.lock\n"
+    assert json.loads(labels(f"{target}:0.1.0-cuda")[LABEL])["version"] == FIRST
+    pushed = docker_project.said(IMAGES, "push", "train", "--variant=cuda").strip()
+    before, line = docker_project.images_toml(), f'train-cuda = "{pushed}"'
+    for _ in ("added", "rewritten"):
+        assert docker_project.said(PINS, "pin", "train", "--version=0.1.0", "--variant=cuda") == f"{line}\n"
+        assert docker_project.images_toml() == [*before, line]
+    assert Repository(target).tags() == ["0.1.0-cuda"]
+
+
+def content(reference: str, path: str) -> str:
+    """Returns what a file of an image holds."""
+    container = subprocess.run(
+        ["docker", "create", reference], capture_output=True, check=True, text=True
+    ).stdout.strip()
+    copied = subprocess.run(["docker", "cp", f"{container}:{path}", "-"], capture_output=True)
+    subprocess.run(["docker", "rm", container], capture_output=True, check=True)
+    with tarfile.open(fileobj=io.BytesIO(copied.stdout)) as archive:
+        (member,) = archive.getmembers()
+        file = archive.extractfile(member)
+        assert file
+        return file.read().decode()
+
+
+@pytest.mark.parametrize("command", ["build", "push"])
+def test_a_variant_that_a_stage_does_not_have_is_named(project: ProjectCopy, command: str) -> None:
+    reason = "images: convert has no variant cuda: there is no stages/convert/requirements.cuda.lock"
+    assert project.refusal(IMAGES, command, "convert", "--variant=cuda") == reason
+
+
 # ── pushing ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -186,6 +226,13 @@ def test_a_pin_is_one_changed_line(project: ProjectCopy) -> None:
     before, line = project.images_toml(), f'train = "{project.registry}/train:1.3.0@{digest}"'
     assert project.said(PINS, "pin", "train", "--version=1.3.0") == f"{line}\n"
     assert project.images_toml() == [line if entry.startswith("train =") else entry for entry in before]
+
+
+def test_what_a_profile_asks_for_is_pinned_before_a_cluster_gets_it(project: ProjectCopy) -> None:
+    file = project.folder / "workflows/images.toml"
+    file.write_text(file.read_text() + f'train-cuda = "{project.registry}/train:0.1.0-cuda"')
+    done = project.run(PINS, "check", TRAIN_PROFILE="cuda")
+    assert "push it, then `make pin-train VERSION=0.1.0 VARIANT=cuda`\n" in done.stderr
 
 
 def test_all_other_bytes_of_the_file_stay(project: ProjectCopy) -> None:
