@@ -135,10 +135,9 @@ def read_image(stage: str, file: Path = IMAGES, variant: str = "") -> Image:
     _check_stages(whole, {*STAGES, *(name for name in whole.entries if name.partition("-")[0] in STAGES)})
     key = f"{stage}-{variant}" if variant else stage
     if variant and key not in whole.entries:
-        made = (
-            f"`make image-{stage} push-{stage} VARIANT={variant}`, then `make pin-{stage} VERSION=… VARIANT={variant}`"
-        )
-        raise StageError(f"{file} has no {key}, the image for that profile; {made}")
+        pushed = f"`make image-{stage} push-{stage} VARIANT={variant}`"
+        pinned = f"`make pin-{stage} VERSION=… VARIANT={variant}`"
+        raise StageError(f"{file} has no {key}, the image for that profile; {pushed}, then {pinned}")
     reference = whole.entries.get(key, "")
     found = _IMAGE.fullmatch(str(reference))
     if not found:

@@ -138,9 +138,8 @@ def test_a_variant_is_the_same_source_with_the_libraries_of_its_own_lock(docker_
 
 def content(reference: str, path: str) -> str:
     """Returns what a file of an image holds."""
-    container = subprocess.run(
-        ["docker", "create", reference], capture_output=True, check=True, text=True
-    ).stdout.strip()
+    made = subprocess.run(["docker", "create", reference], capture_output=True, check=True, text=True)
+    container = made.stdout.strip()
     copied = subprocess.run(["docker", "cp", f"{container}:{path}", "-"], capture_output=True)
     subprocess.run(["docker", "rm", container], capture_output=True, check=True)
     with tarfile.open(fileobj=io.BytesIO(copied.stdout)) as archive:
