@@ -28,7 +28,11 @@ ASKED = ("trigger", "force_retrain")  # what each start says
 
 
 class Busy(StageError):
-    """Flyte runs another execution of the launch plan, and runs one at a time."""
+    """Flyte runs another execution of the launch plan, and runs one at a time; `running` says which."""
+
+    def __init__(self, running: str) -> None:
+        super().__init__(f"{running}; start again when it has ended, or give --patience")
+        self.running = running
 
 
 def input_fields() -> dict[str, Field]:
@@ -103,7 +107,7 @@ def start(
         except Busy as busy:
             if time.monotonic() >= until:
                 raise
-            say(f"waiting: {busy}")
+            say(f"waiting: {busy.running}")
         time.sleep(BUSY_SECONDS)
 
 
@@ -133,8 +137,7 @@ def _busy(remote: FlyteRemote, plan: LaunchPlan) -> Busy:
             remote.default_project, remote.default_domain, limit=1, filters=filters
         )
     where = f": {link(remote, running[0].id.name)}" if running else ""
-    remedy = "start again when it has ended, or give --patience"
-    return Busy(f"an execution of {plan.id.name} runs already, and one runs at a time{where}; {remedy}")
+    return Busy(f"an execution of {plan.id.name} runs already, and one runs at a time{where}")
 
 
 def _identifier(remote: FlyteRemote, name: str) -> WorkflowExecutionIdentifier:
