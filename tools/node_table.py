@@ -50,8 +50,9 @@ and dataset writes to a new one in each execution, so train is found again where
 cause trains once is watch's doing.
 
 Flyte takes any failure of a stage for one of the cluster, and tries a task four times, unless propeller's
-`node-config.ignore-retry-cause` is true, as [the Helm values](../deploy/flyte/platform/helm-values.yaml) have it: then the
-retries above hold. The time-out is one attempt's, the wait for a node included; all attempts together have twice as long.
+`node-config.ignore-retry-cause` is true, as [the Helm values](../deploy/flyte/platform/helm-values.yaml) have it: then
+the retries above hold. The time-out is one attempt's, the wait for a node included; all attempts together have twice as
+long.
 """
 
 

@@ -62,8 +62,10 @@ class Start:
         """Returns in words what stands against another start for a cause."""
         until = _shown(self.until(cause, hours))
         if cause == self.cause:
-            return f"not again before {until}: the training that this started on {_shown(self.time)} has no result yet"
-        return f"not before {until}: the cool-down after the start on {_shown(self.time)} is {hours:g} hours"
+            why = f"the training that this started on {_shown(self.time)} has no result yet"
+            return f"not again before {until} without force_retrain: {why}"
+        why = f"the cool-down after the start on {_shown(self.time)} is {hours:g} hours"
+        return f"not before {until} without force_retrain: {why}"
 
 
 @dataclass(frozen=True)

@@ -58,10 +58,15 @@ def test_a_start_holds_off_the_next_one_until_the_cool_down_has_passed(world: Wo
     assert world.watch(dataset, kickoff_time=NOON, cool_down_hours=6.0).retrain
     same = world.watch(dataset, kickoff_time=NOON + timedelta(hours=5), cool_down_hours=6.0)
     began = "the training that this started on 2026-01-05 12:00 UTC has no result yet"
-    assert (same.retrain, same.reason) == (False, f"not again before 2026-01-05 18:00 UTC: {began}; {FELL}")
+    assert (same.retrain, same.reason) == (
+        False,
+        f"not again before 2026-01-05 18:00 UTC without force_retrain: {began}; {FELL}",
+    )
     another = world.watch(other, kickoff_time=NOON + timedelta(hours=5), cool_down_hours=6.0)
     began = "the cool-down after the start on 2026-01-05 12:00 UTC is 6 hours"
-    assert another.reason.startswith(f"not before 2026-01-05 18:00 UTC: {began}; {VERSION} has 4 of 10")
+    assert another.reason.startswith(
+        f"not before 2026-01-05 18:00 UTC without force_retrain: {began}; {VERSION} has 4 of 10"
+    )
     assert world.watch(dataset, kickoff_time=NOON + timedelta(hours=6), cool_down_hours=6.0).retrain
 
 
