@@ -1,6 +1,6 @@
 """What watch looks at. Every finding says whether it asks for a training, and how the numbers say so."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from shared import names, sentences
@@ -45,8 +45,9 @@ def _answers(standing: Standing, least: float) -> Finding:
         return Finding(Kind.NEW_PROMPTS, True, told)
     shown, bound = sentences.apart(standing.accuracy, least)
     is_below = standing.accuracy < least
+    wrong = f"; none of {_named(standing.wrong)}" if standing.wrong else ""
     new = f"; {standing.rows - standing.known} more are new to it" if standing.known < standing.rows else ""
-    numbers = f"{shown}, {'below' if is_below else 'at least'} {bound}{new}"
+    numbers = f"{shown}, {'below' if is_below else 'at least'} {bound}{wrong}{new}"
     right = f"has {standing.right} of {sentences.rows(standing.known)} right today ({numbers})"
     return Finding(Kind.ACCURACY, is_below, right)
 
@@ -55,11 +56,9 @@ def _alerts(standing: Standing, most: int) -> Finding:
     count, total = len(standing.unseen), f"{standing.alerts} alert{'' if standing.alerts == 1 else 's'}"
     if not count:
         return Finding(Kind.UNSEEN_ALERTS, False, f"knows all {total}")
-    shown = [_short(name) for name in standing.unseen[:SHOWN]]
-    named = ", ".join([*shown, f"{count - SHOWN} more"] if count > SHOWN else shown)
     is_more = count > most
     bound = f"{'more than' if is_more else 'at most'} {most}"
-    return Finding(Kind.UNSEEN_ALERTS, is_more, f"never saw {count} of {total}, {bound} ({named})")
+    return Finding(Kind.UNSEEN_ALERTS, is_more, f"never saw {count} of {total}, {bound} ({_named(standing.unseen)})")
 
 
 def _live_metric(live: Reading, least: float) -> Finding:
@@ -89,6 +88,12 @@ def _changes(standing: Standing, today: Today) -> Iterator[Finding]:
         is_new = train != today.train
         told = f"was trained by train {train}, which is {today.train} today" if is_new else f"by train {train}"
         yield Finding(Kind.NEW_TRAIN, is_new, told)
+
+
+def _named(alerts: Sequence[str]) -> str:
+    """Returns the first alerts by name, and how many more there are."""
+    shown = [_short(name) for name in alerts[:SHOWN]]
+    return ", ".join([*shown, f"{len(alerts) - SHOWN} more"] if len(alerts) > SHOWN else shown)
 
 
 def _short(name: str) -> str:

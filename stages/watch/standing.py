@@ -17,6 +17,7 @@ class Standing:
     """The champion, measured by today's dataset.
 
     rows: today's test rows. known: those of them that it answered. right: those of them that it has right today.
+    wrong: the names of the alerts of whose known rows it has none right.
     alerts: how many today's dataset has. unseen: the names of those that the champion's dataset did not have.
     tags: of the champion's run.
     """
@@ -26,6 +27,7 @@ class Standing:
     rows: int
     known: int
     right: int
+    wrong: tuple[str, ...]
     alerts: int
     unseen: tuple[str, ...]
     tags: Mapping[str, str]
@@ -49,6 +51,7 @@ def look(champion: Champion, dataset: ChatDataset, now: datetime) -> Standing:
         rows=len(dataset.rows("test")),
         known=len(right),
         right=sum(right.values()),
+        wrong=_without_any(right, dataset),
         alerts=len(today),
         unseen=tuple(alert for alert in today if alert not in seen),
         tags=run.tags,
@@ -58,6 +61,13 @@ def look(champion: Champion, dataset: ChatDataset, now: datetime) -> Standing:
 def alerts_of(dataset: ChatDataset) -> list[str]:
     """Returns the names of the alerts that a dataset has rows of, in their order."""
     return list(dict.fromkeys(row["alert"] for row in _all_rows(dataset) if row["alert"]))
+
+
+def _without_any(right: Mapping[str, bool], dataset: ChatDataset) -> tuple[str, ...]:
+    """Returns the alerts of the known rows that have no right one among them."""
+    known = [row for row in dataset.rows("test") if row["alert"] and row["id"] in right]
+    better = {row["alert"] for row in known if right[row["id"]]}
+    return tuple(dict.fromkeys(row["alert"] for row in known if row["alert"] not in better))
 
 
 def _seen(card: Mapping[str, Any]) -> set[str]:

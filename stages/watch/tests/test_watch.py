@@ -28,7 +28,7 @@ def test_there_is_nothing_to_do_for_a_champion_that_is_right(world: World) -> No
 
 def test_two_alerts_with_other_remedies_ask_for_a_training(world: World) -> None:
     told = world.watch(world.dataset(EDITED, OTHER_COMMIT))
-    assert told.reason == f"{VERSION} has 6 of 10 rows right today (0.60, below 0.80)"
+    assert told.reason == f"{VERSION} has 6 of 10 rows right today (0.60, below 0.80; none of Down, Busy)"
     assert (told.retrain, told.champion_accuracy, told.unseen_alerts) == (True, 0.6, 0)
     assert len(told.cause) == 16
 
@@ -36,7 +36,7 @@ def test_two_alerts_with_other_remedies_ask_for_a_training(world: World) -> None
 def test_an_accuracy_at_the_bound_is_enough(world: World) -> None:
     told = world.watch(world.dataset(EDITED), retrain_below=0.6)
     assert not told.retrain
-    assert "(0.60, at least 0.60)" in told.reason
+    assert "(0.60, at least 0.60; none of Down, Busy)" in told.reason
 
 
 def test_a_new_alert_is_one_that_the_champion_never_saw(world: World) -> None:

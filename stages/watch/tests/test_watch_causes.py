@@ -13,7 +13,7 @@ from stages.watch.tests.conftest import REMEDIES, RESTART, SCALE, VERSION, World
 
 EDITED = REMEDIES | {"Down": SCALE, "Busy": RESTART}
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
-FELL = f"{VERSION} has 6 of 10 rows right today (0.60, below 0.80)"
+FELL = f"{VERSION} has 6 of 10 rows right today (0.60, below 0.80; none of Down, Busy)"
 
 
 def trained(world: World, cause: str, status: str, decision: str = "good") -> None:
