@@ -111,8 +111,7 @@ WHOLE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .PHONY: test
 test: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## everything that runs in minutes: style, types, stages, workflow, end to end
-	@$(MAKE) lint
-	@$(MAKE) -j2 $(WHOLE) test-publish test-e2e test-register test-train test-dataset test-shared test-evaluate test-workflow \
+	@$(MAKE) -j2 $(WHOLE) lint test-publish test-e2e test-register test-train test-dataset test-shared test-evaluate test-workflow \
 	  test-watch test-convert test-demo-model
 
 .PHONY: lint
