@@ -45,7 +45,7 @@ class Stage:
         self.contract: Contract = contract.load(name)
         self.image = engine.images.get(read_image(name).address)
         self.state, self.artifacts = folder / "state", run.runs / "mlflow"
-        shutil.copytree(run.runs, self.state, ignore=lambda _, names: [each for each in names if each[:2] == "20"])
+        shutil.copytree(run.runs, self.state, ignore=shutil.ignore_patterns("20*-*-agent-*"))
         self.inputs = folder / "inputs"
         self.inputs.mkdir()
         (folder / "outputs").mkdir()
