@@ -12,11 +12,23 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
+from shared.contract import Variable
 from shared.errors import StageError, one_line
 from shared.git_access import without_secret
 
+MLFLOW_TRACKING_URI = Variable("MLFLOW_TRACKING_URI", "the MLflow server's address, or sqlite:///<file>", required=True)
+_CREDENTIALS = (
+    Variable("MLFLOW_TRACKING_USERNAME", "the user name for a server with basic authentication"),
+    Variable("MLFLOW_TRACKING_PASSWORD", "the password for it", secret=True),
+    Variable("MLFLOW_TRACKING_TOKEN", "a bearer token for the server", secret=True),
+)
+VARIABLES = (MLFLOW_TRACKING_URI, *_CREDENTIALS)
+"""What a stage that asks MLflow reads of the environment."""
+
+Client = TypeVar("Client")
 _SQLITE = "sqlite:///"
 _SQLITE_HEADER = b"SQLite format 3\0"
 _QUIET = {
@@ -59,6 +71,29 @@ def prepare(address: str, credentials: Mapping[str, str]) -> None:
     for name, value in _PATIENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.ERROR)
+
+
+def prepare_from_environment() -> str:
+    """Prepares MLflow by VARIABLES and returns its address. Raises StageError as `prepare` does."""
+    address = MLFLOW_TRACKING_URI.read()
+    prepare(address, {variable.name: variable.read() for variable in _CREDENTIALS})
+    return address
+
+
+@contextmanager
+def session(address: str, reached: Callable[[str], Client], errors: tuple[type[Exception], ...]) -> Iterator[Client]:
+    """Yields MLflow's client of a prepared address.
+
+    reached: returns the client of an address that has answered. errors: what MLflow and its libraries raise. Raises
+    StageError, with the address and the remedy, where MLflow is not there or refuses, also later in the block.
+    """
+    try:
+        with impatience():
+            create_database(address, reached)
+            client = reached(address)
+        yield client
+    except errors as error:
+        raise failure(address, str(error)) from None
 
 
 def create_database(address: str, initialise: Callable[[str], object]) -> None:

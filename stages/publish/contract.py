@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from shared import s3_access
+from shared import mlflow_access, s3_access
 from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel, ModelCard
 from shared.contract import Variable
 from shared.model_stages import MLFLOW_STAGES
@@ -13,10 +13,6 @@ STORE_URI = Variable("STORE_URI", "where models are stored: file:///<folder>, or
 S3 = s3_access.variables("an s3:// store")
 SIGNING_KEY = Variable("SIGNING_KEY", "the private key (EC, PEM) that signs the model; empty: none does", secret=True)
 VERIFY_KEY = Variable("VERIFY_KEY", "the public key (PEM) that whoever fetches the model verifies it with")
-MLFLOW_TRACKING_URI = Variable("MLFLOW_TRACKING_URI", "the MLflow server's address, or sqlite:///<file>", required=True)
-MLFLOW_TRACKING_USERNAME = Variable("MLFLOW_TRACKING_USERNAME", "the user name for a server with basic authentication")
-MLFLOW_TRACKING_PASSWORD = Variable("MLFLOW_TRACKING_PASSWORD", "the password for it", secret=True)
-MLFLOW_TRACKING_TOKEN = Variable("MLFLOW_TRACKING_TOKEN", "a bearer token for the server", secret=True)
 GIT_TOKEN = Variable("GIT_TOKEN", "a token for an https repository, and for pull requests", secret=True)
 GIT_SSH_KEY_FILE = Variable("GIT_SSH_KEY_FILE", "the path of a private key for an ssh repository")
 GIT_SSH_KNOWN_HOSTS_FILE = Variable("GIT_SSH_KNOWN_HOSTS_FILE", "the path of the known_hosts of an ssh repository")
@@ -28,10 +24,7 @@ ENVIRONMENT = (
     *S3,
     SIGNING_KEY,
     VERIFY_KEY,
-    MLFLOW_TRACKING_URI,
-    MLFLOW_TRACKING_USERNAME,
-    MLFLOW_TRACKING_PASSWORD,
-    MLFLOW_TRACKING_TOKEN,
+    *mlflow_access.VARIABLES,
     MLFLOW_STAGES,
     GIT_TOKEN,
     GIT_SSH_KEY_FILE,

@@ -3,22 +3,16 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from shared import mlflow_access
 from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel, ModelCard, TrainingMetrics
 from shared.contract import Variable, matches
 from shared.model_stages import MLFLOW_STAGES
 from shared.settings import AccuracyMargin, MaximumLatency, MinimumAccuracy
 
-MLFLOW_TRACKING_URI = Variable("MLFLOW_TRACKING_URI", "the MLflow server's address, or sqlite:///<file>", required=True)
-MLFLOW_TRACKING_USERNAME = Variable("MLFLOW_TRACKING_USERNAME", "the user name for a server with basic authentication")
-MLFLOW_TRACKING_PASSWORD = Variable("MLFLOW_TRACKING_PASSWORD", "the password for it", secret=True)
-MLFLOW_TRACKING_TOKEN = Variable("MLFLOW_TRACKING_TOKEN", "a bearer token for the server", secret=True)
 MLFLOW_PAGE_URL = Variable("MLFLOW_PAGE_URL", "where people open MLflow's pages, if not at MLFLOW_TRACKING_URI")
 EXECUTION = Variable("FLYTE_INTERNAL_EXECUTION_ID", "the execution's name, recorded with the run")
 ENVIRONMENT = (
-    MLFLOW_TRACKING_URI,
-    MLFLOW_TRACKING_USERNAME,
-    MLFLOW_TRACKING_PASSWORD,
-    MLFLOW_TRACKING_TOKEN,
+    *mlflow_access.VARIABLES,
     MLFLOW_STAGES,
     MLFLOW_PAGE_URL,
     EXECUTION,

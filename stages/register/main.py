@@ -12,7 +12,7 @@ from shared.origin import Origin, check_made_from, check_made_together
 from stages.register import gate, run_record
 from stages.register.comparison import Comparison, compare
 from stages.register.connection import connected
-from stages.register.contract import MLFLOW_TRACKING_URI, Inputs, Outputs
+from stages.register.contract import Inputs, Outputs
 from stages.register.gate import Verdict
 from stages.register.measured import read_measured
 from stages.register.mlflow_pages import MlflowPages
@@ -35,7 +35,9 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     policy, content = read_policy(inputs), inputs.model.content_digest()
     record = run_record.describe(inputs, origin, content)
     with connected() as client, TemporaryDirectory() as folder:
-        experiment = Experiment.of(client, origin.agent, mlflow_access.artifact_location(MLFLOW_TRACKING_URI.read()))
+        experiment = Experiment.of(
+            client, origin.agent, mlflow_access.artifact_location(mlflow_access.MLFLOW_TRACKING_URI.read())
+        )
         model = RegisteredModel.of(client, origin.agent)
         champion = Champion.of(client, origin.agent)
         verdict, comparison = _decide(inputs, policy, content, champion)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from shared import web_address
 from shared.git_access import without_secret
-from stages.register.contract import MLFLOW_PAGE_URL, MLFLOW_TRACKING_URI
+from shared.mlflow_access import MLFLOW_TRACKING_URI
+from stages.register.contract import MLFLOW_PAGE_URL
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
+from shared import mlflow_access
 from shared.artifacts import ChatDataset
 from shared.contract import Variable, one_of
 from shared.settings import (
@@ -19,18 +20,11 @@ from shared.settings import (
     RetrainBelow,
 )
 
-MLFLOW_TRACKING_URI = Variable("MLFLOW_TRACKING_URI", "the MLflow server's address, or sqlite:///<file>", required=True)
-MLFLOW_TRACKING_USERNAME = Variable("MLFLOW_TRACKING_USERNAME", "the user name for a server with basic authentication")
-MLFLOW_TRACKING_PASSWORD = Variable("MLFLOW_TRACKING_PASSWORD", "the password for it", secret=True)
-MLFLOW_TRACKING_TOKEN = Variable("MLFLOW_TRACKING_TOKEN", "a bearer token for the server", secret=True)
 PROMETHEUS_URL = Variable("PROMETHEUS_URL", "the address of the Prometheus that live_metric is read from")
 PROMETHEUS_TOKEN = Variable("PROMETHEUS_TOKEN", "a bearer token for it", secret=True)
 EXECUTION = Variable("FLYTE_INTERNAL_EXECUTION_ID", "the execution's name, recorded with the decision")
 ENVIRONMENT = (
-    MLFLOW_TRACKING_URI,
-    MLFLOW_TRACKING_USERNAME,
-    MLFLOW_TRACKING_PASSWORD,
-    MLFLOW_TRACKING_TOKEN,
+    *mlflow_access.VARIABLES,
     PROMETHEUS_URL,
     PROMETHEUS_TOKEN,
     EXECUTION,

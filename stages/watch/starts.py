@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from shared import mlflow_access, names
 from shared.contract import to_text
 from shared.errors import StageError
-from stages.watch.contract import EXECUTION, MLFLOW_TRACKING_URI
+from stages.watch.contract import EXECUTION
 from stages.watch.decision import Decision
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Starts:
         known = self._experiment()
         if known:
             return known
-        place = mlflow_access.artifact_location(MLFLOW_TRACKING_URI.read())
+        place = mlflow_access.artifact_location(mlflow_access.MLFLOW_TRACKING_URI.read())
         try:
             return str(self.client.create_experiment(names.watch_experiment(self.agent), artifact_location=place))
         except MlflowException as error:
