@@ -6,20 +6,18 @@ from typing import Any
 
 from git import Repo
 
-from shared import contract
-from shared.contract import Field
+from shared.contract import PIPELINE, Field
 from shared.errors import StageError
 from stages.dataset.agent_config import read_config
 from stages.dataset.source import read_source
-from workflows.agent_training import agent_training_pipeline
+from workflows.inputs import settings_of
 
 SHORT_NAMES = {"agent": "agent_name", "model": "model_name", "gitops": "repository"}
 
 
 def workflow_fields() -> dict[str, Field]:
     """Returns the declaration of each workflow input, as the stage that takes it declares it."""
-    declared = {field.name: field for stage in contract.STAGES for field in contract.load(stage).inputs}
-    return {name: declared[name] for name in agent_training_pipeline.python_interface.inputs}
+    return settings_of(*PIPELINE)
 
 
 def parse_settings(arguments: Iterable[str], fields: Mapping[str, Field] | None = None) -> dict[str, Any]:

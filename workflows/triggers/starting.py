@@ -15,10 +15,10 @@ from flytekit.models.filters import Equal, ValueIn
 from flytekit.models.launch_plan import LaunchPlan
 from flytekit.remote import FlyteRemote
 
-from shared import contract
-from shared.contract import Field, Scalar
+from shared.contract import STAGES, Scalar
 from shared.errors import StageError
 from workflows.flyte_server import Refused, answers
+from workflows.inputs import settings_of
 from workflows.settings import parse_settings
 from workflows.triggers.progress import BADLY_ENDED, phase
 
@@ -35,12 +35,6 @@ class Busy(StageError):
         self.running = running
 
 
-def input_fields() -> dict[str, Field]:
-    """Returns the scalar inputs of all stages by name."""
-    declared = (field for stage in contract.STAGES for field in contract.load(stage).inputs)
-    return {field.name: field for field in declared if not field.artifact}
-
-
 def typed_inputs(arguments: Sequence[str], plan: LaunchPlan) -> dict[str, Scalar]:
     """Returns the inputs that NAME=value arguments give, as the stages declare them.
 
@@ -50,7 +44,7 @@ def typed_inputs(arguments: Sequence[str], plan: LaunchPlan) -> dict[str, Scalar
     if missing := [name for name in ASKED if name not in taken]:
         remedy = "`make register` registers it anew"
         raise StageError(f"the launch plan {plan.id.name} {plan.id.version} takes no input {missing[0]}; {remedy}")
-    fields = {name: field for name, field in input_fields().items() if name in taken and name not in ASKED}
+    fields = {name: field for name, field in settings_of(*STAGES).items() if name in taken and name not in ASKED}
     return parse_settings(arguments, fields)
 
 
