@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-STAGES := dataset convert train evaluate register publish watch
+STAGES := $(patsubst stages/%/contract.py,%,$(wildcard stages/*/contract.py))
 PYTHON ?= python3
 UV := .venv/bin/uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -28,11 +28,11 @@ help: ## list the targets
 
 .PHONY: run
 run: environments ## runbook → published model on this machine; AGENT= MODEL= GITOPS= ITERS= … BACKEND=docker: in containers
-	@.venv/bin/python -m workflows.run $(SETTINGS)
+	@.venv/bin/python -m workflows.local.run $(SETTINGS)
 
 .PHONY: watch
 watch: .venvs/dataset/.made .venvs/watch/.made ## is an agent to be trained again? looks at today's runbook and the champion; AGENT= GITOPS= RETRAIN_BELOW= …
-	@.venv/bin/python -m workflows.watching $(SETTINGS)
+	@.venv/bin/python -m workflows.local.watching $(SETTINGS)
 
 .PHONY: ask
 ask: .venvs/evaluate/.made ## what would the model call? ALERT= an Alertmanager notification: a JSON file, or JSON; RUN= a folder in .runs
@@ -92,27 +92,27 @@ ON_FLYTE = GRPC_VERBOSITY=NONE .venv/bin/python -m
 
 .PHONY: package
 package: .venv/.made ## an archive for `flytectl register files`, checked, without a cluster; GITOPS=checkout GITOPS_URL= TRAIN_PROFILE= OUTPUT=
-	@$(ON_FLYTE) tools.package $(call given,OUTPUT,--output)
+	@$(ON_FLYTE) tools.flyte.package $(call given,OUTPUT,--output)
 
 .PHONY: register
 register: .venv/.made ## the agents' launch plans on Flyte; PROJECT= DOMAIN= GITOPS=checkout GITOPS_URL= VERSION= TRAIN_PROFILE=
-	@$(ON_FLYTE) tools.register $(call given,PROJECT,--project) $(call given,DOMAIN,--domain) $(call given,VERSION,--version)
+	@$(ON_FLYTE) tools.flyte.register $(call given,PROJECT,--project) $(call given,DOMAIN,--domain) $(call given,VERSION,--version)
 
 .PHONY: launch
 launch: .venv/.made ## start an agent's training on Flyte; AGENT=agent-sre WAIT=1 FORCE=1 PROJECT= DOMAIN= TRIGGER= COMMIT= PATIENCE= INPUT='ITERS=30'
-	@.venv/bin/python -m workflows.triggers.launch --agent '$(or $(AGENT),agent-sre)' $(if $(WAIT),--wait) $(if $(FORCE),--force-retrain) \
+	@.venv/bin/python -m workflows.flyte.triggers.launch --agent '$(or $(AGENT),agent-sre)' $(if $(WAIT),--wait) $(if $(FORCE),--force-retrain) \
 	  $(call given,PROJECT,--project) $(call given,DOMAIN,--domain) $(call given,TRIGGER,--trigger) $(call given,COMMIT,--commit) \
 	  $(call given,PATIENCE,--patience) $(foreach i,$(INPUT),--input='$i')
 
 # ── tests ─────────────────────────────────────────────────────────────────────────────────────────
 
+LONGEST_FIRST := publish e2e register train dataset shared evaluate workflow watch convert demo-model
 # Where make knows how, a part's output appears when it has ended, not mixed with others'.
 WHOLE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .PHONY: test
 test: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## everything that runs in minutes: style, types, stages, workflow, end to end
-	@$(MAKE) -j2 $(WHOLE) lint test-publish test-e2e test-register test-train test-dataset test-shared test-evaluate test-workflow \
-	  test-watch test-convert test-demo-model
+	@$(MAKE) -j2 $(WHOLE) lint $(LONGEST_FIRST:%=test-%) $(STAGES:%=test-%)
 
 .PHONY: lint
 lint: environments ## style and types
@@ -121,7 +121,7 @@ lint: environments ## style and types
 	.venv/bin/mypy shared workflows tools benchmarks/*.py $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py tests/survival/*.py tests/tools/*.py))
 	.venv/bin/mypy --python-executable .venvs/train/bin/python examples/demo_model/*.py benchmarks/training/*.py tests/tiny_model.py
 	.venv/bin/mypy --python-executable .venvs/evaluate/bin/python benchmarks/evaluation/*.py
-	@$(foreach s,$(STAGES),echo mypy stages/$s; .venv/bin/mypy --python-executable .venvs/$s/bin/python $(filter-out stages/$s/tests/%,$(wildcard stages/$s/*.py stages/$s/*/*.py));)
+	@$(foreach s,$(STAGES),echo mypy stages/$s; .venv/bin/mypy --python-executable .venvs/$s/bin/python $(filter-out stages/$s/tests/%,$(wildcard stages/$s/*.py stages/$s/*/*.py stages/$s/*/*/*.py));)
 
 .PHONY: test-shared
 test-shared: environments ## the contract, the archive, the codec, the renderer
@@ -177,15 +177,15 @@ image-%: .venv/.made ## build one stage's image: image-train; VARIANT=cuda, with
 
 .PHONY: compare-images
 compare-images: .venv/.made ## what differs between two images, layer by layer: A= B=
-	@.venv/bin/python -m tools.compare_images $(call given,A,) $(call given,B,)
+	@.venv/bin/python -m tools.images.compare $(call given,A,) $(call given,B,)
 
 .PHONY: image-table
 image-table: .venv/.made ## measure the images into docs/images.md; BASE_IMAGE= as they were built with
-	@.venv/bin/python -m tools.image_table $(call given,BASE_IMAGE,--base)
+	@.venv/bin/python -m tools.images.table $(call given,BASE_IMAGE,--base)
 
 .PHONY: base-image
 base-image: ## make agent-training-base:local, a base image for machines that cannot pull one; needs root
-	@tools/base_image.sh agent-training-base:local
+	@tools/images/base_image.sh agent-training-base:local
 
 .PHONY: push
 push: .venv/.made ## push all images; REGISTRY=host:port/prefix (that of images.toml); SINCE= for what has changed
@@ -202,25 +202,32 @@ pull-%: .venv/.made ## pull one stage's image: pull-train
 	@$(IMAGES) pull '$*'
 
 release-%: .venv/.made ## raise one stage's version: release-train; PART=patch|minor|major (what its contract demands)
-	@.venv/bin/python -m tools.release '$*' $(call given,PART,--part)
+	@.venv/bin/python -m tools.images.release '$*' $(call given,PART,--part)
 
 .PHONY: pin
 pin: .venv/.made ## let images.toml name the tree's version of every stage, all pushed before; REGISTRY=
 	@for stage in $(STAGES); do \
 	  version=$$(sed -n 's/^version = "\(.*\)"/\1/p' stages/$$stage/pyproject.toml); \
-	  .venv/bin/python -m tools.pins pin $$stage --version="$$version" $(call given,REGISTRY,--registry); \
+	  .venv/bin/python -m tools.images.pins pin $$stage --version="$$version" $(call given,REGISTRY,--registry); \
 	done
 
 pin-%: .venv/.made ## let images.toml name a pushed version: pin-train VERSION=1.3.0; VARIANT=
-	@.venv/bin/python -m tools.pins pin '$*' --version='$(VERSION)' $(call given,REGISTRY,--registry) $(call given,VARIANT,--variant)
+	@.venv/bin/python -m tools.images.pins pin '$*' --version='$(VERSION)' $(call given,REGISTRY,--registry) $(call given,VARIANT,--variant)
 
 .PHONY: versions
 versions: .venv/.made ## each stage's version in the tree, pinned and in the registry, and whether the workflow runs it
-	@.venv/bin/python -m tools.pins versions $(call given,REGISTRY,--registry)
+	@.venv/bin/python -m tools.images.pins versions $(call given,REGISTRY,--registry)
 
 .PHONY: check-versions
 check-versions: .venv/.made ## has every stage that changed a new version? SINCE=<revision>
-	@.venv/bin/python -m tools.release --check --since='$(SINCE)'
+	@.venv/bin/python -m tools.images.release --check --since='$(SINCE)'
+
+.PHONY: new-stage
+new-stage: .venv/.made ## make a stage from a template, which works as it stands: new-stage NAME=export
+	@.venv/bin/python -m tools.new_stage '$(NAME)'
+	@$(MAKE) .venvs/$(NAME)/.made
+	@.venv/bin/python -m tools.tables.contracts
+	@.venv/bin/python -m tools.tables.modules
 
 # ── servers on this machine ───────────────────────────────────────────────────────────────────────
 
@@ -286,10 +293,11 @@ lock: .venv/.made ## compile every requirements.lock again from its pyproject.to
 	  stages/train/pyproject.toml -o stages/train/requirements.cuda.lock
 
 .PHONY: tables
-tables: .venv/.made ## write the contract tables into the stages' READMEs, the variables into docs/cluster.md, and docs/nodes.md
-	@.venv/bin/python tools/contract_tables.py
-	@.venv/bin/python -m tools.variable_table
-	@env -u GITOPS -u GITOPS_URL -u TRAIN_PROFILE .venv/bin/python -m tools.node_table
+tables: .venv/.made ## write contracts and modules into the READMEs, the variables into docs/cluster.md, and docs/nodes.md
+	@.venv/bin/python -m tools.tables.contracts
+	@.venv/bin/python -m tools.tables.modules
+	@.venv/bin/python -m tools.tables.variables
+	@env -u GITOPS -u GITOPS_URL -u TRAIN_PROFILE .venv/bin/python -m tools.tables.nodes
 
 .PHONY: clean
 clean: ## remove what `make run` made: .runs and the demo model

@@ -1,6 +1,8 @@
-"""The one exception for what a person can mend."""
+"""The one exception for what a person can mend, and how its text is made."""
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 # Terminal controls, line breaks, marks that turn the direction of text, and halves of characters.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
@@ -32,3 +34,13 @@ def printable(text: str) -> str:
     as a command may also stand at the start of a line.
     """
     return _UNPRINTABLE.sub(" ", text).replace(_WORKFLOW_COMMAND, "## [")
+
+
+def nearest(word: str, known: Iterable[str], most: int | None = None) -> str:
+    """Returns the question whether the nearest known word was meant; what is known where none is near.
+
+    most: how many of the known words are named at most.
+    """
+    words = list(known)
+    close = get_close_matches(word, words, n=1)
+    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(words[:most]) or 'nothing'}"

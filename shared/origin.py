@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared import archive, names
+from shared.access.git import without_secret
 from shared.artifacts import Artifact, ChatDataset
 from shared.errors import StageError
-from shared.git_access import without_secret
 
 _AGENT = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")

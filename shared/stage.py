@@ -18,11 +18,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from shared import archive, contract, free_space
+from shared import archive, contract
 from shared.artifacts import LINEAGE, Artifact
-from shared.command_line import Parser
 from shared.contract import Contract, Scalar
-from shared.ending import end_with, ending, report_bug, stop_on_signals
+from shared.engine import free_space
+from shared.engine.command_line import Parser
+from shared.engine.ending import end_with, ending, report_bug, stop_on_signals
 from shared.errors import StageError
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}

@@ -19,7 +19,6 @@ from workflows.placement import read_image
 ROOT = Path(__file__).parents[1]
 FIRST = "0.1.0"
 AUTHOR = Actor("Test", "test@localhost")
-TOOLS = ("bake", "images", "image_source", "docker_program", "registry", "pins", "release")
 DOCKERFILE = """FROM scratch
 COPY shared /app/shared
 COPY stages/{stage} /app/stages/{stage}
@@ -101,11 +100,10 @@ def _make_first(stage: Path) -> None:
 
 def _copy(folder: Path) -> None:
     leave = shutil.ignore_patterns("__pycache__", "tests", "requirements.lock")
-    for name in ("shared", "stages"):
+    for name in ("shared", "stages", "tools/images"):
         shutil.copytree(ROOT / name, folder / name, ignore=leave)
     modules = (f"workflows/{name}.py" for name in ("interface", "placement", "toml_file"))
-    files = [*(f"tools/{name}.py" for name in TOOLS), *modules]
-    for name in (*files, "workflows/placement.toml", "workflows/images.toml", ".dockerignore", ".gitignore"):
+    for name in (*modules, "workflows/placement.toml", "workflows/images.toml", ".dockerignore", ".gitignore"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
 

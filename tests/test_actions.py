@@ -14,7 +14,7 @@ from git import Repo
 from ruamel.yaml import YAML
 
 from tests.mlflow_server import free_port
-from workflows.execution import ROOT
+from workflows.local.execution import ROOT
 
 FOLDERS = (ROOT / ".github" / "workflows", ROOT / "examples" / "homelab" / ".github" / "workflows")
 FILES = [file for folder in FOLDERS for file in sorted(folder.glob("*.yml"))]
@@ -64,7 +64,7 @@ def test_actions_are_pinned_by_commit_and_permissions_are_given_one_by_one(file:
 def test_a_pull_request_gets_no_secret_and_starts_nothing() -> None:
     jobs = workflow(RETRAIN)["jobs"]
     assert {name for name, job in jobs.items() if "secrets." in str(job)} == {"retrain"}
-    assert {name for name, job in jobs.items() if "workflows.triggers.launch" in str(job)} == {"retrain"}
+    assert {name for name, job in jobs.items() if "workflows.flyte.triggers.launch" in str(job)} == {"retrain"}
     assert jobs["retrain"]["if"].startswith("github.event_name == 'push' &&")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from git import Repo
 
-from workflows.execution import ROOT
+from workflows.local.execution import ROOT
 
 AGENTS = ["agent-auditor", "agent-bruno", "agent-sre"]
 NONE = "0" * 40
@@ -47,7 +47,7 @@ def append(file: Path, text: str) -> None:
 
 
 def run(repo: Repo, before: str, after: str = "HEAD", output: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "workflows.triggers.changed_agents", "--repository", str(repo.working_dir)]
+    command = [sys.executable, "-m", "workflows.flyte.triggers.changed_agents", "--repository", str(repo.working_dir)]
     environment = {**os.environ, "GITHUB_OUTPUT": str(output or "")}
     command += [f"--before={before}", f"--after={after}"]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)

@@ -9,7 +9,7 @@ from shared import contract
 from shared.contract import Field, Scalar
 from shared.errors import StageError
 from tests.test_process import SAMPLE, VALUES
-from workflows.copilot import argument_text, arguments, file_text, read_output, write_inputs
+from workflows.local.copilot import argument_text, arguments, file_text, read_output, write_inputs
 
 # value, as an argument, as a file. The first two columns as Go prints float64 by %v.
 TEXTS: list[tuple[Scalar, str, str]] = [

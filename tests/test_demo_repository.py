@@ -4,7 +4,7 @@ from pathlib import Path
 
 from git import Repo
 
-from workflows.demo import demo_repository
+from workflows.local.demo import demo_repository
 
 VERSION = "v20251224-abc12345"
 FOLDER = "flux/ai/agent-sre"

@@ -20,12 +20,12 @@ from minio.minioadmin import MinioAdmin
 from ruamel.yaml import YAML
 
 from shared.contract import STAGES
-from stages.publish import s3_store
-from stages.train.checkpoint_bucket import Bucket
+from stages.publish.store import s3 as s3_store
+from stages.train.checkpoints.bucket import Bucket
 from tests.minio_server import MinioServer, minio_server
-from tools import variable_table
-from workflows import variables
-from workflows.launch_plans import SERVICE_ACCOUNT
+from tools.tables.variables import PAGE, declared, with_table
+from workflows.flyte import variables
+from workflows.flyte.launch_plans import SERVICE_ACCOUNT
 from workflows.placement import read_placement
 
 __all__ = ["minio_server"]
@@ -142,18 +142,18 @@ def test_a_quota_holds_the_trainings_that_it_is_for_and_what_runs_beside_them(
 
 
 def test_variables_lie_where_pods_look_for_them() -> None:
-    declared = {variable.name: variable for variable, _ in variable_table.declared()}
-    read = {*declared, *map(variables.key, declared.values())}
+    known = {variable.name: variable for variable, _ in declared()}
+    read = {*known, *map(variables.key, known.values())}
     placed = {name: holder for name, holder in variables.holders().items() if name in read}
     assert secret_keys() == {name: holder.name for name, holder in placed.items() if holder.is_secret}
     for domain in DOMAINS:
         assert settings(domain).keys() == {name for name, holder in placed.items() if not holder.is_secret}
-    assert [name for name, variable in declared.items() if variable.secret and not placed[name].is_secret] == []
+    assert [name for name, variable in known.items() if variable.secret and not placed[name].is_secret] == []
 
 
 def test_the_page_shows_where_each_variable_comes_from() -> None:
-    text = variable_table.PAGE.read_text("utf-8")
-    assert variable_table.with_table(text) == text, "`make tables` writes docs/cluster.md"
+    text = PAGE.read_text("utf-8")
+    assert with_table(text) == text, "`make tables` writes docs/cluster.md"
 
 
 def test_the_example_of_secrets_cannot_be_applied_as_it_stands() -> None:

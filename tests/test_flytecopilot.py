@@ -7,7 +7,7 @@ import pytest
 from shared.contract import Scalar
 from tests.flytecopilot import Copilot
 from tests.test_copilot import REFUSED, TEXTS, WRITTEN
-from workflows.copilot import file_text
+from workflows.local.copilot import file_text
 
 
 @pytest.fixture

@@ -22,17 +22,17 @@ from flytekit.models.types import LiteralType, SimpleType
 from shared import contract
 from shared.errors import StageError
 from tests.mlflow_server import free_port
-from workflows.execution import ROOT
-from workflows.triggers import job_summary
-from workflows.triggers.progress import last_line
-from workflows.triggers.starting import ASKED, MOST_CHARACTERS, execution_name, typed_inputs
+from workflows.flyte.triggers import job_summary
+from workflows.flyte.triggers.progress import last_line
+from workflows.flyte.triggers.starting import ASKED, MOST_CHARACTERS, execution_name, typed_inputs
+from workflows.local.execution import ROOT
 
 COMMIT = "3f9a1c0244444444444444444444444444444444"
 SECONDS = 40  # that a start may take until it gives up
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "workflows.triggers.launch", *arguments]
+    command = [sys.executable, "-m", "workflows.flyte.triggers.launch", *arguments]
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("FLYTE", "GITHUB"))}
     return subprocess.run(
         command, capture_output=True, text=True, cwd=ROOT, env=variables | environment, check=False, timeout=600
@@ -88,9 +88,9 @@ def test_inputs_get_the_types_that_the_stages_declare() -> None:
     ("argument", "reason"),
     [
         ("ITERZ=3", r"ITERZ is no setting of a run; did you mean ITERS\?"),
-        ("SEED=3", "SEED is no setting of a run; known: GITOPS, ITERS, REPOSITORY"),
-        ("AGENT=x", "AGENT is no setting of a run; known: GITOPS, ITERS, REPOSITORY"),
-        ("trigger=watch", "trigger is no setting of a run; known: GITOPS, ITERS, REPOSITORY"),
+        ("SEED=3", "SEED is no setting of a run; known here: GITOPS, ITERS, REPOSITORY"),
+        ("AGENT=x", "AGENT is no setting of a run; known here: GITOPS, ITERS, REPOSITORY"),
+        ("trigger=watch", "trigger is no setting of a run; known here: GITOPS, ITERS, REPOSITORY"),
         ("ITERS=0", "iters is 0; it must be at least 1"),
         ("ITERS", "ITERS has no value; write ITERS=value"),
     ],

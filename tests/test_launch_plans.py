@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict  # type: ignore[import-unt
 
 from shared.errors import StageError
 from stages.dataset.agent_config import read_config
-from workflows.execution import ROOT
+from workflows.local.execution import ROOT
 from workflows.retraining import retraining
 
 AGENTS = ("agent-auditor", "agent-bruno", "agent-sre")
@@ -28,7 +28,7 @@ def launch_plans() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("GITOPS", "GITOPS_URL"):
             patch.delenv(name, raising=False)
-        from workflows import launch_plans
+        from workflows.flyte import launch_plans
 
         return launch_plans
 

@@ -2,21 +2,28 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 from shared import contract
-from tools import contract_tables
+from tools.tables import contracts
+from tools.tables import modules as module_table
 
 ROOT = Path(__file__).parents[1]
 FILES = ("contract.py", "main.py", "pyproject.toml", "requirements.lock", "Dockerfile", "README.md", "CHANGELOG.md")
 ORCHESTRATORS = {"flytekit", "flytekitplugins", "docker", "workflows", "tests", "tools"}
 KINDS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
 OURS = ("shared", "stages", "workflows", "tools", "tests")
+FOLDERS = (*OURS, "examples", "benchmarks")
+# A folder that may hold more than 16 files, with the reason: there is none.
+MOST_FILES: dict[str, int] = {}
 LOCKS = [*ROOT.glob("stages/*/requirements*.lock"), ROOT / "requirements.lock", ROOT / "tests/requirements.lock"]
 
 
@@ -118,6 +125,37 @@ def test_no_module_is_named_for_its_kind() -> None:
     assert [path for folder in OURS for path in modules(folder, with_tests=True) if path.stem in KINDS] == []
 
 
+def graph() -> dict[str, set[str]]:
+    """Returns the modules of the project by name, each with those that it imports, wherever in it."""
+    paths = [path for folder in FOLDERS for path in modules(folder, with_tests=True)]
+    named = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in paths}
+    known = {name: set(imported(path)) for name, path in named.items()}
+    return {
+        name: {found for found in named if found != name and found in {*taken, *(t.rpartition(".")[0] for t in taken)}}
+        for name, taken in known.items()
+    }
+
+
+def test_no_modules_import_each_other() -> None:
+    try:
+        TopologicalSorter(graph()).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(error.args[1]))
+
+
+def test_a_circle_would_be_seen() -> None:
+    known = graph()
+    assert "shared.errors" in known["shared.contract"] and "stages.train.main" in known
+    with pytest.raises(CycleError):
+        TopologicalSorter(known | {"shared.errors": {"shared.contract"}}).prepare()
+
+
+def test_a_room_holds_no_more_files_than_a_person_can_see_at_once() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    files = Counter(path.parent.as_posix() for path in map(Path, listed.splitlines()) if "tests" not in path.parts)
+    assert {folder: count for folder, count in files.items() if count > MOST_FILES.get(folder, 16)} == {}
+
+
 def test_packages_have_no_init_module() -> None:
     assert [path for folder in OURS for path in modules(folder, with_tests=True) if path.stem == "__init__"] == []
 
@@ -147,16 +185,20 @@ def test_train_s_variant_differs_by_mlx_s_back_end_alone() -> None:
 
 
 def test_the_contract_tables_are_current() -> None:
-    assert contract_tables.stale() == []
+    assert contracts.stale() == []
+
+
+def test_the_module_tables_are_current() -> None:
+    assert module_table.stale() == []
 
 
 def test_a_table_shows_every_field_once_and_breaks_no_markdown() -> None:
-    text = f"# x\n\n{contract_tables.BEGIN}\nearlier table\n{contract_tables.END}\n\nrest\n"
+    text = f"# x\n\n{contracts.BEGIN}\nearlier table\n{contracts.END}\n\nrest\n"
     for stage in contract.STAGES:
         declared = contract.load(stage)
-        written = contract_tables.with_table(text, declared)
+        written = contracts.with_table(text, declared)
         rows = [line for line in written.splitlines() if line.startswith("| `")]
         assert len(rows) == len([*declared.inputs, *declared.runtime, *declared.outputs, *declared.environment])
         assert written.startswith("# x\n\n") and written.endswith("\n\nrest\n") and "earlier table" not in written
         assert "<" not in "".join(rows)
-        assert contract_tables.with_table(written, declared) == written
+        assert contracts.with_table(written, declared) == written

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from shared import contract
-from workflows.execution import Execution
-from workflows.mounts import Surroundings, surroundings
+from workflows.local.execution import Execution
+from workflows.local.mounts import Surroundings, surroundings
 from workflows.placement import Image, Placement
 
 NAMES = ("MLFLOW_TRACKING_URI", "STORE_URI", "S3_ENDPOINT", "GIT_TOKEN", "GIT_TOKEN_FILE", "GIT_SSH_KEY_FILE")

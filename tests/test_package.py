@@ -14,20 +14,22 @@ import kubernetes_validate
 import pytest
 
 from shared import contract
-from shared.command_line import Parser
 from shared.contract import STAGES, Field, Scalar
+from shared.engine.command_line import Parser
 from shared.errors import StageError
 from tests.mlflow_server import free_port
-from tools import flyte_entities, node_table, package, pins, register
-from tools.node_table import Package
-from workflows import flyte_server
-from workflows.copilot import argument_text
-from workflows.execution import ROOT
+from tools.flyte import entities, package, register
+from tools.images import pins
+from tools.tables import nodes
+from tools.tables.nodes import Package
+from workflows.flyte import server
+from workflows.local.copilot import argument_text
+from workflows.local.execution import ROOT
 
 SIMPLE_TYPES = {int: "INTEGER", float: "FLOAT", bool: "BOOLEAN", str: "STRING", datetime: "DATETIME"}
 URL = "https://git.example.com/own.git"
-WRITE = "import sys; from pathlib import Path; from tools import flyte_entities, package; "
-WRITE += "package.write(flyte_entities.entities(), Path(sys.argv[1]))"
+WRITE = "import sys; from pathlib import Path; from tools.flyte import entities, package; "
+WRITE += "package.write(entities.entities(), Path(sys.argv[1]))"
 
 
 def environment(**given: str) -> dict[str, str]:
@@ -45,7 +47,7 @@ def packaged(archive: Path, **given: str) -> Package:
     """Returns what is packaged by a process of its own: a process loads the workflows once."""
     done = program("-c", WRITE, str(archive), **given)
     assert done.returncode == 0, done.stderr
-    return node_table.read(archive)
+    return nodes.read(archive)
 
 
 def agent(checkout: Path, name: str, config: str) -> None:
@@ -109,13 +111,13 @@ def test_a_secret_is_named_and_its_value_is_nowhere(known: Package) -> None:
 
 
 def test_the_page_of_all_nodes_is_up_to_date() -> None:
-    done = program("-m", "tools.node_table", "--check")
+    done = program("-m", "tools.tables.nodes", "--check")
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_same_tree_gives_the_same_bytes_twice() -> None:
     # flytekit keeps a node's predecessors as a set, whose order is another in each process.
-    digest = "from tools import flyte_entities as known; print(known.digest(known.entities()))"
+    digest = "from tools.flyte import entities as known; print(known.digest(known.entities()))"
     assert len({program("-c", digest, PYTHONHASHSEED=seed).stdout for seed in ("1", "2")}) == 1
 
 
@@ -210,7 +212,7 @@ def test_a_mistake_is_one_line_and_no_archive(tmp_path: Path, config: str, given
     if config == "no runbook":
         shutil.rmtree(tmp_path / "gitops/flux/ai/agent-own/docs")
     named = {"GITOPS": str(tmp_path / "gitops"), "GITOPS_URL": URL, **given}
-    done = program("-m", "tools.package", "--output", str(tmp_path / "package.tgz"), **named)
+    done = program("-m", "tools.flyte.package", "--output", str(tmp_path / "package.tgz"), **named)
     assert done.returncode == 1
     assert reason in done.stderr
     assert (done.stdout, done.stderr.count("\n")) == ("", 1)
@@ -264,14 +266,14 @@ def test_a_flyte_that_does_not_answer_ends_the_registration(monkeypatch: pytest.
 
 
 def test_two_of_one_name_are_refused() -> None:
-    found = flyte_entities.entities()
+    found = entities.entities()
     with pytest.raises(StageError, match=r"^there are two tasks of the name dataset; rename one of the agents$"):
-        flyte_entities.check_names([*found, found[0]])
+        entities.check_names([*found, found[0]])
 
 
 @pytest.mark.usefixtures("gitops")
 def test_a_launch_plan_of_another_repository_is_not_taken_over() -> None:
-    plans = [entity for entity in flyte_entities.entities() if flyte_entities.kind_of(entity) == "launch plan"]
+    plans = [entity for entity in entities.entities() if entities.kind_of(entity) == "launch plan"]
     own = [plan for plan in plans if register.repository_of(plan)]
     register.check_owner(own, own)
     # A launch plan of the same name that has no input `repository` is of another workflow altogether.
@@ -296,24 +298,24 @@ def flyte(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
 def test_an_unknown_project_or_domain_is_told_with_those_there_are(flyte: tuple[str, str]) -> None:
     project, domain = flyte
     with pytest.raises(StageError, match=f"^Flyte has no project {project}x; it has: .*{project}"):
-        flyte_server.check_place(flyte_server.connect(f"{project}x", domain))
+        server.check_place(server.connect(f"{project}x", domain))
     with pytest.raises(StageError, match=f"^Flyte has no domain {domain}x; it has: .*{domain}"):
-        flyte_server.check_place(flyte_server.connect(project, f"{domain}x"))
+        server.check_place(server.connect(project, f"{domain}x"))
 
 
 @pytest.mark.usefixtures("gitops")
 def test_what_is_registered_is_active_and_changes_only_under_a_new_version(flyte: tuple[str, str]) -> None:
     version = f"test-{uuid.uuid4().hex[:8]}"
-    remote, found = flyte_server.connect(*flyte), flyte_entities.entities(*flyte, version)
+    remote, found = server.connect(*flyte), entities.entities(*flyte, version)
     lines = register.put(remote, found)
     assert any("agent-sre-training" in line and "active, starts at 0 2 * * 0 (UTC)" in line for line in lines)
     assert register.put(remote, found) == lines
-    active = {plan.id.name: plan.id.version for plan in flyte_server.active_launch_plans(remote)}
+    active = {plan.id.name: plan.id.version for plan in server.active_launch_plans(remote)}
     assert active["agent-sre-training"] == active["agent-bruno-watch"] == version
-    left = register.put(remote, [entity for entity in found if "agent-bruno" not in flyte_entities.name_of(entity)])
+    left = register.put(remote, [entity for entity in found if "agent-bruno" not in entities.name_of(entity)])
     gone = "launch plan agent-bruno-watch: deactivated, since the repository holds its agent no more"
     assert gone in left
-    assert "agent-bruno-watch" not in {plan.id.name for plan in flyte_server.active_launch_plans(remote)}
+    assert "agent-bruno-watch" not in {plan.id.name for plan in server.active_launch_plans(remote)}
     changed = copy.deepcopy(found[0])
     changed.template.metadata._discoverable = True
     with pytest.raises(StageError, match=f"VERSION {version} of task .* is registered with another content; give"):

@@ -91,7 +91,8 @@ def test_a_variant_is_an_image_of_its_own_line(written: Callable[[str], Path]) -
         (f'{TRAIN}profile = "gpu"\n[profiles.cpu]\n', r"\[train\] names the profile gpu; known are cpu"),
         (
             f'{TRAIN}profile = "gpu"\n[profiles.gpu]\nnodes = 1\n',
-            r"\[profiles.gpu\] has nodes; known are image_variant, node_selector, resources, runner_port, tolerations",
+            r"\[profiles.gpu\] has nodes; "
+            "known here: image_variant, node_selector, resources, runner_port, tolerations",
         ),
         (f'{TRAIN}memory_limits = "1Gi"\n', r"\[train\] has memory_limits; did you mean memory_limit\?"),
         (TRAIN.replace('"16Gi"', '"much"', 1), r"\[train\] has memory = 'much'; write memory = a Kubernetes quantity"),

@@ -12,10 +12,10 @@ from kubernetes.client import ApiClient
 from shared import contract
 from shared.contract import STAGES, Variable
 from shared.errors import StageError
+from workflows.flyte.pods import pod_template
+from workflows.flyte.variables import environment
 from workflows.placement import read_placement
-from workflows.pods import pod_template
 from workflows.tasks import stage_task
-from workflows.variables import environment
 
 
 def pod(stage: str) -> dict[str, Any]:

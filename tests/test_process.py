@@ -18,10 +18,10 @@ from shared import contract
 from shared.artifacts import Evaluation, TrainingMetrics
 from shared.contract import Variable, at_least
 from shared.errors import StageError
-from workflows import process
-from workflows.execution import Execution, StageFailed
+from workflows.local import process
+from workflows.local.execution import Execution, StageFailed
+from workflows.local.process import run_stage
 from workflows.placement import Image, Placement, read_image, read_placement
-from workflows.process import run_stage
 
 
 @dataclass(frozen=True)
@@ -271,7 +271,7 @@ def test_a_stopped_run_leaves_no_stage_behind(world: World, program: str, signal
     world.program(program)
     folder = world.folder
     code = (
-        "import signal; from pathlib import Path; from tests import test_process; from workflows import process\n"
+        "import signal; from pathlib import Path; from tests import test_process; from workflows.local import process\n"
         "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
         f"process.ROOT = Path({str(world.root)!r})\n"
         f"world = test_process.World(Path({str(folder.parent.parent)!r}))\n"

@@ -13,7 +13,8 @@ from google.protobuf.json_format import MessageToDict  # type: ignore[import-unt
 from shared import contract
 from shared.contract import PIPELINE
 from tests.stage_programs import OUTPUTS, arguments, write_outputs, write_programs
-from workflows import agent_training, process, tasks
+from workflows import agent_training, tasks
+from workflows.local import process
 from workflows.placement import read_image
 from workflows.retraining import no_training, retraining, training
 

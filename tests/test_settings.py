@@ -9,12 +9,12 @@ import pytest
 from git import Repo
 
 from shared import contract
+from shared.agent_config.settings import GATE, TRAINING
 from shared.contract import STAGES
 from shared.errors import StageError
-from shared.settings import GATE, TRAINING
 from workflows.agent_training import agent_training_pipeline
-from workflows.execution import ROOT
-from workflows.settings import configured, parse_settings, workflow_fields
+from workflows.local.execution import ROOT
+from workflows.local.settings import configured, parse_settings, workflow_fields
 
 CONFIG = {**TRAINING, **GATE}
 
@@ -70,9 +70,10 @@ def test_every_input_of_the_workflow_can_be_set() -> None:
         ("ITERS", "ITERS has no value; write ITERS=value"),
         (
             "XYZ=1",
-            "XYZ is no setting of a run; known: ACCURACY_MARGIN, AGENT, AGENT_NAME, BATCH_SIZE, BRANCH, CAUSE, DTYPE, ",
+            "XYZ is no setting of a run; "
+            "known here: ACCURACY_MARGIN, AGENT, AGENT_NAME, BATCH_SIZE, BRANCH, CAUSE, DTYPE, ",
         ),
-        ("=1", " is no setting of a run; known: ACCURACY_MARGIN, AGENT, "),
+        ("=1", " is no setting of a run; known here: ACCURACY_MARGIN, AGENT, "),
     ],
 )
 def test_an_unknown_setting_names_the_nearest(argument: str, reason: str) -> None:

@@ -11,8 +11,8 @@ from shared import archive
 from shared.contract import PIPELINE
 from tests.samples import row, write_dataset, write_evaluation
 from workflows.agent_training import Result
-from workflows.execution import ROOT
-from workflows.summary import write_summary
+from workflows.local.execution import ROOT
+from workflows.local.summary import write_summary
 
 VERSION = "v20251224-01234567"
 SCALARS = {

@@ -21,9 +21,10 @@ from google.protobuf.json_format import MessageToDict  # type: ignore[import-unt
 from shared import contract
 from shared.contract import PIPELINE, STAGES, Field
 from tests.stage_programs import OUTPUTS, arguments, write_programs
-from workflows import agent_training, placement, process, tasks
+from workflows import agent_training, placement, tasks
 from workflows.agent_training import agent_training_pipeline
-from workflows.execution import ROOT, StageFailed
+from workflows.local import process
+from workflows.local.execution import ROOT, StageFailed
 from workflows.placement import read_image, read_placement
 from workflows.tasks import stage_task
 
@@ -257,7 +258,8 @@ def test_the_outcome_is_the_first_thing_to_see() -> None:
 
 def test_the_workflow_is_packaged_without_docker(tmp_path: Path) -> None:
     package = tmp_path / "package.tgz"
-    command = ["pyflyte", "--pkgs", "workflows", "package", "--image", "unused:unused", "--output", str(package)]
+    packages = ["--pkgs", "workflows", "--pkgs", "workflows.flyte"]
+    command = ["pyflyte", *packages, "package", "--image", "unused:unused", "--output", str(package)]
     environment = {name: value for name, value in os.environ.items() if name not in ("GITOPS", "GITOPS_URL")}
     environment |= {"DOCKER_HOST": "unix:///nowhere"}
     command[0] = str(Path(sys.executable).with_name("pyflyte"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.contract import STAGES
-from shared.errors import StageError
+from shared.errors import StageError, nearest
 from workflows import toml_file
 from workflows.toml_file import Quantity, Table
 
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent
 FILE = FOLDER / "placement.toml"
 IMAGES = FOLDER / "images.toml"
 TRAIN_PROFILE = "TRAIN_PROFILE"  # a profile for train instead of placement.toml's
-SOURCES = ("config_maps", "secrets")  # read by workflows/variables.py
+SOURCES = ("config_maps", "secrets")  # read by workflows/flyte/variables.py
 
 _REQUIRED: dict[str, type] = {
     "cpu": Quantity,
@@ -188,6 +188,6 @@ def _check_toleration(table: Table, toleration: Any) -> None:
         raise StageError(f"{table} has the toleration {toleration!r}; write a table {{ key = … }}")
     for name, value in toleration.items():
         if name not in _TOLERATION:
-            raise StageError(f"{table} has {name} in a toleration; {toml_file.nearest(name, _TOLERATION)}")
+            raise StageError(f"{table} has {name} in a toleration; {nearest(name, _TOLERATION)}")
         if not isinstance(value, str):
             raise StageError(f'{table} has {name} = {value!r} in a toleration; write "{value}"')

@@ -20,11 +20,11 @@ from flytekit.types.file import FlyteFile
 from shared import contract
 from shared.artifacts import Artifact
 from shared.contract import Contract, Field
-from workflows import container, process
-from workflows.copilot import INPUTS, OUTPUTS
-from workflows.execution import Execution
+from workflows.flyte.pods import pod_template
+from workflows.local import container, process
+from workflows.local.copilot import INPUTS, OUTPUTS
+from workflows.local.execution import Execution
 from workflows.placement import Placement, read_image, read_placement
-from workflows.pods import pod_template
 
 BACK_ENDS = {"process": process.run_stage, "docker": container.run_stage}
 BACK_END = "AGENT_TRAINING_BACK_END"  # which of them runs a stage on this machine

@@ -1,6 +1,5 @@
 """A TOML file of this folder, read strictly: what is unknown or of another type is refused, with what is known."""
 
-import difflib
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
-from shared.errors import StageError
+from shared.errors import StageError, nearest
 
 
 class Quantity(str):
@@ -49,7 +48,7 @@ class Table:
         """Raises StageError for a key that is not known: it would be left out without a word."""
         for key in self.entries:
             if key not in known:
-                raise StageError(f"{self} has {key}; {nearest(key, known)}")
+                raise StageError(f"{self} has {key}; {nearest(key, sorted(known))}")
 
     def values(self, kinds: Mapping[str, type], required: Collection[str]) -> dict[str, Any]:
         """Returns the entries. Raises StageError for an unknown key, a missing one, and a value of another type."""
@@ -73,12 +72,6 @@ def read(file: Path) -> Table:
         return Table(file, "", tomllib.loads(file.read_text("utf-8")))
     except (OSError, ValueError) as error:  # a ValueError is what is no UTF-8 or no TOML
         raise StageError(f"{file} cannot be read as TOML: {error}; mend it, or take it from Git again") from None
-
-
-def nearest(key: str, known: Collection[str]) -> str:
-    """Returns the question whether the nearest known key was meant, or what is known where none is near."""
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
 
 
 def is_quantity(value: Any) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from stages.evaluate.decoding import WarmModel
-from stages.evaluate.tokens import PromptTokenizer
+from stages.evaluate.answering.decoding import WarmModel
+from stages.evaluate.answering.tokens import PromptTokenizer
 
 Answers = list[list[int]]
 """The tokens written to each prompt, without the stop token."""

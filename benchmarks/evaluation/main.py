@@ -23,7 +23,7 @@ from benchmarks.evaluation.page import write_page
 from shared import archive
 from shared.artifacts import ChatDataset, FineTunedModel
 from shared.errors import StageError
-from stages.evaluate.runtime import HOST, mx
+from stages.evaluate.answering.runtime import HOST, mx
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "evaluation.json"

@@ -41,10 +41,10 @@ def ours(case: Case, folder: Path, steps: int, report: Report) -> None:
     _prepare_host()
     from mlx.optimizers import AdamW
 
-    from stages.train import cpu_math
-    from stages.train.batches import assemble
-    from stages.train.device import prepare_device
-    from stages.train.engine import Engine
+    from stages.train.engine import cpu_math
+    from stages.train.engine.batches import assemble
+    from stages.train.engine.device import prepare_device
+    from stages.train.engine.step import Engine
     from stages.train.rows import Row
 
     if prepare_device() == "cpu":

@@ -70,7 +70,7 @@ def build(folder: Path) -> None:
     from examples.demo_model.shape import SHAPE, make_model
     from examples.demo_model.tokenizer import train_tokenizer
     from examples.demo_model.values import LABEL_WORDS, WORDS
-    from stages.train import cpu_math
+    from stages.train.engine import cpu_math
 
     if mx.default_device().type.name == "cpu":
         mx.disable_compile()  # it would call a C++ compiler

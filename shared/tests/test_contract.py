@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from shared import contract, stage
 from shared.artifacts import ChatDataset, FineTunedModel, MlxModel
-from shared.command_line import Parser
 from shared.contract import Variable, above, at_least
-from shared.ending import REASON_FILE
+from shared.engine.command_line import Parser
+from shared.engine.ending import REASON_FILE
 from shared.errors import StageError
 from shared.tests import toy_stage
 

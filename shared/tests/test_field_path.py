@@ -2,8 +2,8 @@
 
 import pytest
 
+from shared.agent_config.field_path import Choice, Index, Key, parse, written
 from shared.errors import StageError
-from shared.field_path import Choice, Index, Key, parse, written
 
 
 @pytest.mark.parametrize(

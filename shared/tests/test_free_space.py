@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from shared import archive, contract, free_space
+from shared import archive, contract
 from shared.artifacts import LINEAGE
+from shared.engine import free_space
 from shared.errors import StageError
 from shared.tests.test_stage import Toy
 from shared.tests.test_stage import toy as toy

@@ -12,8 +12,8 @@ from threading import Thread
 
 import pytest
 
+from shared.access.git import check_repository, check_revision, git_environment, without_secret
 from shared.errors import StageError
-from shared.git_access import check_repository, check_revision, git_environment, without_secret
 
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
 PLAIN = {"PATH": os.environ["PATH"]}

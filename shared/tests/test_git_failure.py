@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.git_failure import failure
+from shared.access.git_failure import failure
 
 ADDRESS = "https://anna:geheim@git.example/homelab.git"
 REST = "check the address, the right to it, GIT_TOKEN and GIT_SSH_KEY_FILE"

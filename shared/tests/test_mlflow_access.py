@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import mlflow_access
+from shared.access import mlflow as mlflow_access
 from shared.errors import StageError
 
 SERVER = "https://anna:geheim@mlflow.ml:5000"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from shared import ssh_access
+from shared.access import ssh as ssh_access
+from shared.access.ssh import ssh_command
 from shared.errors import StageError
-from shared.ssh_access import ssh_command
 
 STRANGER = 54321
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----"
@@ -104,7 +104,7 @@ def strangers_folder() -> Iterator[Path]:
 
 START = """
 import os, pathlib, subprocess, sys
-from shared.ssh_access import ssh_command
+from shared.access.ssh import ssh_command
 folder, key, stranger = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 os.setgroups([])
 os.setgid(stranger)

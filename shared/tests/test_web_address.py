@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared import web_address
+from shared.access import web_address
 from shared.contract import Variable
 from shared.errors import StageError
 

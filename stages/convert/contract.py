@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from shared.agent_config.settings import Dtype, ModelName, ModelRevision
 from shared.artifacts import MlxModel
 from shared.contract import Variable
-from shared.settings import Dtype, ModelName, ModelRevision
 
 HF_TOKEN = Variable("HF_TOKEN", "a Hugging Face token, for gated models", secret=True)
 HF_ENDPOINT = Variable("HF_ENDPOINT", "the address of a hub mirror, instead of the public hub")

@@ -7,10 +7,10 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, field_validator
 
-from shared import deployment
+from shared.agent_config import deployment
+from shared.agent_config.settings import GATE, TRAINING, WATCH, Floor
 from shared.contract import Field, to_text
-from shared.errors import StageError
-from shared.settings import GATE, TRAINING, WATCH, Floor
+from shared.errors import StageError, nearest
 from stages.dataset import strict_yaml
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
@@ -127,7 +127,7 @@ class AgentConfig(BaseModel):
         for function in self.settings().get("gate", {}).get("floors", {}):
             if function not in known:
                 reason = f"{function}, which is no function of {tools}"
-                raise StageError(f"{name}: gate.floors names {reason}; {strict_yaml.nearest(function, known)}")
+                raise StageError(f"{name}: gate.floors names {reason}; {nearest(function, known)}")
 
 
 def read_config(text: str, name: str) -> AgentConfig:

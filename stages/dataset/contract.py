@@ -6,9 +6,7 @@ The prompt of a row is what the agent sends at inference: an alert as Alertmanag
 from dataclasses import dataclass
 from typing import Annotated
 
-from shared.artifacts import ChatDataset
-from shared.contract import Variable, matches
-from shared.settings import (
+from shared.agent_config.settings import (
     ExamplesPerAlert,
     GroupedShare,
     MaxFunctionShare,
@@ -17,6 +15,8 @@ from shared.settings import (
     Seed,
     UnseenAlertsShare,
 )
+from shared.artifacts import ChatDataset
+from shared.contract import Variable, matches
 
 GIT_TOKEN = Variable("GIT_TOKEN", "a token for an https repository", secret=True)
 GIT_SSH_KEY_FILE = Variable("GIT_SSH_KEY_FILE", "the path of a private key for an ssh repository")

@@ -13,7 +13,9 @@ from git import Commit, GitCommandError, InvalidGitRepositoryError, NoSuchPathEr
 from git.exc import BadName, BadObject
 from git.objects import Blob, Tree
 
-from shared import git_access, git_failure, names
+from shared import names
+from shared.access import git_failure
+from shared.access.git import check_repository, check_revision, git_environment, without_secret
 from shared.errors import StageError
 from stages.dataset.calls.rules import FUNCTION, RuleFile
 from stages.dataset.calls.tools import read_tools
@@ -53,9 +55,9 @@ def opened(repository: str) -> Iterator[Repo]:
 
     Raises StageError where it cannot be read, with git's reason and without any secret.
     """
-    address = git_access.check_repository(repository)
+    address = check_repository(repository)
     with TemporaryDirectory(prefix="gitops-") as folder:
-        environment = git_access.git_environment(Path(folder), *(variable.read() for variable in GIT_ACCESS))
+        environment = git_environment(Path(folder), *(variable.read() for variable in GIT_ACCESS))
         is_local = Path(address).is_dir()
         repo = _open(address) if is_local else _clone(address, Path(folder) / "clone", environment)
         # A path of the contract is a name, never a pattern.
@@ -98,7 +100,7 @@ def read_source(repo: Repo, repository: str, revision: str, agent: str, runbook_
 def _public_name(repository: str) -> str:
     """Returns a URL without its secret, or `local`: where a clone lies must not change the dataset."""
     is_local = Path(repository).is_dir() or repository.startswith("file:")
-    return "local" if is_local else git_access.without_secret(repository)
+    return "local" if is_local else without_secret(repository)
 
 
 def _open(folder: str) -> Repo:
@@ -116,10 +118,10 @@ def _clone(address: str, target: Path, environment: dict[str, str]) -> Repo:
 
 
 def _commit(repo: Repo, repository: str, revision: str) -> Commit:
-    shown = git_access.without_secret(repository)
+    shown = without_secret(repository)
     candidates = ["HEAD"]
     if revision:
-        git_access.check_revision(revision)
+        check_revision(revision)
         # In this order: plain `rev-parse main` would take a tag of that name first.
         candidates = [f"refs/heads/{revision}", f"refs/remotes/origin/{revision}", f"refs/tags/{revision}", revision]
     for candidate in candidates:
@@ -189,7 +191,7 @@ def _rule_files(repo: Repo, commit: Commit, agent: str, patterns: Sequence[str],
 
 def _last_commit(repo: Repo, repository: str, commit: Commit, paths: list[str]) -> Commit:
     if repo.git.rev_parse("--is-shallow-repository") == "true":
-        shown = git_access.without_secret(repository)
+        shown = without_secret(repository)
         raise StageError(f"{shown} is a shallow clone, whose history hides the last change: `git fetch --unshallow`")
     found = next(repo.iter_commits(commit.hexsha, paths=paths, max_count=1), None)
     return found or commit

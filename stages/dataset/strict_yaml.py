@@ -3,7 +3,6 @@
 YAML 1.2 by ruamel.yaml: `1e-4` is a number, `on` is a text, and a key given twice is an error.
 """
 
-import difflib
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -14,7 +13,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
 
-from shared.errors import StageError
+from shared.errors import StageError, nearest
 
 MAX_CHARACTERS = 1 << 18
 MAX_DEPTH = 20  # the parser takes quadratic time beyond
@@ -118,12 +117,6 @@ def _known_keys(schema: Any, place: tuple[int | str, ...]) -> list[str]:
             candidates = [annotation, *getattr(annotation, "__args__", ())]
             schema = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), schema)
     return list(schema.model_fields)
-
-
-def nearest(key: str, known: list[str]) -> str:
-    """Returns the question whether the nearest known key was meant, or what is known where none is near."""
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known) or 'nothing'}"
 
 
 def _kind(document: Any) -> str:

@@ -66,8 +66,8 @@ def open_model(source: Path, folder: Path) -> FineTunedModel:
 
 def ask(model: FineTunedModel, content: str) -> tuple[Reading, str]:
     """Returns the model's answer to the user turn `content`: as calls in the agent's names, and as text."""
-    from stages.evaluate.decoding import WarmModel
-    from stages.evaluate.tokens import PromptTokenizer
+    from stages.evaluate.answering.decoding import WarmModel
+    from stages.evaluate.answering.tokens import PromptTokenizer
 
     prompt = model.prompt()
     max_tokens = next(field.default for field in load("evaluate").inputs if field.name == "max_tokens")

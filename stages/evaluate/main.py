@@ -10,11 +10,14 @@ from shared.artifacts import UNSEEN_ALERTS, Evaluation, MlxModel
 from shared.errors import StageError
 from shared.origin import check_made_from
 from shared.prompt import PromptFile
+from stages.evaluate.answering.decoding import BATCH, Answer, WarmModel, timed
+from stages.evaluate.answering.runtime import HOST, get_total_parameters
+from stages.evaluate.answering.tokens import PromptTokenizer
 from stages.evaluate.contract import Inputs, Outputs
-from stages.evaluate.decoding import BATCH, Answer, WarmModel, timed
-from stages.evaluate.page import render_page
+from stages.evaluate.judging.scoring import Question, judge, read_questions
 from stages.evaluate.progress import log, progress
-from stages.evaluate.report import (
+from stages.evaluate.reporting.page import render_page
+from stages.evaluate.reporting.report import (
     LATENCY,
     SIDES,
     THROUGHPUT,
@@ -25,9 +28,6 @@ from stages.evaluate.report import (
     describe_training,
     prediction_lines,
 )
-from stages.evaluate.runtime import HOST, get_total_parameters
-from stages.evaluate.scoring import Question, judge, read_questions
-from stages.evaluate.tokens import PromptTokenizer
 
 LATENCY_ROWS = 100  # the fewest of which the 99th percentile is not the slowest
 

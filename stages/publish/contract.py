@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from shared import mlflow_access, s3_access
+from shared.access import mlflow, s3
+from shared.agent_config.settings import MinimumAccuracy
 from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel, ModelCard
 from shared.contract import Variable
 from shared.model_stages import MLFLOW_STAGES
-from shared.settings import MinimumAccuracy
 
 STORE_URI = Variable("STORE_URI", "where models are stored: file:///<folder>, or s3://<bucket>/<prefix>", required=True)
-S3 = s3_access.variables("an s3:// store")
+S3 = s3.variables("an s3:// store")
 SIGNING_KEY = Variable("SIGNING_KEY", "the private key (EC, PEM) that signs the model; empty: none does", secret=True)
 VERIFY_KEY = Variable("VERIFY_KEY", "the public key (PEM) that whoever fetches the model verifies it with")
 GIT_TOKEN = Variable("GIT_TOKEN", "a token for an https repository, and for pull requests", secret=True)
@@ -24,7 +24,7 @@ ENVIRONMENT = (
     *S3,
     SIGNING_KEY,
     VERIFY_KEY,
-    *mlflow_access.VARIABLES,
+    *mlflow.VARIABLES,
     MLFLOW_STAGES,
     GIT_TOKEN,
     GIT_SSH_KEY_FILE,

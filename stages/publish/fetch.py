@@ -15,17 +15,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from shared.command_line import Parser
-from shared.ending import end_with, report_bug, stop_on_signals
+from shared.engine.command_line import Parser
+from shared.engine.ending import end_with, report_bug, stop_on_signals
 from shared.errors import StageError
 from stages.publish.contract import S3, STORE_URI, VERIFY_KEY
-from stages.publish.manifest import MANIFEST, Manifest, manifest_key, signature_key
-from stages.publish.passing_folder import check_replaceable, passing_folder, put_in_place
-from stages.publish.signature import verify
-from stages.publish.signing_key import read_verify_key
-from stages.publish.store import Store, open_store
-from stages.publish.stored_version import read_manifest
-from stages.publish.version_folder import is_laid_out, lay_out
+from stages.publish.signing.key import read_verify_key
+from stages.publish.signing.signature import verify
+from stages.publish.store.manifest import MANIFEST, Manifest, manifest_key, signature_key
+from stages.publish.store.opening import open_store
+from stages.publish.store.passing_folder import check_replaceable, passing_folder, put_in_place
+from stages.publish.store.protocol import Store
+from stages.publish.store.stored_version import read_manifest
+from stages.publish.store.version_folder import is_laid_out, lay_out
 
 NAME = "fetch"
 NONE = "none"  # MODEL_VERSION of an agent that has no model yet

@@ -3,21 +3,22 @@
 import sys
 from pathlib import Path
 
-from shared import archive, git_access, names, stage
+from shared import archive, names, stage
+from shared.access.git import without_secret
+from shared.access.mlflow import connected
 from shared.contract import MAX_TEXT_BYTES
 from shared.origin import Origin, check_made_from
-from stages.publish import gitops
-from stages.publish.bundle import Bundle, Saved, files_of
-from stages.publish.connection import connected
 from stages.publish.contract import STORE_URI, Inputs, Outputs
-from stages.publish.delivery import Delivery
-from stages.publish.deploy import Deploy
-from stages.publish.gitops import Bump, GitopsRepository
-from stages.publish.message import Message
+from stages.publish.git import gitops
+from stages.publish.git.delivery import Delivery
+from stages.publish.git.deploy import Deploy
+from stages.publish.git.gitops import Bump, GitopsRepository
+from stages.publish.git.message import Message
 from stages.publish.registered_version import RegisteredVersion, Registry
-from stages.publish.signing_key import read_signing_key
-from stages.publish.store import open_store
-from stages.publish.store_pages import StorePages
+from stages.publish.signing.key import read_signing_key
+from stages.publish.store.bundle import Bundle, Saved, files_of
+from stages.publish.store.opening import open_store
+from stages.publish.store.pages import StorePages
 from stages.publish.verdict import check_verdict
 
 
@@ -62,7 +63,7 @@ def _promote(version: RegisteredVersion, repository: GitopsRepository, branch: s
 def _outcome(inputs: Inputs, agent: str, bump: Bump, is_new: bool, accuracy: float, model_uri: str) -> str:
     """Returns the sentence for what was done, or had been done before."""
     done = "published" if bump.is_deployed else "proposed"
-    where = f"in {git_access.without_secret(inputs.repository)} on {bump.branch}"
+    where = f"in {without_secret(inputs.repository)} on {bump.branch}"
     told = f"accuracy {accuracy:.2f}, stored at {model_uri}, MODEL_VERSION bumped {where}"
     sentence = f"{done} {inputs.model_version}: {told}" if is_new else f"already {done}: {inputs.model_version}"
     if bump.is_deployed:

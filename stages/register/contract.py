@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from shared import mlflow_access
+from shared.access import mlflow
+from shared.agent_config.settings import AccuracyMargin, MaximumLatency, MinimumAccuracy
 from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel, ModelCard, TrainingMetrics
 from shared.contract import Variable, matches
 from shared.model_stages import MLFLOW_STAGES
-from shared.settings import AccuracyMargin, MaximumLatency, MinimumAccuracy
 
 MLFLOW_PAGE_URL = Variable("MLFLOW_PAGE_URL", "where people open MLflow's pages, if not at MLFLOW_TRACKING_URI")
 EXECUTION = Variable("FLYTE_INTERNAL_EXECUTION_ID", "the execution's name, recorded with the run")
 ENVIRONMENT = (
-    *mlflow_access.VARIABLES,
+    *mlflow.VARIABLES,
     MLFLOW_STAGES,
     MLFLOW_PAGE_URL,
     EXECUTION,

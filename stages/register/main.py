@@ -4,24 +4,25 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from shared import mlflow_access, model_stages, stage
+from shared import model_stages, stage
+from shared.access.mlflow import MLFLOW_TRACKING_URI, artifact_location, connected
 from shared.answers import tuned_texts
 from shared.artifacts import FineTunedModel
 from shared.champion import Champion
 from shared.origin import Origin, check_made_from, check_made_together
-from stages.register import gate, run_record
-from stages.register.comparison import Comparison, compare
-from stages.register.connection import connected
+from stages.register.card.model_card import write_card
+from stages.register.card.report_page import with_champion
 from stages.register.contract import Inputs, Outputs
-from stages.register.gate import Verdict
-from stages.register.measured import read_measured
-from stages.register.mlflow_pages import MlflowPages
-from stages.register.model_card import write_card
-from stages.register.policy import Policy, read_policy
-from stages.register.registration import RegisteredModel
-from stages.register.report_page import with_champion
-from stages.register.run_record import RunRecord
-from stages.register.tracking import Experiment
+from stages.register.gate import gate
+from stages.register.gate.comparison import Comparison, compare
+from stages.register.gate.gate import Verdict
+from stages.register.gate.measured import read_measured
+from stages.register.gate.policy import Policy, read_policy
+from stages.register.record import run_record
+from stages.register.record.mlflow_pages import MlflowPages
+from stages.register.record.registration import RegisteredModel
+from stages.register.record.run_record import RunRecord
+from stages.register.record.tracking import Experiment
 
 
 def run(inputs: Inputs, outputs: Path) -> Outputs:
@@ -35,9 +36,7 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     policy, content = read_policy(inputs), inputs.model.content_digest()
     record = run_record.describe(inputs, origin, content)
     with connected() as client, TemporaryDirectory() as folder:
-        experiment = Experiment.of(
-            client, origin.agent, mlflow_access.artifact_location(mlflow_access.MLFLOW_TRACKING_URI.read())
-        )
+        experiment = Experiment.of(client, origin.agent, artifact_location(MLFLOW_TRACKING_URI.read()))
         model = RegisteredModel.of(client, origin.agent)
         champion = Champion.of(client, origin.agent)
         verdict, comparison = _decide(inputs, policy, content, champion)

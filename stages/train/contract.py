@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from shared import s3_access
-from shared.artifacts import Adapters, ChatDataset, FineTunedModel, MlxModel, TrainingMetrics
-from shared.contract import at_least
-from shared.settings import (
+from shared.access import s3
+from shared.agent_config.settings import (
     BatchSize,
     Epochs,
     Iters,
@@ -24,8 +22,10 @@ from shared.settings import (
     ValidateEvery,
     WarmupIters,
 )
+from shared.artifacts import Adapters, ChatDataset, FineTunedModel, MlxModel, TrainingMetrics
+from shared.contract import at_least
 
-S3 = s3_access.variables("checkpoints in s3://", runtime=True)
+S3 = s3.variables("checkpoints in s3://", runtime=True)
 ENVIRONMENT = (*S3,)
 RUNTIME = ("checkpoint_to", "checkpoint_from", "checkpoint_every")
 

@@ -22,9 +22,9 @@ from stages.train.rows import Row, load_tokenizer, read_rows
 
 if TYPE_CHECKING:
     from stages.train.adapters import Lora
-    from stages.train.checkpoints import Checkpoints
-    from stages.train.engine import Engine
-    from stages.train.prefix import Group
+    from stages.train.checkpoints.checkpoint import Checkpoints
+    from stages.train.engine.prefix import Group
+    from stages.train.engine.step import Engine
     from stages.train.schedule import Schedule
     from stages.train.training import Data
 
@@ -50,9 +50,9 @@ def _checked_rows(inputs: Inputs) -> dict[str, list[Row]]:
 
 def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: Path) -> Outputs:
     from stages.train.adapters import count_trained, load_base, write_adapters, write_fused
-    from stages.train.device import prepare_device
+    from stages.train.engine.device import prepare_device
+    from stages.train.engine.prefix import split_into_groups
     from stages.train.metrics import write_metrics
-    from stages.train.prefix import split_into_groups
     from stages.train.progress import Progress
     from stages.train.training import Training
 
@@ -84,8 +84,8 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
 
 def _say_where(model: Any, device: str, blas_line: str) -> tuple[str, str]:
     """Returns the weights' type and the line about BLAS, after saying on what the model is trained."""
-    from stages.train import cpu_math
     from stages.train.adapters import weights_dtype
+    from stages.train.engine import cpu_math
 
     dtype = weights_dtype(model)
     if device == "cpu" and dtype == "float32":
@@ -107,7 +107,7 @@ def _engine(
 ) -> tuple[Engine, dict[str, Any]]:
     """Returns the engine of the model, which gets its adapters, and what mlx-lm calls their parameters."""
     from stages.train.adapters import add_adapters
-    from stages.train.engine import Engine
+    from stages.train.engine.step import Engine
 
     lora_parameters = add_adapters(model, lora, inputs.seed)
     prefixes = [group.prefix for group in data.train]
@@ -135,8 +135,8 @@ def _plan_memory(model: Any, lora: Lora, data: Data, schedule: Schedule, base: M
     Raises StageError where there are not as many bytes.
     """
     from stages.train.adapters import weights_dtype
-    from stages.train.device import available_memory, is_gpu, resident_memory
-    from stages.train.memory import Dimensions, check_memory, estimate, kept_states, loads_of, with_program
+    from stages.train.engine.device import available_memory, is_gpu, resident_memory
+    from stages.train.engine.memory import Dimensions, check_memory, estimate, kept_states, loads_of, with_program
 
     dimensions = Dimensions.of(vars(model.args))
     if dimensions is None:
@@ -160,7 +160,7 @@ def _plan_memory(model: Any, lora: Lora, data: Data, schedule: Schedule, base: M
 
 def _schedule(inputs: Inputs, data: Data) -> Schedule:
     """Returns how long training goes on: by epochs where they are given, else by iters."""
-    from stages.train.batches import steps_of_an_epoch
+    from stages.train.engine.batches import steps_of_an_epoch
     from stages.train.schedule import Schedule
 
     iters = inputs.epochs * steps_of_an_epoch(data.train, data.batch) or inputs.iters
@@ -186,8 +186,8 @@ def _shared(groups: Sequence[tuple[Group, Group]]) -> str:
 
 def _checkpoints(inputs: Inputs, rows: dict[str, list[Row]], device: str) -> Checkpoints | None:
     """Returns where checkpoints are kept; they are of another training where any input or row differs."""
-    from stages.train.checkpoint_places import place_of
-    from stages.train.checkpoints import Checkpoints
+    from stages.train.checkpoints.checkpoint import Checkpoints
+    from stages.train.checkpoints.opening import place_of
 
     place = place_of(inputs.checkpoint_to, "checkpoint_to")
     if place is None:

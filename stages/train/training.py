@@ -12,11 +12,11 @@ import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
 
 from shared.errors import StageError
-from stages.train.batches import Step, assemble, training_steps, validation_steps
-from stages.train.checkpoints import Arrays, Checkpoint, Checkpoints
-from stages.train.device import peak_memory
-from stages.train.engine import Engine
-from stages.train.prefix import Group
+from stages.train.checkpoints.checkpoint import Arrays, Checkpoint, Checkpoints
+from stages.train.engine.batches import Step, assemble, training_steps, validation_steps
+from stages.train.engine.device import peak_memory
+from stages.train.engine.prefix import Group
+from stages.train.engine.step import Engine
 from stages.train.progress import Progress
 from stages.train.schedule import Schedule
 

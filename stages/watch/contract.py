@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
-from shared import mlflow_access
-from shared.artifacts import ChatDataset
-from shared.contract import Variable, one_of
-from shared.settings import (
+from shared.access import mlflow
+from shared.agent_config.settings import (
     CoolDownHours,
     LiveMetric,
     LiveMetricMinimum,
@@ -19,12 +17,14 @@ from shared.settings import (
     RetrainAfterDays,
     RetrainBelow,
 )
+from shared.artifacts import ChatDataset
+from shared.contract import Variable, one_of
 
 PROMETHEUS_URL = Variable("PROMETHEUS_URL", "the address of the Prometheus that live_metric is read from")
 PROMETHEUS_TOKEN = Variable("PROMETHEUS_TOKEN", "a bearer token for it", secret=True)
 EXECUTION = Variable("FLYTE_INTERNAL_EXECUTION_ID", "the execution's name, recorded with the decision")
 ENVIRONMENT = (
-    *mlflow_access.VARIABLES,
+    *mlflow.VARIABLES,
     PROMETHEUS_URL,
     PROMETHEUS_TOKEN,
     EXECUTION,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from shared.access.git import without_secret
 from shared.errors import StageError, one_line
-from shared.git_access import without_secret
 from stages.watch.contract import PROMETHEUS_TOKEN, PROMETHEUS_URL
 
 CONNECT_SECONDS, ANSWER_SECONDS = 5, 20

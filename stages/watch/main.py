@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shared import stage
+from shared.access.mlflow import connected
 from shared.champion import Champion
 from stages.watch import live_metric
 from stages.watch.cause import Today
-from stages.watch.connection import connected
 from stages.watch.contract import EXECUTION, NOW, Inputs, Outputs
 from stages.watch.decision import Decision, decide
 from stages.watch.findings import find

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from shared import mlflow_access, names
+from shared import names
+from shared.access.mlflow import MLFLOW_TRACKING_URI, artifact_location
 from shared.contract import to_text
 from shared.errors import StageError
 from stages.watch.contract import EXECUTION
@@ -139,7 +140,7 @@ class Starts:
         known = self._experiment()
         if known:
             return known
-        place = mlflow_access.artifact_location(mlflow_access.MLFLOW_TRACKING_URI.read())
+        place = artifact_location(MLFLOW_TRACKING_URI.read())
         try:
             return str(self.client.create_experiment(names.watch_experiment(self.agent), artifact_location=place))
         except MlflowException as error:

@@ -14,7 +14,7 @@ import pytest
 from docker.errors import DockerException, ImageNotFound
 
 from shared import contract
-from workflows.execution import ROOT
+from workflows.local.execution import ROOT
 from workflows.placement import read_image
 
 AGENT = "agent-bruno"
@@ -76,7 +76,7 @@ class Run:
 
 def start(runs: Path, settings: dict[str, Any], **environment: str) -> "subprocess.Popen[str]":
     """Starts `make run` with settings; runs, database, store and repository lie in the folder `runs`."""
-    command = [sys.executable, "-m", "workflows.run", *(f"{name}={value}" for name, value in settings.items())]
+    command = [sys.executable, "-m", "workflows.local.run", *(f"{name}={value}" for name, value in settings.items())]
     known = {**os.environ, "AGENT_TRAINING_RUNS": str(runs), **environment}
     return subprocess.Popen(command, cwd=ROOT, env=known, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 

@@ -17,8 +17,8 @@ import pytest
 
 from shared import contract
 from shared.errors import StageError
-from workflows import container
-from workflows.execution import ROOT, Execution, StageFailed
+from workflows.local import container
+from workflows.local.execution import ROOT, Execution, StageFailed
 from workflows.placement import Image, Placement, read_image
 
 CONVERT = contract.load("convert")

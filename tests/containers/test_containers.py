@@ -20,9 +20,9 @@ from docker.types import Mount
 from shared import contract
 from shared.contract import Contract
 from tests.containers.conftest import Run
-from workflows import container, copilot
-from workflows.copilot import INPUTS, OUTPUTS
-from workflows.execution import Execution, StageFailed
+from workflows.local import container, copilot
+from workflows.local.copilot import INPUTS, OUTPUTS
+from workflows.local.execution import Execution, StageFailed
 from workflows.placement import Placement, read_image
 
 STAGES = contract.STAGES

@@ -7,7 +7,7 @@ import pytest
 from shared import contract
 from tests.containers.conftest import Run
 from tests.flytecopilot import Copilot
-from workflows.copilot import read_output
+from workflows.local.copilot import read_output
 from workflows.tasks import flyte_type
 
 

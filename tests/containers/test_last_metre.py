@@ -26,7 +26,7 @@ from shared.prompt import PromptFile
 from tests.containers.conftest import TINY, Run, start
 from tests.containers.pod import Pod
 from tests.minio_server import MinioServer, minio_server
-from workflows.execution import ROOT
+from workflows.local.execution import ROOT
 
 __all__ = ["minio_server"]
 AGENT = "agent-sre"

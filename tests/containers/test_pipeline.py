@@ -25,10 +25,10 @@ from tests.git_server import TOKEN, git_over_http
 from tests.minio_server import MinioServer, minio_server
 from tests.mlflow_server import mlflow_server, running_mlflow
 from tests.registry_server import registry
-from tools.release import raised
-from workflows import container
-from workflows.demo import demo_repository
-from workflows.execution import ROOT
+from tools.images.release import raised
+from workflows.local import container
+from workflows.local.demo import demo_repository
+from workflows.local.execution import ROOT
 
 __all__ = ["minio_server", "mlflow_server", "registry"]
 COMPARED = ("dataset/outputs/dataset", "convert/outputs/model", "train/outputs/model", "train/outputs/adapters")
@@ -98,7 +98,7 @@ def checkout(
     made.build()
     made.done("tools.images", "push")
     for stage in contract.STAGES:
-        made.done("tools.pins", "pin", stage, "--version", contract.load(stage).version)
+        made.done("tools.images.pins", "pin", stage, "--version", contract.load(stage).version)
     made.commit("Pin what was pushed")
     for reference in made.pinned().values():
         engine.images.remove(reference.partition("@")[0])  # so that a run has to fetch it
@@ -276,11 +276,11 @@ def test_another_version_of_a_stage_is_one_line_there_and_one_back(
     second = raised(first, "minor")
     checkout.edit("stages/train/main.py", '"""', f'"""Version {second}: ')
     checkout.edit("stages/train/CHANGELOG.md", f"## {first}", f"## Unreleased\n\n- Says its version.\n\n## {first}")
-    checkout.done("tools.release", "train", "--part", "minor")
+    checkout.done("tools.images.release", "train", "--part", "minor")
     checkout.commit(f"Release train {second}")
     checkout.build("train")
     checkout.done("tools.images", "push", "train")
-    checkout.done("tools.pins", "pin", "train", "--version", second)
+    checkout.done("tools.images.pins", "pin", "train", "--version", second)
     assert changed_lines(old_pins, checkout.images.read_text()) == 1
     assert checkout.pinned()["train"].partition("@")[0].endswith(f"/train:{second}")
     different = set(checkout.serialised()) ^ set(old_workflow)
@@ -288,7 +288,7 @@ def test_another_version_of_a_stage_is_one_line_there_and_one_back(
     place.run(BACKEND="docker")
     assert f"── train {second} ──\n" in place.log()
 
-    checkout.done("tools.pins", "pin", "train", "--version", first)
+    checkout.done("tools.images.pins", "pin", "train", "--version", first)
     assert checkout.images.read_text() == old_pins
     assert checkout.serialised() == old_workflow
     place.run(BACKEND="docker")
@@ -323,10 +323,10 @@ def test_a_version_with_another_interface_is_refused_by_name(checkout: Checkout)
     checkout.edit("stages/evaluate/contract.py", "max_tokens", "most_tokens")
     heading = f"## {contract.load('evaluate').version}"
     checkout.edit("stages/evaluate/CHANGELOG.md", heading, f"## Unreleased\n\n- Renames max_tokens.\n\n{heading}")
-    refused = checkout.tool("tools.release", "evaluate", "--part", "minor")
+    refused = checkout.tool("tools.images.release", "evaluate", "--part", "minor")
     assert refused.returncode == 1
     assert "max_tokens" in refused.stderr and "major" in refused.stderr, refused.stderr
-    checkout.done("tools.release", "evaluate")
+    checkout.done("tools.images.release", "evaluate")
     version = raised(contract.load("evaluate").version, "major")
     checkout.commit(f"Release evaluate {version}")
     checkout.build("evaluate")
@@ -334,7 +334,7 @@ def test_a_version_with_another_interface_is_refused_by_name(checkout: Checkout)
     with Repo(checkout.folder) as repo:  # the other stages, and the workflow, stay what they were
         repo.git.checkout("HEAD~1", "--", "stages/evaluate")
     before = checkout.images.read_text()
-    refused = checkout.tool("tools.pins", "pin", "evaluate", "--version", version)
+    refused = checkout.tool("tools.images.pins", "pin", "evaluate", "--version", version)
     assert refused.returncode == 1
     assert f"evaluate {version} has no input max_tokens, which the workflow passes" in refused.stderr
     assert checkout.images.read_text() == before

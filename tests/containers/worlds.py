@@ -12,7 +12,7 @@ from typing import Any
 from git import Repo
 
 from tests.containers.conftest import AGENT, TINY, Run
-from workflows.execution import ROOT
+from workflows.local.execution import ROOT
 
 # What MLflow shows, asked by a Python that has its client.
 _MLFLOW_STATE = """
@@ -68,7 +68,7 @@ class World:
         served.unlink(missing_ok=True)
         served.symlink_to(self.bare.name)
         given = {"AGENT": AGENT, "MODEL": self.model, "GITOPS": self.repository, **TINY, **settings}
-        command = [sys.executable, "-m", "workflows.run", *(f"{name}={value}" for name, value in given.items())]
+        command = [sys.executable, "-m", "workflows.local.run", *(f"{name}={value}" for name, value in given.items())]
         known = {**os.environ, "AGENT_TRAINING_RUNS": str(self.folder / "runs"), **self.environment}
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=self.checkout, env=known, text=True, stdout=pipe, stderr=pipe)

@@ -14,10 +14,10 @@ from git import Repo
 
 from shared import archive, contract
 from shared.artifacts import ChatDataset
-from workflows.execution import ROOT, Execution, StageFailed
+from workflows.local.execution import ROOT, Execution, StageFailed
+from workflows.local.process import run_stage
+from workflows.local.run import local_services, workflow_inputs
 from workflows.placement import read_image, read_placement
-from workflows.process import run_stage
-from workflows.run import local_services, workflow_inputs
 
 AGENTS = ("agent-sre", "agent-bruno", "agent-auditor")
 
@@ -33,7 +33,7 @@ def trained(request: pytest.FixtureRequest, runs: Path) -> dict[str, Any]:
 
 
 def run(runs: Path, agent: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "workflows.run", f"AGENT={agent}"]
+    command = [sys.executable, "-m", "workflows.local.run", f"AGENT={agent}"]
     environment = {**os.environ, "AGENT_TRAINING_RUNS": str(runs)}
     finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1800)
     assert finished.returncode == 0, finished.stderr
@@ -75,7 +75,7 @@ def test_a_model_trained_on_shuffled_answers_is_rejected_and_changes_nothing(
 ) -> None:
     if trained["agent"] != AGENTS[0]:
         pytest.skip("one agent is enough")
-    monkeypatch.setattr("workflows.run.RUNS", runs)
+    monkeypatch.setattr("workflows.local.run.RUNS", runs)
     for name, value in local_services().items():
         monkeypatch.setenv(name, value)
     before = seen_by_others(runs)

@@ -13,8 +13,8 @@ import pytest
 from git import Repo
 
 from shared import archive
-from workflows.demo import demo_repository
-from workflows.execution import ROOT
+from workflows.local.demo import demo_repository
+from workflows.local.execution import ROOT
 
 AGENT = "agent-bruno"
 SETTINGS = {"examples_per_alert": 4, "iters": 4, "batch_size": 4, "lora_layers": 2, "max_tokens": 24}
@@ -40,7 +40,7 @@ class World:
 
     def command(self, **settings: Any) -> list[str]:
         given = {"AGENT": AGENT, "GITOPS": self.gitops, "MODEL": self.base_model, **self.settings, **settings}
-        return [sys.executable, "-m", "workflows.run", *(f"{name}={value}" for name, value in given.items())]
+        return [sys.executable, "-m", "workflows.local.run", *(f"{name}={value}" for name, value in given.items())]
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, **self.services, "AGENT_TRAINING_RUNS": str(self.folder / "runs")}

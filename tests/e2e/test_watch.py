@@ -18,9 +18,9 @@ from git import Repo
 from shared import archive, contract
 from shared.artifacts import ChatDataset, Evaluation
 from tests import samples
-from workflows import process
-from workflows.demo import demo_repository
-from workflows.execution import ROOT, Execution
+from workflows.local import process
+from workflows.local.demo import demo_repository
+from workflows.local.execution import ROOT, Execution
 from workflows.placement import read_image, read_placement
 
 AGENT = "agent-bruno"
@@ -81,7 +81,14 @@ class World:
 
     def make_watch(self, *settings: str) -> "subprocess.CompletedProcess[str]":
         """Runs what `make watch` runs."""
-        command = [sys.executable, "-m", "workflows.watching", f"AGENT={AGENT}", f"GITOPS={self.gitops}", *settings]
+        command = [
+            sys.executable,
+            "-m",
+            "workflows.local.watching",
+            f"AGENT={AGENT}",
+            f"GITOPS={self.gitops}",
+            *settings,
+        ]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 

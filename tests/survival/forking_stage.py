@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
-from shared import mlflow_access
+from shared.access.mlflow import prepare
 from tests.survival.steps import Watch
 
 # What the stages import once they have read their environment.
@@ -64,7 +64,7 @@ def serve(stage: str, address: str) -> None:
 
 
 def _import_everything(stage: str) -> None:
-    mlflow_access.prepare("http://127.0.0.1", {})
+    prepare("http://127.0.0.1", {})
     package = importlib.import_module(f"stages.{stage}")
     modules = [f"stages.{stage}.{found.name}" for found in pkgutil.iter_modules(package.__path__)]
     for name in (*modules, *LATE):

@@ -6,11 +6,11 @@ from shared.contract import STAGES
 from tests.project_copy import ProjectCopy, project
 from tests.pushed import push_manifest
 from tests.registry_server import registry
-from tools.bake import PLATFORMS
+from tools.images.bake import PLATFORMS
 
 __all__ = ["project", "registry"]
 
-BAKE = "tools.bake"
+BAKE = "tools.images.bake"
 REVISION = "org.opencontainers.image.revision"
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from shared import contract
 from tests.project_copy import has_docker
-from tools.compare_images import differences, likeness
-from tools.image_layers import Content, Entry, Layer, content
-from tools.image_table import network, package_sizes
+from tools.images.compare import differences, likeness
+from tools.images.layers import Content, Entry, Layer, content
+from tools.images.table import network, package_sizes
 
 NAME = "agent-training-compared"
 Build = Callable[[str, str], str]
@@ -34,7 +34,11 @@ def build(tmp_path: Path) -> Iterator[Build]:
         for path in (folder / "a/b", folder / "a"):
             os.utime(path, (0, 0))
         (folder / "Dockerfile").write_text(f"FROM scratch\nCOPY a /a\n{lines}\n")
-        command = [sys.executable, "-c", "import sys; from tools import docker_program as d; d.run(*sys.argv[1:])"]
+        command = [
+            sys.executable,
+            "-c",
+            "import sys; from tools.images import docker_program as d; d.run(*sys.argv[1:])",
+        ]
         subprocess.run([*command, "build", "--no-cache", f"--tag={built[-1]}", str(folder)], check=True)
         return built[-1]
 
@@ -43,7 +47,7 @@ def build(tmp_path: Path) -> Iterator[Build]:
 
 
 def compared(first: str, second: str) -> tuple[int, list[str]]:
-    done = subprocess.run([sys.executable, "-m", "tools.compare_images", first, second], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "tools.images.compare", first, second], capture_output=True, text=True)
     return done.returncode, (done.stdout + done.stderr).splitlines()
 
 

@@ -16,13 +16,13 @@ from tests.mlflow_server import free_port
 from tests.project_copy import FIRST, ProjectCopy, docker_project, labels, project
 from tests.pushed import push_manifest
 from tests.registry_server import registry
-from tools.pins import newest_version
-from tools.registry import Repository
+from tools.images.pins import newest_version
+from tools.images.registry import Repository
 from workflows.interface import LABEL
 
 __all__ = ["docker_project", "project", "registry"]
 
-IMAGES, PINS, RELEASE = "tools.images", "tools.pins", "tools.release"
+IMAGES, PINS, RELEASE = "tools.images", "tools.images.pins", "tools.images.release"
 DIGEST = "sha256:" + "0a" * 32
 
 
@@ -30,7 +30,7 @@ def described(**others: object) -> dict[str, str]:
     return {LABEL: json.dumps(contract.load("train").describe() | {"version": FIRST} | others)}
 
 
-def change(project: ProjectCopy, path: str = "stages/train/engine.py") -> None:
+def change(project: ProjectCopy, path: str = "stages/train/engine/step.py") -> None:
     with (project.folder / path).open("a") as file:
         file.write("# changed\n")
 
@@ -65,10 +65,10 @@ def test_an_image_of_uncommitted_changes_says_so(docker_project: ProjectCopy) ->
 def test_only_what_has_changed_is_built(docker_project: ProjectCopy) -> None:
     change(docker_project)
     docker_project.commit()
-    change(docker_project, "stages/register/gate.py")
+    change(docker_project, "stages/register/gate/gate.py")
     assert docker_project.said(IMAGES, "build", "--since=main~1").splitlines() == [
-        "train: stages/train/engine.py changed since main~1",
-        "register: stages/register/gate.py changed since main~1",
+        "train: stages/train/engine/step.py changed since main~1",
+        "register: stages/register/gate/gate.py changed since main~1",
         f"train: built {docker_project.registry}/train:0.1.0",
         f"register: built {docker_project.registry}/register:0.1.0",
     ]
@@ -432,13 +432,13 @@ def test_make_builds_pins_and_refuses_by_the_names_that_the_readme_gives(tmp_pat
         "image-train": "tools.images build 'train'",
         "images-changed": "tools.images build --since=''",
         "push-train": "tools.images push 'train'",
-        "pin-train": "tools.pins pin 'train' --version=''",
-        "release-train": "tools.release 'train'",
-        "versions": "tools.pins versions",
-        "check-versions": "tools.release --check --since=''",
+        "pin-train": "tools.images.pins pin 'train' --version=''",
+        "release-train": "tools.images.release 'train'",
+        "versions": "tools.images.pins versions",
+        "check-versions": "tools.images.release --check --since=''",
         "pull": "tools.images pull",
-        "package": "tools.package",
-        "register": "tools.register",
+        "package": "tools.flyte.package",
+        "register": "tools.flyte.register",
     }
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
     for target, command in targets.items():

@@ -13,8 +13,8 @@ from tests.mlflow_server import free_port
 from tests.pushed import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, push_index, push_manifest
 from tests.registry_server import registry, registry_server
 from tests.token_server import token_server
-from tools import registry as asked
-from tools.registry import NotThere, Published, Repository
+from tools.images import registry as asked
+from tools.images.registry import NotThere, Published, Repository
 
 __all__ = ["registry"]
 

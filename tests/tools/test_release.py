@@ -8,7 +8,7 @@ from git import Repo
 
 from tests.project_copy import ProjectCopy, project
 from tests.registry_server import registry
-from tools.release import raised
+from tools.images.release import raised
 
 __all__ = ["project", "registry"]
 
@@ -17,11 +17,11 @@ SEED = "    seed: Seed = 0\n"
 
 
 def release(project: ProjectCopy, *arguments: str) -> str:
-    return project.said("tools.release", "train", *arguments)
+    return project.said("tools.images.release", "train", *arguments)
 
 
 def refusal(project: ProjectCopy, *arguments: str) -> str:
-    return project.refusal("tools.release", *arguments)
+    return project.refusal("tools.images.release", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -134,18 +134,18 @@ def test_the_following_version(version: str, part: str, following: str) -> None:
 
 
 def unreleased(project: ProjectCopy, since: str = "main~1") -> list[str]:
-    done = project.run("tools.release", "--check", f"--since={since}")
+    done = project.run("tools.images.release", "--check", f"--since={since}")
     lines = done.stderr.splitlines()
     assert done.returncode == bool(lines)
     return [line.removeprefix("versions: ") for line in lines]
 
 
 def test_a_changed_stage_needs_a_new_version(project: ProjectCopy) -> None:
-    with (project.folder / "stages/train/engine.py").open("a") as file:
+    with (project.folder / "stages/train/engine/step.py").open("a") as file:
         file.write("# changed\n")
     project.commit()
     assert unreleased(project) == [
-        "stages/train/engine.py changed, and train is still 0.1.0; "
+        "stages/train/engine/step.py changed, and train is still 0.1.0; "
         "write what changed into its CHANGELOG.md, then `make release-train`"
     ]
     project.note("train")

@@ -22,7 +22,7 @@ from tools.services import places, processes, servers
 from tools.services.processes import Running
 from tools.services.report import write_environment, written
 from tools.services.servers import PORTS, Server
-from workflows.demo import demo_repository
+from workflows.local.demo import demo_repository
 
 START_SECONDS = 240  # MLflow makes its tables first
 LAST_LINES = 12

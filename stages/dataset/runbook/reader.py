@@ -13,8 +13,9 @@ from typing import Literal
 
 from stages.dataset.runbook.alert import Alert, Command, Section
 from stages.dataset.runbook.blocks import Block, Code, Heading, Paragraph, read_blocks
-from stages.dataset.runbook.code import read_code
-from stages.dataset.runbook.danger import effect
+from stages.dataset.runbook.commands.code import read_code
+from stages.dataset.runbook.commands.danger import effect
+from stages.dataset.runbook.commands.inline import inline_commands, inline_queries
 from stages.dataset.runbook.headings import (
     alert_name,
     alert_names,
@@ -26,7 +27,6 @@ from stages.dataset.runbook.headings import (
     section_kind,
     stated_name,
 )
-from stages.dataset.runbook.inline import inline_commands, inline_queries
 from stages.dataset.runbook.severity import LABEL, first_severity, titled_severity, told_severity
 from stages.dataset.runbook.subject import Subject, subject_of
 from stages.dataset.runbook.text import clean

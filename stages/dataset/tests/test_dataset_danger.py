@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.dataset.runbook.danger import effect
+from stages.dataset.runbook.commands.danger import effect
 
 DANGEROUS = """
 kubectl exec deploy/worker -- python -c "from tasks import app; app.control.purge()"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.access.git import without_secret
 from shared.errors import StageError
-from shared.git_access import without_secret
 from stages.dataset.source import Source, opened, read_source
 from stages.dataset.tests.repositories import AGENT
 from tests.git_server import TOKEN, git_over_http, git_over_ssh

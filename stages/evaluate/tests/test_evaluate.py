@@ -13,7 +13,7 @@ from shared.artifacts import ChatDataset
 from shared.errors import StageError
 from shared.stage import execute
 from stages.evaluate.contract import Inputs
-from stages.evaluate.intervals import of_share
+from stages.evaluate.judging.intervals import of_share
 from stages.evaluate.main import run, spread
 from tests.samples import prompt_file, row
 

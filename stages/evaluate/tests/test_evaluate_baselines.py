@@ -2,8 +2,8 @@
 
 from shared.alert import render_alert
 from shared.function_call import Call
-from stages.evaluate.baselines import baselines, labels, most_frequent_function
-from stages.evaluate.scoring import Question
+from stages.evaluate.judging.baselines import baselines, labels, most_frequent_function
+from stages.evaluate.judging.scoring import Question
 
 
 def question(alert: str, call: Call | None, **held: str) -> Question:

@@ -7,10 +7,10 @@ import pytest
 
 from shared.errors import StageError
 from shared.function_call import STOP_TOKENS
-from stages.evaluate.decoding import WarmModel
-from stages.evaluate.prefix_cache import PrefixCache
-from stages.evaluate.runtime import load_model, make_prompt_cache, mx
-from stages.evaluate.tokens import PromptTokenizer
+from stages.evaluate.answering.decoding import WarmModel
+from stages.evaluate.answering.prefix_cache import PrefixCache
+from stages.evaluate.answering.runtime import load_model, make_prompt_cache, mx
+from stages.evaluate.answering.tokens import PromptTokenizer
 from tests.samples import prompt_file
 from tests.tiny_model import write_tiny_base
 
@@ -68,7 +68,7 @@ def test_ragged_batches_equal_whole_prompts_below_and_above_the_window(base: Pat
 def test_answers_keep_the_order_of_the_prompts_over_several_batches(
     lively_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stages.evaluate.decoding.BATCH", 4)
+    monkeypatch.setattr("stages.evaluate.answering.decoding.BATCH", 4)
     warm = warm_model(lively_base, LONG_PREFIX)
     finished: list[int] = []
     prompts = [LONG_PREFIX + suffix for suffix in SUFFIXES]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from shared.function_call import CONTROL_TOKENS, Call
 from shared.prompt import render_completion
-from stages.evaluate.page import failures
-from stages.evaluate.scoring import VERDICTS, Judged, Question, judge, measure
+from stages.evaluate.judging.scoring import VERDICTS, Judged, Question, judge, measure
+from stages.evaluate.reporting.page import failures
 from tests.samples import NAMES, prompt_file
 
 PROMPT = prompt_file()

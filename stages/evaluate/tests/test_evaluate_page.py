@@ -12,10 +12,18 @@ import pytest
 from shared.function_call import Call
 from shared.prompt import render_completion
 from stages.evaluate.contract import Inputs
-from stages.evaluate.curves import curves
-from stages.evaluate.page import compared, confusion, failures, percent, render_page, split_difference, visible
-from stages.evaluate.report import Examined, build_report, describe_training
-from stages.evaluate.scoring import Judged, Question, judge, read_questions
+from stages.evaluate.judging.scoring import Judged, Question, judge, read_questions
+from stages.evaluate.reporting.curves import curves
+from stages.evaluate.reporting.page import (
+    compared,
+    confusion,
+    failures,
+    percent,
+    render_page,
+    split_difference,
+    visible,
+)
+from stages.evaluate.reporting.report import Examined, build_report, describe_training
 from tests.samples import NAMES, prompt_file
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202eexe\x1b[31m\"'&"

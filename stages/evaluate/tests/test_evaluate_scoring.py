@@ -9,10 +9,10 @@ from shared.artifacts import ChatDataset
 from shared.errors import StageError
 from shared.function_call import Call, Reading
 from shared.prompt import render_completion
-from stages.evaluate.intervals import chance_of, of_ratio, of_share
-from stages.evaluate.report import changes, compare, percentile
-from stages.evaluate.schema import satisfies
-from stages.evaluate.scoring import Judged, Question, judge, measure, read_questions
+from stages.evaluate.judging.intervals import chance_of, of_ratio, of_share
+from stages.evaluate.judging.schema import satisfies
+from stages.evaluate.judging.scoring import Judged, Question, judge, measure, read_questions
+from stages.evaluate.reporting.report import changes, compare, percentile
 from tests.samples import NAMES, prompt_file
 
 RESTART = Call("pod-restart", {"name": "shop-1", "namespace": "web"})

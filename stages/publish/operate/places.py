@@ -5,14 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shared import names
+from shared.access.mlflow import connected
 from shared.errors import StageError
-from stages.publish import gitops
-from stages.publish.connection import connected
 from stages.publish.contract import STORE_URI
-from stages.publish.deploy import Deploy
-from stages.publish.gitops import GitopsRepository
+from stages.publish.git import gitops
+from stages.publish.git.deploy import Deploy
+from stages.publish.git.gitops import GitopsRepository
 from stages.publish.registered_version import RegisteredVersion, Registry
-from stages.publish.store import Store, open_store
+from stages.publish.store.opening import open_store
+from stages.publish.store.protocol import Store
 
 NO_MODEL = "none"  # MODEL_VERSION of an agent that has no model yet
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from shared import names
 from shared.errors import StageError
-from stages.publish.manifest import version_prefix
 from stages.publish.operate.places import Places, opened
-from stages.publish.stored_version import check_blobs, read_manifest
+from stages.publish.store.manifest import version_prefix
+from stages.publish.store.stored_version import check_blobs, read_manifest
 
 
 def run(agent: str, repository: str, branch: str) -> Iterator[str]:

@@ -6,13 +6,13 @@ from tempfile import TemporaryDirectory
 
 from shared import names
 from shared.errors import StageError, one_line
-from stages.publish.delivery import Delivery
 from stages.publish.fetch import fetch
-from stages.publish.manifest import version_prefix
-from stages.publish.message import Message
+from stages.publish.git.delivery import Delivery
+from stages.publish.git.message import Message
 from stages.publish.operate.places import Places, opened
 from stages.publish.registered_version import RegisteredVersion
-from stages.publish.signing_key import read_verify_key
+from stages.publish.signing.key import read_verify_key
+from stages.publish.store.manifest import version_prefix
 
 
 def run(agent: str, repository: str, branch: str, version: str, reason: str) -> Iterator[str]:

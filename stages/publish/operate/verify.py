@@ -8,12 +8,12 @@ from tempfile import TemporaryDirectory
 from shared import names
 from shared.errors import StageError
 from stages.publish.fetch import fetch
-from stages.publish.manifest import Manifest, version_prefix
+from stages.publish.git.rollout import Rollout
 from stages.publish.operate.places import Places, opened
 from stages.publish.registered_version import RegisteredVersion
-from stages.publish.rollout import Rollout
-from stages.publish.signing_key import read_verify_key
-from stages.publish.stored_version import check_blobs, read_manifest
+from stages.publish.signing.key import read_verify_key
+from stages.publish.store.manifest import Manifest, version_prefix
+from stages.publish.store.stored_version import check_blobs, read_manifest
 
 MARKS = {True: "ok", False: "FAILED", None: "--"}
 

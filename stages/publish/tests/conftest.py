@@ -15,9 +15,10 @@ import pytest
 from minio import Minio
 from mlflow.tracking import MlflowClient
 
-from shared import mlflow_access, names
-from stages.publish.bundle import Bundle
+from shared import names
+from shared.access.mlflow import prepare
 from stages.publish.contract import Inputs
+from stages.publish.store.bundle import Bundle
 from tests import samples
 from tests.minio_server import MinioServer
 from tests.minio_server import minio_server as minio_server
@@ -35,7 +36,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with all its tables; making them takes seconds."""
     file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     address = f"sqlite:///{file}"
-    mlflow_access.prepare(address, {})
+    prepare(address, {})
     MlflowClient(address).search_experiments()
     return file
 

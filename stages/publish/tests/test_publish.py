@@ -10,9 +10,9 @@ from mlflow.tracking import MlflowClient
 
 from shared import archive, names
 from shared.errors import StageError
-from stages.publish.bundle import files_of
 from stages.publish.contract import Inputs, Outputs
 from stages.publish.main import run
+from stages.publish.store.bundle import files_of
 from stages.publish.tests.conftest import (
     DECISION,
     MODEL,

@@ -11,10 +11,10 @@ from mlflow.tracking import MlflowClient
 
 from shared import names
 from shared.errors import StageError
-from stages.publish import pull_request
 from stages.publish.contract import Inputs, Outputs
+from stages.publish.git import pull_request
+from stages.publish.git.pull_request import PullRequests
 from stages.publish.main import run
-from stages.publish.pull_request import PullRequests
 from stages.publish.tests.conftest import (
     AGENT,
     DECISION,

@@ -15,11 +15,11 @@ from minio.credentials import StaticProvider
 from minio.minioadmin import MinioAdmin
 
 from shared.errors import StageError
-from stages.publish.bundle import Bundle
 from stages.publish.fetch import fetch
-from stages.publish.folder_store import FolderStore
-from stages.publish.manifest import blob_key
-from stages.publish.store import open_store
+from stages.publish.store.bundle import Bundle
+from stages.publish.store.folder import FolderStore
+from stages.publish.store.manifest import blob_key
+from stages.publish.store.opening import open_store
 from stages.publish.tests.conftest import AGENT, VERSION, about, blob_of, frozen, nothing_changes
 from tests.minio_server import MinioServer
 

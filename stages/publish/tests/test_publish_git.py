@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from shared.deployment import FieldBump
+from shared.agent_config.deployment import FieldBump
 from shared.errors import StageError
-from stages.publish import gitops
-from stages.publish.gitops import Bump, cloned
-from stages.publish.rollout import Rollout
+from stages.publish.git import gitops
+from stages.publish.git.gitops import Bump, cloned
+from stages.publish.git.rollout import Rollout
 from stages.publish.tests.conftest import AGENT, OLD, PATH, VERSION, git, install_hook, nothing_changes, push
 
 PROTECTED = "a protected branch is reached by deploy.mode branch or pull-request in config.yaml"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.errors import StageError
-from stages.publish.manifest import Manifest, StoredFile, blob_key, manifest_key, signature_key
+from stages.publish.store.manifest import Manifest, StoredFile, blob_key, manifest_key, signature_key
 from stages.publish.tests.conftest import VERSION, about
 
 FILES = {"config.json": StoredFile("ab" * 32, 3), "adapters/weights": StoredFile("cd" * 32, 0)}

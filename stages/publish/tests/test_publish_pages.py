@@ -9,9 +9,9 @@ from urllib3 import PoolManager
 from shared.errors import StageError
 from stages.publish.contract import Inputs
 from stages.publish.main import run
-from stages.publish.s3_store import open_bucket
-from stages.publish.store import open_store
-from stages.publish.store_pages import StorePages
+from stages.publish.store.opening import open_store
+from stages.publish.store.pages import StorePages
+from stages.publish.store.s3 import open_bucket
 from stages.publish.tests.conftest import VERSION, nothing_changes, s3_client
 from tests.minio_server import MinioServer
 

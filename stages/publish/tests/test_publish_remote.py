@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from shared import git_access
+from shared.access import git as git_access
+from shared.access.git import without_secret
 from shared.errors import StageError
-from shared.git_access import without_secret
-from stages.publish.gitops import cloned
-from stages.publish.rollout import Rollout
+from stages.publish.git.gitops import cloned
+from stages.publish.git.rollout import Rollout
 from stages.publish.tests.conftest import AGENT, OLD, PATH, VERSION, git, install_hook, nothing_changes
 from tests.git_server import TOKEN, SshServer, git_over_http, git_over_ssh
 from tests.mlflow_server import free_port

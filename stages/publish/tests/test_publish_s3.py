@@ -20,16 +20,17 @@ from minio.credentials import StaticProvider
 from minio.minioadmin import MinioAdmin
 
 from shared import archive
+from shared.access.s3 import Endpoint, refusal
 from shared.errors import StageError
-from shared.s3_access import Endpoint, refusal
-from stages.publish import s3_store
-from stages.publish.bundle import Bundle, Saved
 from stages.publish.contract import Inputs
 from stages.publish.main import run
-from stages.publish.manifest import blob_key
-from stages.publish.s3_store import AT_WORK, PART, Patience, S3Store
-from stages.publish.store import Store, open_store
-from stages.publish.stored_version import check_blobs, read_manifest
+from stages.publish.store import s3 as s3_store
+from stages.publish.store.bundle import Bundle, Saved
+from stages.publish.store.manifest import blob_key
+from stages.publish.store.opening import open_store
+from stages.publish.store.protocol import Store
+from stages.publish.store.s3 import AT_WORK, PART, Patience, S3Store
+from stages.publish.store.stored_version import check_blobs, read_manifest
 from stages.publish.tests.conftest import VERSION, blob_of, frozen, nothing_changes, s3_client
 from tests.minio_server import SECRET_KEY, MinioServer, running_minio
 from tests.mlflow_server import free_port
@@ -177,7 +178,7 @@ def test_what_a_killed_upload_left_is_removed_by_the_next_run(
     key, other = blob_key(archive.digest(large)), blob_key("ab" * 32)
     s3._create_multipart_upload(bucket, f"models/{other}", {})
     code = (
-        "import sys; from pathlib import Path; from stages.publish.store import open_store\n"
+        "import sys; from pathlib import Path; from stages.publish.store.opening import open_store\n"
         "open_store(sys.argv[1]).write(sys.argv[2], Path(sys.argv[3]))"
     )
     killed = subprocess.Popen([sys.executable, "-c", code, os.environ["STORE_URI"], key, str(large)])

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from shared.errors import StageError
-from stages.publish.bundle import Bundle, Saved
 from stages.publish.contract import Inputs
-from stages.publish.folder_store import FolderStore
 from stages.publish.main import run
-from stages.publish.manifest import MANIFEST
-from stages.publish.signature import sign, verify
-from stages.publish.signing_key import read_signing_key, read_verify_key
+from stages.publish.signing.key import read_signing_key, read_verify_key
+from stages.publish.signing.signature import sign, verify
+from stages.publish.store.bundle import Bundle, Saved
+from stages.publish.store.folder import FolderStore
+from stages.publish.store.manifest import MANIFEST
 from stages.publish.tests.conftest import VERSION, nothing_changes
 
 PREFIX = f"agent-test/{VERSION}"

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from shared.errors import StageError
-from stages.publish.bundle import Bundle, Saved
-from stages.publish.folder_store import FolderStore
-from stages.publish.store import UNREADABLE, open_store
-from stages.publish.stored_version import check_blobs, read_manifest
+from stages.publish.store.bundle import Bundle, Saved
+from stages.publish.store.folder import FolderStore
+from stages.publish.store.opening import open_store
+from stages.publish.store.protocol import UNREADABLE
+from stages.publish.store.stored_version import check_blobs, read_manifest
 from stages.publish.tests.conftest import VERSION, about, blob_of, nothing_changes
 
 PREFIX = f"agent-test/{VERSION}"

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from shared import names
-from shared.deployment import FieldBump
+from shared.agent_config.deployment import FieldBump
 from shared.errors import StageError
-from stages.publish.yaml_field import with_field
+from stages.publish.git.yaml_field import with_field
 
 FILE = "k8s/agent.yaml"
 HOMELAB = Path(__file__).resolve().parents[3] / "examples" / "homelab"

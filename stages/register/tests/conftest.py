@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from mlflow.tracking import MlflowClient
 
-from shared import mlflow_access, names
+from shared import names
+from shared.access.mlflow import prepare
 from shared.artifacts import ChatDataset, Evaluation
 from stages.register.contract import Inputs
 from tests import samples
@@ -26,7 +27,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with all its tables; making them takes seconds."""
     file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     address = f"sqlite:///{file}"
-    mlflow_access.prepare(address, {})
+    prepare(address, {})
     MlflowClient(address).search_experiments()
     return file
 

@@ -14,10 +14,10 @@ from mlflow.tracking import MlflowClient
 
 from shared import archive
 from shared.artifacts import Evaluation, FineTunedModel
-from stages.register import markdown
+from stages.register.card import markdown
+from stages.register.card.model_card import front_matter
 from stages.register.contract import Inputs
 from stages.register.main import run
-from stages.register.model_card import front_matter
 from stages.register.tests.conftest import crown, with_answers, with_weights
 from tests import samples
 

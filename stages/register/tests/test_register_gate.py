@@ -7,11 +7,11 @@ import pytest
 
 from shared.contract import MAX_TEXT_BYTES
 from shared.errors import StageError
-from stages.register.comparison import Comparison
 from stages.register.contract import Inputs
-from stages.register.gate import Verdict, decide
-from stages.register.measured import Measured, Share
-from stages.register.policy import Policy, read_policy
+from stages.register.gate.comparison import Comparison
+from stages.register.gate.gate import Verdict, decide
+from stages.register.gate.measured import Measured, Share
+from stages.register.gate.policy import Policy, read_policy
 from tests import samples
 
 CHAMPION = "v20251201-aaaaaaaa"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.register.paired import chance, difference_interval
+from stages.register.gate.paired import chance, difference_interval
 
 COUNT = st.integers(0, 40)
 

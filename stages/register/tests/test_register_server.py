@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from shared import mlflow_access
+from shared.access import mlflow as mlflow_access
 from shared.errors import StageError
 from stages.register.contract import Inputs
 from stages.register.main import run

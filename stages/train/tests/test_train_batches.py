@@ -6,9 +6,9 @@ from typing import Any
 
 import mlx.core as mx
 
-from stages.train.batches import SHAPE_STEP, assemble, steps_of_an_epoch, training_steps, validation_steps
 from stages.train.contract import Inputs
-from stages.train.prefix import Group
+from stages.train.engine.batches import SHAPE_STEP, assemble, steps_of_an_epoch, training_steps, validation_steps
+from stages.train.engine.prefix import Group
 from stages.train.rows import Row, load_tokenizer, read_rows
 
 

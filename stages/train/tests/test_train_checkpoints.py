@@ -17,8 +17,9 @@ from minio import Minio
 
 from shared.contract import load
 from shared.errors import StageError
-from stages.train.checkpoint_places import FILE, Folder, Place, place_of
-from stages.train.checkpoints import Checkpoint, Checkpoints
+from stages.train.checkpoints.checkpoint import Checkpoint, Checkpoints
+from stages.train.checkpoints.opening import place_of
+from stages.train.checkpoints.place import FILE, Folder, Place
 from stages.train.contract import Inputs
 from stages.train.main import run
 from tests.minio_server import MinioServer

@@ -10,7 +10,7 @@ from mlx.nn.losses import cross_entropy
 from mlx.nn.utils import value_and_grad
 from mlx_lm.tuner.lora import LoRALinear
 
-from stages.train import cpu_math
+from stages.train.engine import cpu_math
 
 SHAPES = {"alone": (2, 4, 4, 7, 7, 8), "heads share keys": (3, 4, 2, 5, 11, 8), "one of each": (1, 1, 1, 1, 1, 4)}
 

@@ -14,12 +14,12 @@ from mlx.optimizers import SGD
 from mlx.utils import tree_flatten, tree_map
 from mlx_lm.tuner.utils import linear_to_lora_layers
 
-from stages.train import cpu_math
-from stages.train import prefix as prefix_module
-from stages.train.batches import assemble
-from stages.train.engine import Engine, Loss, rest_loss, scored_loss, whole_loss
-from stages.train.frozen_states import FrozenStates
-from stages.train.prefix import EXACT, SharedPrefix, grouped, shared_prefix
+from stages.train.engine import cpu_math
+from stages.train.engine import prefix as prefix_module
+from stages.train.engine.batches import assemble
+from stages.train.engine.frozen_states import FrozenStates
+from stages.train.engine.prefix import EXACT, SharedPrefix, grouped, shared_prefix
+from stages.train.engine.step import Engine, Loss, rest_loss, scored_loss, whole_loss
 from stages.train.rows import Row
 
 VOCABULARY = 96

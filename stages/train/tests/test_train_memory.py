@@ -15,13 +15,13 @@ from mlx.utils import tree_flatten
 
 from shared.contract import load
 from shared.errors import StageError
-from stages.train import cpu_math, device
 from stages.train.adapters import Lora, add_adapters
-from stages.train.batches import assemble
 from stages.train.contract import Inputs
-from stages.train.engine import Engine
-from stages.train.memory import Dimensions, Load, check_memory, estimate, loads_of, with_program
-from stages.train.prefix import Group
+from stages.train.engine import cpu_math, device
+from stages.train.engine.batches import assemble
+from stages.train.engine.memory import Dimensions, Load, check_memory, estimate, loads_of, with_program
+from stages.train.engine.prefix import Group
+from stages.train.engine.step import Engine
 from stages.train.rows import Row
 
 MIB = 1 << 20

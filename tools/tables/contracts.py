@@ -1,0 +1,94 @@
+"""Writes each stage's contract into its README, between two markers; `--check` only names the stale ones."""
+
+import sys
+from pathlib import Path
+
+from shared import contract
+from shared.contract import Contract, Field
+
+ROOT = Path(__file__).parents[2]
+BEGIN, END = "<!-- contract -->", "<!-- /contract -->"
+
+
+def stale(write: bool = False) -> list[str]:
+    """Returns one line for each README whose table is not the contract's; with `write`, mends those that can be."""
+    found = []
+    for stage in contract.STAGES:
+        readme = ROOT / "stages" / stage / "README.md"
+        name = readme.relative_to(ROOT).as_posix()
+        text = readme.read_text("utf-8") if readme.exists() else ""
+        if text.count(BEGIN) != 1 or text.count(END) != 1:
+            found.append(f"{name} is missing" if not text else f"{name} needs one {BEGIN} and one {END}")
+            continue
+        wanted = with_table(text, contract.load(stage))
+        if wanted != text and not write:
+            found.append(f"{name} is stale; `make tables` writes it")
+        elif wanted != text:
+            readme.write_text(wanted, "utf-8")
+            print(f"wrote {name}")
+    return found
+
+
+def with_table(text: str, declared: Contract) -> str:
+    """Returns a README's text with the contract between its markers."""
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n{table(declared)}\n{END}{rest.partition(END)[2]}"
+
+
+def table(declared: Contract) -> str:
+    """Returns the contract as Markdown tables: inputs, what the engine fills, outputs, environment."""
+    heads = ["type", "default", "limits", "description"]
+    parts = [
+        _table(["input", *heads], map(_input_row, declared.inputs)),
+        _table(["filled by the engine", *heads], map(_input_row, declared.runtime)),
+        _table(["output", "type", "description"], map(_output_row, declared.outputs)),
+        _environment(declared),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _input_row(field: Field) -> list[str]:
+    default = (
+        "required" if field.is_required else f"`{contract.to_text(field.default)}`" if field.default != "" else "empty"
+    )
+    limits = ", ".join(_text(limit.text) for limit in field.limits)
+    return [f"`{field.name}`", contract.type_name(field.kind), default, limits, _text(field.description)]
+
+
+def _output_row(field: Field) -> list[str]:
+    return [f"`{field.name}`", contract.type_name(field.kind), _text(field.description)]
+
+
+def _environment(declared: Contract) -> str:
+    if not declared.environment:
+        return "The stage reads no environment variable and needs no network."
+    rows = [
+        [f"`{variable.name}`", "required" if variable.required else "", _text(variable.description)]
+        for variable in declared.environment
+    ]
+    note = "`NAME_FILE` may name a file that holds the value of `NAME`."
+    if all(variable.runtime for variable in declared.environment):
+        note += " Without an input that the engine fills, none is read, and no network is needed."
+    return _table(["environment", "", "description"], rows) + f"\n\n{note}"
+
+
+def _table(heads: list[str], rows: "map[list[str]] | list[list[str]]") -> str:
+    lines = [f"| {' | '.join(row)} |".replace("|  |", "| |") for row in rows]
+    return (
+        "\n".join([f"| {' | '.join(heads)} |".replace("|  |", "| |"), "|---" * len(heads) + "|", *lines])
+        if lines
+        else ""
+    )
+
+
+def _text(words: str) -> str:
+    for character, shown in (("<", "&lt;"), ("|", "\\|"), ("*", "\\*")):
+        words = words.replace(character, shown)
+    return words
+
+
+if __name__ == "__main__":
+    check = sys.argv[1:] == ["--check"]
+    problems = stale(write=not check)
+    print("".join(f"{problem}\n" for problem in problems), end="", file=sys.stderr)
+    sys.exit(1 if problems else 0)
