@@ -105,6 +105,16 @@ def test_its_defaults_are_config_yaml_then_the_contracts(launch_plans: Any, numb
     assert defaults(trainings(launch_plans)[number]) == expected
 
 
+def test_the_pipeline_is_there_under_its_plain_name_without_an_agent_and_a_schedule(launch_plans: Any) -> None:
+    plan = spec(launch_plans.PLAIN)
+    assert launch_plans.PLAIN.name == "agent_training_pipeline"
+    assert plan["workflowId"]["name"] == "workflows.agent_training.agent_training_pipeline"
+    assert "schedule" not in plan["entityMetadata"] and "literals" not in plan["fixedInputs"]
+    given = {name for name, parameter in parameters(launch_plans.PLAIN).items() if "default" not in parameter}
+    assert given == {"agent_name", "repository"}
+    assert plan["securityContext"]["runAs"]["k8sServiceAccount"] == launch_plans.SERVICE_ACCOUNT
+
+
 def test_nothing_is_left_to_give_at_a_launch(launch_plans: Any) -> None:
     for plan in launch_plans.LAUNCH_PLANS:
         assert [name for name, parameter in parameters(plan).items() if "default" not in parameter] == []

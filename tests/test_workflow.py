@@ -272,7 +272,11 @@ def test_the_workflow_is_packaged_without_docker(tmp_path: Path) -> None:
     workflows = [f"workflows.retraining.{name}" for name in ("retraining", "training", "no_training")]
     workflows.append("workflows.agent_training.agent_training_pipeline")
     agents = ("agent-auditor", "agent-bruno", "agent-sre")
-    plans = [*workflows, *(f"{agent}-{purpose}" for agent in agents for purpose in ("training", "watch"))]
+    plans = [
+        *workflows,
+        "agent_training_pipeline",
+        *(f"{agent}-{purpose}" for agent in agents for purpose in ("training", "watch")),
+    ]
     tasks = (f"{stage}_1" for stage in STAGES)
     assert entities == sorted([*tasks, *(f"{name}_2" for name in workflows), *(f"{plan}_3" for plan in plans)])
 

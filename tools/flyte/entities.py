@@ -50,15 +50,16 @@ def entities(project: str | None = None, domain: str | None = None, version: str
 
 
 def _loaded(context: FlyteContext) -> Iterator[Any]:
-    """Yields what is registered as flytekit has it: the agents' launch plans, and one for each of the two workflows."""
+    """Yields what is registered as flytekit has it: the two workflows, a launch plan for each, and the others."""
     # Here, so that what is wrong with an agent is told by whoever calls, and not while modules are loaded.
     from workflows.agent_training import agent_training_pipeline
-    from workflows.flyte.launch_plans import LAUNCH_PLANS
+    from workflows.flyte.launch_plans import LAUNCH_PLANS, PLAIN
     from workflows.retraining import retraining
 
     for workflow in (agent_training_pipeline, retraining):
         yield workflow
         yield LaunchPlanOfFlytekit.get_default_launch_plan(context, workflow)
+    yield PLAIN
     yield from LAUNCH_PLANS
 
 

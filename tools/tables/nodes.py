@@ -88,8 +88,10 @@ def page(known: Package) -> str:
         _BELOW_NODES,
         "\n## Workflows\n\n",
         _table(("workflow", "what it does", "its nodes"), map(_workflow, known.workflows.values())),
-        "\n## Launch plans of the example\n\nThe input `agent_name` is fixed, `repository` is the example's address. ",
-        "Other defaults are those that are not the contracts'.\n",
+        "\n## Launch plans of the example\n\n",
+        "An agent's has `agent_name` fixed, and the example's address as `repository`. ",
+        "`agent_training_pipeline` is given both\nat the launch, trains in any case, and takes no number from config.yaml. ",
+        "Other defaults are those that are not the\ncontracts'.\n",
         "\n",
         _table(PLAN_COLUMNS, _plans(known)),
     ]
@@ -217,7 +219,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         text = current()
     except StageError as error:
-        print(f"node_table: {error}", file=sys.stderr)
+        print(f"nodes: {error}", file=sys.stderr)
         return 1
     if PAGE.exists() and PAGE.read_text("utf-8") == text:
         return 0

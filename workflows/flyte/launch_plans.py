@@ -1,7 +1,8 @@
 """Two Flyte launch plans for each agent that a GitOps repository holds, with the agent's config.yaml as defaults.
 
 `<agent>-training` trains where the agent's inputs have changed, or where quality has fallen; `<agent>-watch` where
-quality has fallen. Both start the workflow `retraining`, so that one cause trains once, whoever saw it.
+quality has fallen. Both start the workflow `retraining`, so that one cause trains once, whoever saw it. Beside them
+stands one plan under the plain name of the training itself, for programs that fetch it by that.
 """
 
 import os
@@ -17,6 +18,7 @@ from flytekit.models.security import Identity, SecurityContext
 
 from shared.errors import StageError
 from stages.dataset.agent_config import AgentConfig, Schedule, read_config
+from workflows.agent_training import agent_training_pipeline
 from workflows.retraining import retraining
 
 GITOPS = "GITOPS"  # the checkout whose agents are registered
@@ -24,6 +26,7 @@ REPOSITORY = "GITOPS_URL"  # where the cluster clones it from
 KICKOFF = "kickoff_time"
 SERVICE_ACCOUNT = "agent-training"
 MAX_PARALLELISM = 2  # dataset and convert side by side; the rest is a row
+_AS_OURS = SecurityContext(run_as=Identity(k8s_service_account=SERVICE_ACCOUNT))
 _ENDED_BADLY = [Phase.FAILED, Phase.TIMED_OUT, Phase.ABORTED]
 _EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "homelab"
 _EXAMPLE_URL = "https://git.example.com/homelab.git"
@@ -75,6 +78,21 @@ def registered() -> list[LaunchPlan]:
     return launch_plans(Path(checkout) if checkout else _EXAMPLE, repository or _EXAMPLE_URL)
 
 
+def plain() -> LaunchPlan:
+    """Returns the launch plan `agent_training_pipeline`: it trains in any case, with what it is given at the launch.
+
+    It knows no agent and no repository. Its other defaults are the contracts', not a config.yaml's.
+    """
+    return LaunchPlan.get_or_create(
+        agent_training_pipeline,
+        name="agent_training_pipeline",
+        security_context=_AS_OURS,
+        max_parallelism=MAX_PARALLELISM,
+        overwrite_cache=True,  # as of an agent whose base is not pinned
+        auto_activate=True,
+    )
+
+
 def _agent(file: Path) -> Agent:
     text = file.read_text("utf-8-sig", "replace")  # as dataset reads it
     agent = Agent(file, read_config(text, str(file)))
@@ -104,7 +122,7 @@ def _launch_plan(agent: Agent, purpose: str, cron: str, fixed: dict[str, Any], d
         schedule=_schedule(agent, cron),
         notifications=[Email(_ENDED_BADLY, addresses)] if addresses else [],
         labels=Labels({"agent": agent.name}),
-        security_context=SecurityContext(run_as=Identity(k8s_service_account=SERVICE_ACCOUNT)),
+        security_context=_AS_OURS,
         max_parallelism=MAX_PARALLELISM,
         concurrency=ConcurrencyPolicy(1, ConcurrencyLimitBehavior.SKIP),
         # A cached base would stay the one that was fetched first: only a pinned one may come from the cache.
@@ -124,3 +142,4 @@ def _schedule(agent: Agent, cron: str) -> CronSchedule | None:
 
 # flytekit registers every launch plan that loading a package has made.
 LAUNCH_PLANS = registered()
+PLAIN = plain()
