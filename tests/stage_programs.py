@@ -4,6 +4,9 @@ import json
 import sys
 from pathlib import Path
 
+from shared import contract
+
+_SAMPLES = {int: "1", float: "0.5", bool: "true", str: "text"}
 OUTPUTS: dict[str, dict[str, str]] = {
     "dataset": {"dataset": "rows", "source_commit": "0123", "rows": "16"},
     "convert": {"model": "base", "base_revision": ""},
@@ -26,6 +29,11 @@ OUTPUTS: dict[str, dict[str, str]] = {
         "champion_accuracy": "0.5",
         "unseen_alerts": "2",
     },
+}
+OUTPUTS |= {
+    stage: {field.name: _SAMPLES.get(field.kind, "artefact") for field in contract.load(stage).outputs}
+    for stage in contract.STAGES
+    if stage not in OUTPUTS
 }
 _PROGRAM = """
 import json, sys

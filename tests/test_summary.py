@@ -51,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
         outputs.mkdir(parents=True)
         record = {"stage": stage, "version": f"0.1.{number}", "seconds": 1.25 + number, "exit_code": 0, "reason": ""}
         (folder / stage / "stage.json").write_text(json.dumps(record))
-        for name, text in SCALARS[stage].items():
+        for name, text in SCALARS.get(stage, {}).items():
             (outputs / name).write_text(text)
     dataset = write_dataset(tmp_path / "dataset")
     shown = [("renamed", RENAMED), ("stated", ALERT), ("stated", RENAMED), ("missing", RENAMED)]

@@ -326,9 +326,7 @@ def test_every_default_keeps_its_own_limits() -> None:
 def test_an_unknown_stage_is_named() -> None:
     with pytest.raises(StageError) as raised:
         contract.load("trian")
-    assert str(raised.value) == (
-        "there is no stage 'trian'; the stages are dataset, convert, train, evaluate, register, publish, watch"
-    )
+    assert str(raised.value) == (f"there is no stage 'trian'; the stages are {', '.join(contract.STAGES)}")
 
 
 REQUIRED_VARIABLE = Variable("TOY_ADDRESS", "the toy server's address", required=True)

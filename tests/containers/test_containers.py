@@ -247,12 +247,12 @@ def stopped(started: Container) -> int:
 def test_too_little_memory_is_reported_as_such(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in stage.environment().items():
         monkeypatch.setenv(name, value)
-    placement = Placement("1", "24Mi", timedelta(minutes=2), 0)
+    placement = Placement("1", "12Mi", timedelta(minutes=2), 0)
     execution = Execution(stage.contract, tmp_path / "run" / stage.name, placement, read_image(stage.name))
     with pytest.raises(StageFailed) as failure:
         container.run_stage(execution, stage.values)
     assert failure.value.code == 137
-    assert failure.value.reason == "it was killed because it needed more than its 24Mi of memory (placement.toml)"
+    assert failure.value.reason == "it was killed because it needed more than its 12Mi of memory (placement.toml)"
 
 
 @pytest.fixture(autouse=True)

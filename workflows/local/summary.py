@@ -97,11 +97,13 @@ def _came_out(stage: str, summary: Mapping[str, Any], folder: Path) -> str:
             return f"accuracy {float(text('accuracy_before')):.1%} → {float(text('accuracy')):.1%}"
         case "register":
             return model_name(summary["agent"], text("model_version"))
-        case _ if not text("model_uri"):
-            return "nothing changed"
-        case _:
+        case "publish":
             is_proposed = summary["outcome"].removeprefix("already ").startswith("proposed")
-            return "proposed, waiting for the merge" if is_proposed else "published"
+            deployed = "proposed, waiting for the merge" if is_proposed else "published"
+            return deployed if text("model_uri") else "nothing changed"
+        case _:
+            scalars = [field.name for field in contract.load(stage).outputs if not field.artifact]
+            return ", ".join(f"{name} {text(name)}" for name in scalars if (outputs / name).exists())
 
 
 def _page(tracking_uri: str) -> str:
