@@ -299,6 +299,10 @@ tables: .venv/.made ## write contracts and modules into the READMEs, the variabl
 	@.venv/bin/python -m tools.tables.variables
 	@env -u GITOPS -u GITOPS_URL -u TRAIN_PROFILE .venv/bin/python -m tools.tables.nodes
 
+.PHONY: pictures
+pictures: .venv/.made ## the README's picture of the report of the last `make run`, into docs/report.png; needs Chromium or Chrome
+	@.venv/bin/python -m tools.pictures
+
 .PHONY: clean
 clean: ## remove what `make run` made: .runs and the demo model
 	rm -rf .runs .cache

@@ -184,6 +184,51 @@ def test_train_s_variant_differs_by_mlx_s_back_end_alone() -> None:
     assert cuda["mlx-cuda-12"] == cuda["mlx"]
 
 
+def pages() -> list[Path]:
+    """Returns the Markdown pages of the project, but for what agents' people have written as examples."""
+    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listed.splitlines() if not name.endswith(("RUNBOOK.md", "CHANGELOG.md"))]
+
+
+def anchors(page: Path) -> set[str]:
+    """Returns what a link can lead to in a page: its headings as GitHub names them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"^(```+).*?^\1", "", page.read_text("utf-8"), flags=re.M | re.S)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in link:
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), f"{link} leads nowhere"
+        assert target.is_relative_to(ROOT), f"{link} leads out of the project"
+        assert not anchor or anchor in anchors(target), f"{link} names a heading that is not there"
+
+
+def test_every_command_of_make_that_a_page_names_is_one() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    known = set(re.findall(r"^([a-z][\w-]*)(?=.*:)", makefile, flags=re.M)) | {"services-up", "services-down"}
+    for kind in ("image", "push", "pull", "pin", "release", "test"):
+        known |= {f"{kind}-{stage}" for stage in contract.STAGES}
+    for page in pages():
+        for line in re.findall(r"(?:^|`)make ([^`\n#|]+)", page.read_text("utf-8"), flags=re.M):
+            targets = [word for word in line.split() if re.fullmatch(r"[a-z][a-z0-9-]*", word)]
+            assert not targets or targets[0] in known, f"{page.relative_to(ROOT)}: make {line}"
+
+
+def test_the_way_in_is_short_and_has_two_pictures() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert len(text.splitlines()) <= 180
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    assert len(pictures) == 2
+    assert all((ROOT / picture).stat().st_size <= 200_000 for picture in pictures)
+
+
 def test_the_contract_tables_are_current() -> None:
     assert contracts.stale() == []
 
