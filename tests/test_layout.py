@@ -230,20 +230,20 @@ def test_the_way_in_is_short_and_has_two_pictures() -> None:
 
 
 def test_the_contract_tables_are_current() -> None:
-    assert contracts.stale() == []
+    assert contracts.BLOCK.stale(contracts.contents()) == []
 
 
 def test_the_module_tables_are_current() -> None:
-    assert module_table.stale() == []
+    assert module_table.BLOCK.stale(module_table.contents()) == []
 
 
 def test_a_table_shows_every_field_once_and_breaks_no_markdown() -> None:
-    text = f"# x\n\n{contracts.BEGIN}\nearlier table\n{contracts.END}\n\nrest\n"
+    text = f"# x\n\n{contracts.BLOCK.begin}\nearlier table\n{contracts.BLOCK.end}\n\nrest\n"
     for stage in contract.STAGES:
         declared = contract.load(stage)
-        written = contracts.with_table(text, declared)
+        written = contracts.BLOCK.filled(text, contracts.table(declared))
         rows = [line for line in written.splitlines() if line.startswith("| `")]
         assert len(rows) == len([*declared.inputs, *declared.runtime, *declared.outputs, *declared.environment])
         assert written.startswith("# x\n\n") and written.endswith("\n\nrest\n") and "earlier table" not in written
         assert "<" not in "".join(rows)
-        assert contracts.with_table(written, declared) == written
+        assert contracts.BLOCK.filled(written, contracts.table(declared)) == written

@@ -1,38 +1,18 @@
-"""Writes each stage's contract into its README, between two markers; `--check` only names the stale ones."""
+"""Writes each stage's contract into its README."""
 
 import sys
 from pathlib import Path
 
 from shared import contract
 from shared.contract import Contract, Field
+from tools.tables.blocks import ROOT, Block
 
-ROOT = Path(__file__).parents[2]
-BEGIN, END = "<!-- contract -->", "<!-- /contract -->"
-
-
-def stale(write: bool = False) -> list[str]:
-    """Returns one line for each README whose table is not the contract's; with `write`, mends those that can be."""
-    found = []
-    for stage in contract.STAGES:
-        readme = ROOT / "stages" / stage / "README.md"
-        name = readme.relative_to(ROOT).as_posix()
-        text = readme.read_text("utf-8") if readme.exists() else ""
-        if text.count(BEGIN) != 1 or text.count(END) != 1:
-            found.append(f"{name} is missing" if not text else f"{name} needs one {BEGIN} and one {END}")
-            continue
-        wanted = with_table(text, contract.load(stage))
-        if wanted != text and not write:
-            found.append(f"{name} is stale; `make tables` writes it")
-        elif wanted != text:
-            readme.write_text(wanted, "utf-8")
-            print(f"wrote {name}")
-    return found
+BLOCK = Block("contract")
 
 
-def with_table(text: str, declared: Contract) -> str:
-    """Returns a README's text with the contract between its markers."""
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n{table(declared)}\n{END}{rest.partition(END)[2]}"
+def contents() -> dict[Path, str]:
+    """Returns each stage's README, and the tables of its contract."""
+    return {ROOT / "stages" / stage / "README.md": table(contract.load(stage)) for stage in contract.STAGES}
 
 
 def table(declared: Contract) -> str:
@@ -88,7 +68,4 @@ def _text(words: str) -> str:
 
 
 if __name__ == "__main__":
-    check = sys.argv[1:] == ["--check"]
-    problems = stale(write=not check)
-    print("".join(f"{problem}\n" for problem in problems), end="", file=sys.stderr)
-    sys.exit(1 if problems else 0)
+    sys.exit(BLOCK.main(contents(), sys.argv[1:]))

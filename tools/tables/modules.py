@@ -6,36 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared.contract import STAGES
+from tools.tables.blocks import ROOT, Block
 
-ROOT = Path(__file__).parents[2]
 FOLDERS = ("shared", "tools", "workflows", *(f"stages/{stage}" for stage in STAGES))
-BEGIN, END = "<!-- modules -->", "<!-- /modules -->"
+BLOCK = Block("modules")
 FIRST = ("contract.py", "main.py")
 ELSEWHERE = ("tests", "__pycache__")
 
 
-def stale(write: bool = False) -> list[str]:
-    """Returns one line for each README whose table is not that of its folder; with `write`, mends those that can be."""
-    found = []
-    for folder in FOLDERS:
-        readme = ROOT / folder / "README.md"
-        text = readme.read_text("utf-8") if readme.exists() else ""
-        if text.count(BEGIN) != 1 or text.count(END) != 1:
-            found.append(f"{folder}/README.md is missing or has not one {BEGIN} and one {END}")
-            continue
-        wanted = with_table(text, readme.parent)
-        if wanted != text and not write:
-            found.append(f"{folder}/README.md is stale; `make tables` writes it")
-        elif wanted != text:
-            readme.write_text(wanted, "utf-8")
-            print(f"wrote {folder}/README.md")
-    return found
-
-
-def with_table(text: str, folder: Path) -> str:
-    """Returns a README's text with the folder's modules between its markers."""
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n{table(folder)}\n{END}{rest.partition(END)[2]}"
+def contents() -> dict[Path, str]:
+    """Returns the READMEs, and the table of each one's folder."""
+    return {ROOT / folder / "README.md": table(ROOT / folder) for folder in FOLDERS}
 
 
 def table(folder: Path) -> str:
@@ -61,6 +42,4 @@ def idea(module: Path) -> str:
 
 
 if __name__ == "__main__":
-    problems = stale(write=sys.argv[1:] != ["--check"])
-    print("".join(f"{problem}\n" for problem in problems), end="", file=sys.stderr)
-    sys.exit(1 if problems else 0)
+    sys.exit(BLOCK.main(contents(), sys.argv[1:]))

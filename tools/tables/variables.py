@@ -2,16 +2,15 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from shared import contract
 from shared.contract import STAGES, Variable
 from shared.errors import StageError
+from tools.tables.blocks import ROOT, Block
 from workflows.flyte import variables
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "cluster.md"
-BEGIN, END = "<!-- variables -->", "<!-- /variables -->"
+BLOCK = Block("variables")
 
 
 def declared() -> Iterator[tuple[Variable, tuple[str, ...]]]:
@@ -51,14 +50,8 @@ def table() -> str:
     return "\n".join(["| variable, and key | where | stages | what it holds |", "|---|---|---|---|", *rows])
 
 
-def with_table(text: str) -> str:
-    """Returns the page's text with the table between its markers."""
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n{table()}\n{END}{rest.partition(END)[2]}"
-
-
 if __name__ == "__main__":
     try:
-        PAGE.write_text(with_table(PAGE.read_text("utf-8")), "utf-8")
+        sys.exit(BLOCK.main({PAGE: table()}, sys.argv[1:]))
     except StageError as error:
         sys.exit(str(error))
