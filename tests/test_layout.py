@@ -150,6 +150,29 @@ def test_a_circle_would_be_seen() -> None:
         TopologicalSorter(known | {"shared.errors": {"shared.contract"}}).prepare()
 
 
+OWN = rf"(?:{'|'.join(OURS)})(?:\\.\\w+)*"
+
+
+def is_module(name: str) -> bool:
+    path = ROOT / name.replace(".", "/")
+    return path.with_suffix(".py").is_file() or any(path.glob("*.py"))
+
+
+def test_programs_in_texts_import_modules_that_are_there() -> None:
+    """What stands in a string, a script or a page is no import to the tools that check imports."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in listed.splitlines():
+        if not name.endswith((".py", ".md", ".yml", ".sh", "Makefile", ".ci/run")):
+            continue
+        text = (ROOT / name).read_text("utf-8")
+        for package, first in re.findall(rf"\bfrom ({OWN}) import \(?\s*(\w+)", text):
+            assert is_module(package), f"{name}: from {package} import {first}"
+            path = ROOT / package.replace(".", "/")
+            assert path.with_suffix(".py").is_file() or is_module(f"{package}.{first}"), f"{name}: {package}.{first}"
+        for module in re.findall(rf"-m ({OWN})(?![\\w.$<{{*])", text):
+            assert is_module(module) or module.startswith("stages.export"), f"{name}: -m {module}"
+
+
 def test_a_room_holds_no_more_files_than_a_person_can_see_at_once() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     files = Counter(path.parent.as_posix() for path in map(Path, listed.splitlines()) if "tests" not in path.parts)

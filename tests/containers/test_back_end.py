@@ -172,8 +172,8 @@ from pathlib import Path
 import signal
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 from tests.containers.test_back_end import CONVERT, PLACEMENT, VALUES
-from workflows import container
-from workflows.execution import Execution
+from workflows.local import container
+from workflows.local.execution import Execution
 from workflows.placement import Image
 container.run_stage(Execution(CONVERT, Path(sys.argv[1]), PLACEMENT, Image(sys.argv[2], sys.argv[3], "")), VALUES)
 """

@@ -46,7 +46,7 @@ tiny.write_tiny_base(pathlib.Path(sys.argv[1]), hidden_size=64)
 """
 _ENCODE = """
 import json, pathlib, sys
-from stages.evaluate.tokens import PromptTokenizer
+from stages.evaluate.answering.tokens import PromptTokenizer
 tokenizer = PromptTokenizer(pathlib.Path(sys.argv[1]), sys.argv[3:])
 print(json.dumps({"ids": tokenizer.encode(sys.argv[2]), "stops": sorted(tokenizer.stops)}))
 """
@@ -63,7 +63,7 @@ print(json.dumps({"ids": ids, "stops": sorted(model.generation_config.eos_token_
 """
 _MLX = """
 import json, pathlib, sys
-from stages.evaluate.runtime import load_model, mx
+from stages.evaluate.answering.runtime import load_model, mx
 folder, theirs, ids = sys.argv[1], mx.load(sys.argv[2])["logits"], json.loads(sys.argv[3])
 model, _ = load_model(pathlib.Path(folder))
 ours = model(mx.array([ids]))[0]
