@@ -164,9 +164,19 @@ def find_remedy(alert: Alert, tools: Tools) -> Remedy | Skipped:
         return skipped("tools.yaml says that it needs no call", "no call")
     mistake = refused = ""
     for command in ordered(alert.commands, tools.policy):
+        said = command.standing
         for function in tools.functions:
             arguments = commands.match(command.text, function)
             if arguments is None:
+                continue
+            if said.kind == "forbidden":
+                refused = refused or f"line {command.line} is forbidden by {said.words!r} in line {said.line}"
+                continue
+            if said.kind == "doubtful":
+                doubt = (
+                    f"line {command.line}: {said.words!r} in line {said.line} leaves in doubt whether it is to be run"
+                )
+                mistake = mistake or f"{doubt}; say so in words without a condition, or take the command out"
                 continue
             if command.dangerous and not function.dangerous:
                 refused = refused or (

@@ -45,6 +45,9 @@ def as_json(alert: Alert) -> dict[str, Any]:
                 "source": command.source,
                 "dangerous": command.dangerous,
                 "mutating": command.mutating,
+                "standing": command.standing.kind,
+                "decided_by": command.standing.words,
+                "decided_in_line": command.standing.line,
             }
             for command in alert.commands
         ],

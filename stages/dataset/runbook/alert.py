@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from stages.dataset.runbook.standing import MEANT, Standing
+
 KINDS = (
     *("meaning", "symptoms", "causes", "impact", "diagnosis", "mitigation", "verification", "escalation"),
     *("prevention", "references", "other"),
@@ -25,6 +27,8 @@ class Command:
     source: Literal["fence", "inline"] = "fence"
     dangerous: bool = False
     mutating: bool = False
+    standing: Standing = MEANT
+    """Whether the runbook means it, forbids it, or leaves that in doubt, and by which words."""
 
 
 @dataclass

@@ -27,6 +27,10 @@ _PRE = re.compile(r"[ \t]*<pre\b[^>]*>(?P<rest>.*)$", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _HTML_HEADING = re.compile(r"[ \t]*<h(?P<level>[1-6])\b[^>]*>(?P<text>[^<]*)</h[1-6]>[ \t]*$", re.IGNORECASE)
 _FRONT_TITLE = re.compile(r"title\s*[:=]\s*(?P<quote>[\"']?)(?P<title>\S.*?)(?P=quote)\s*$")
+_FOLD = re.compile(
+    r"[ \t]*(?:<details[^>]*>[ \t]*)?(?:<summary[^>]*>(?P<text>[^\n]*?)</summary>[ \t]*)?(?P<end></details>[ \t]*)?",
+    re.IGNORECASE,
+)
 _SHORTCODE = re.compile(r"[ \t]*\{\{[<%].*[%>]\}\}[ \t]*$")
 
 
@@ -41,10 +45,11 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A paragraph, list item or table cell."""
+    """A paragraph, list item or table cell. of_cell: the head of its column and the other cells of its row."""
 
     content: Token
     line: int
+    of_cell: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,20 +62,30 @@ class Code:
     is_fence: bool = True
 
 
-Block = Heading | Paragraph | Code
+@dataclass(frozen=True)
+class Fold:
+    """Where a section begins that a page shows folded: the text that stands for it; '' where one ends."""
+
+    text: str
+    line: int
+
+
+Block = Heading | Paragraph | Code | Fold
 
 
 def read_blocks(text: str) -> list[Block]:
     """Returns the blocks of a text with Unix line ends."""
     lines = [line[:MAX_LINE] for line in text.split("\n")]
     codes = _take_code(lines)
-    tokens = MarkdownIt("commonmark").enable("table").use(front_matter_plugin).parse("\n".join(lines))
+    tokens = (
+        MarkdownIt("commonmark").enable(["table", "strikethrough"]).use(front_matter_plugin).parse("\n".join(lines))
+    )
     return sorted([*codes, *_parsed(tokens)], key=lambda block: block.line)
 
 
-def _take_code(lines: list[str]) -> list[Code]:
-    """Returns the fenced blocks and blanks them, comments and shortcodes in lines."""
-    codes: list[Code] = []
+def _take_code(lines: list[str]) -> list[Code | Fold]:
+    """Returns the fenced blocks and the folds, and blanks them, comments and shortcodes in lines."""
+    codes: list[Code | Fold] = []
     number = 0
     next_fences = _next_fences(lines)
     while number < len(lines):
@@ -85,6 +100,10 @@ def _take_code(lines: list[str]) -> list[Code]:
             behind = min(end + 1, len(lines))
         elif line.lstrip().startswith("<!--"):
             behind = min(_line_with(lines, number, "-->") + 1, len(lines))
+        elif line.lstrip().startswith("<") and (fold := _FOLD.fullmatch(line[:1000])):
+            if fold["text"] is not None or fold["end"]:
+                codes.append(Fold(_TAG.sub("", fold["text"] or "").strip(), number + 1))
+            behind = number + 1
         else:
             lines[number] = _plain(line)
             number += 1
@@ -166,7 +185,7 @@ def _plain(line: str) -> str:
 
 
 def _parsed(tokens: Sequence[Token]) -> Iterator[Block]:
-    row = 1
+    row, cells = 1, _around_cells(tokens)
     for index, token in enumerate(tokens):
         row = token.map[0] + 1 if token.map else row
         if token.type == "front_matter" and not any(other.tag == "h1" for other in tokens):
@@ -178,7 +197,27 @@ def _parsed(tokens: Sequence[Token]) -> Iterator[Block]:
         elif token.type == "inline" and _heads_a_list(tokens, index):
             yield Heading(6, token, row)
         elif token.type == "inline":
-            yield from _labels_apart(token, row)
+            yield from _labels_apart(token, row, cells.get(index, ()))
+
+
+def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, ...]]:
+    """Returns the head of its column and the other cells of its row, by the places of table cells among the tokens."""
+    heads: list[str] = []
+    row: dict[int, str] = {}
+    found: dict[int, tuple[str, ...]] = {}
+    for index, token in enumerate(tokens):
+        if token.type == "table_open":
+            heads = []
+        elif token.type == "tr_open":
+            row = {}
+        elif token.type == "inline" and tokens[index - 1].type == "th_open":
+            heads.append(token.content)
+        elif token.type == "inline" and tokens[index - 1].type == "td_open":
+            row[index] = token.content
+        elif token.type == "tr_close":
+            for (place, _), head in zip(row.items(), heads, strict=False):
+                found[place] = (head, *(text for other, text in row.items() if other != place))
+    return found
 
 
 def _front_title(front_matter: Token) -> Iterator[Heading]:
@@ -198,17 +237,18 @@ def _heads_a_list(tokens: Sequence[Token], index: int) -> bool:
     return is_title and is_above_list and bool(section_kind(text))
 
 
-def _labels_apart(token: Token, line: int) -> Iterator[Paragraph]:
+def _labels_apart(token: Token, line: int, of_cell: tuple[str, ...]) -> Iterator[Paragraph]:
     """Yields a paragraph, each of its lines that begins with a bold label as one of its own."""
     children = token.children or []
     starts = [0]
     starts += [index + 1 for index, child in enumerate(children) if _is_break(child) and _is_label(children, index + 1)]
     if len(starts) == 1:
-        yield Paragraph(token, line)
+        yield Paragraph(token, line, of_cell)
         return
     for start, end in zip(starts, [*starts[1:], len(children)], strict=True):
         breaks = sum(map(_is_break, children[:start]))
-        yield Paragraph(Token("inline", "", 0, children=children[start:end], content=""), line + breaks)
+        part = Token("inline", "", 0, children=children[start:end], content="", level=token.level)
+        yield Paragraph(part, line + breaks, of_cell)
 
 
 def _is_break(token: Token) -> bool:

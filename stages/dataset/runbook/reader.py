@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from stages.dataset.runbook.alert import Alert, Command, Section
-from stages.dataset.runbook.blocks import Block, Code, Heading, Paragraph, read_blocks
+from stages.dataset.runbook.blocks import Block, Code, Fold, Heading, Paragraph, read_blocks
 from stages.dataset.runbook.commands.code import read_code
 from stages.dataset.runbook.commands.danger import effect
 from stages.dataset.runbook.commands.inline import inline_commands, inline_queries
@@ -27,10 +27,12 @@ from stages.dataset.runbook.headings import (
     section_kind,
     stated_name,
 )
+from stages.dataset.runbook.scope import Scope
 from stages.dataset.runbook.severity import LABEL, first_severity, titled_severity, told_severity
+from stages.dataset.runbook.standing import Standing, first, of_following, of_place
 from stages.dataset.runbook.subject import Subject, subject_of
 from stages.dataset.runbook.text import clean
-from stages.dataset.runbook.visible import bold_label, visible
+from stages.dataset.runbook.visible import bold_label, masked, visible
 
 _ALERTS = re.compile(r"\balerts\b|\balert (?:runbooks|playbooks|responses?|catalog\w*|reference)\b", re.IGNORECASE)
 _RULE = re.compile(r"^\s*(?:- )?[\"']?[Aa]lert(?:\s?[Nn]ame)?[\"']?\s*:\s*[\"']?(?P<name>[A-Za-z][\w.-]*)[\"']?\s*$")
@@ -95,17 +97,24 @@ class _Reader:
         self.alerts_level = 7
         """The level of a heading such as `Alerts`, below which headings in plain words name alerts."""
         self.is_named_by_title = False
+        self.scope = Scope()
+        self.in_block = 0
+        """How many of the alert's last commands stand in the block of code right above."""
         if subject.about:
             self._start(subject.about, 0, 1)
             self.is_named_by_title = not subject.is_stated
 
     def read(self, index: int, block: Block) -> None:
+        self._told_of_block_above(block)
         if isinstance(block, Heading):
             self._heading(block)
         elif isinstance(block, Paragraph):
+            self.scope.paragraph(block)
             if index in self.subject.labelled:
                 self._label(self.subject.labelled[index], block.line)
             self._paragraph(block)
+        elif isinstance(block, Fold):
+            self.scope.fold(block)
         else:
             self._code(block)
 
@@ -124,6 +133,7 @@ class _Reader:
     def _heading(self, heading: Heading) -> None:
         text = visible(heading.content)
         self.expects_severity = bool(LABEL.fullmatch(text))
+        self.scope.heading(heading)
         if self.alert and re.match(r"\W*severity\b", text, re.IGNORECASE):
             self.alert.severity = self.alert.severity or told_severity(text)
         kind = section_kind(text)
@@ -133,6 +143,7 @@ class _Reader:
             self.alerts_level = heading.level if _ALERTS.search(text) and not name else 7
         if name:
             self._named(name, text, heading)
+            self.scope = Scope()
         elif kind and not self._is_title(heading, text) and not self._is_behind(kind, heading.level):
             self._section_heading(kind, text, heading)
         elif self.alert and 0 < heading.level <= self.alert.level:
@@ -240,8 +251,8 @@ class _Reader:
 
     def _inline(self, block: Heading | Paragraph) -> None:
         if self.alert:
-            for text, line in inline_commands(block.content, block.line):
-                self._command(text, line, "inline")
+            for text, line, standing in inline_commands(block.content, block.line):
+                self._command(text, line, "inline", first([standing, self.scope.around(block)]))
 
     def _code(self, code: Code) -> None:
         self._rules(code)
@@ -249,7 +260,9 @@ class _Reader:
             return
         found = read_code(code)
         for text, line in found.commands:
-            self._command(text, line, "fence")
+            said = of_place(code.lines, line - code.line)
+            self._command(text, line, "fence", first([said.at(said.line + code.line - 1), self.scope.of_code(text)]))
+        self.in_block = len(found.commands)
         self.alert.queries += found.queries
 
     def _rules(self, code: Code) -> None:
@@ -260,9 +273,17 @@ class _Reader:
             told = next((found for line in code.lines if (found := _RULE_SEVERITY.match(line))), None)
             self.alert.severity = first_severity(told["word"]) if told else ""
 
-    def _command(self, text: str, line: int, source: Literal["fence", "inline"]) -> None:
+    def _told_of_block_above(self, block: Block) -> None:
+        """Lets a paragraph right behind a block of code say of its commands that they are not to be run."""
+        if self.alert and self.in_block and isinstance(block, Paragraph) and not bold_label(block.content)[0]:
+            said = of_following(masked(block.content)).at(block.line)
+            for number in range(len(self.alert.commands) - self.in_block, len(self.alert.commands)) if said else ():
+                self.alert.commands[number] = replace(self.alert.commands[number], standing=said)
+        self.in_block = 0
+
+    def _command(self, text: str, line: int, source: Literal["fence", "inline"], standing: Standing) -> None:
         does = effect(text)
-        command = Command(text, self.section.kind, line, self.section.heading)
+        command = Command(text, self.section.kind, line, self.section.heading, standing=standing)
         command = replace(command, source=source, dangerous=does.dangerous, mutating=does.mutating)
         if self.alert:
             self.alert.commands.append(command)

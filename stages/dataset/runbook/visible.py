@@ -4,6 +4,8 @@ import re
 
 from markdown_it.token import Token
 
+from stages.dataset.runbook.standing import MARK
+
 HTML_TAGS = {
     *("a", "abbr", "b", "br", "code", "del", "details", "div", "em", "font", "h1", "h2", "h3", "hr", "i", "img", "ins"),
     *("kbd", "li", "ol", "p", "pre", "s", "small", "span", "strong", "sub", "summary", "sup", "table", "td", "tr", "u"),
@@ -17,6 +19,11 @@ _SHOWN = {"text": None, "code_inline": None, "softbreak": " ", "hardbreak": " ",
 def visible(token: Token) -> str:
     """Returns the text that a reader sees, code included, and `<pod>`, which Markdown takes for HTML; no images."""
     return "".join(shown(child) for child in token.children or []).strip()
+
+
+def masked(token: Token) -> str:
+    """Returns the text that a reader sees, with MARK for each inline code."""
+    return "".join(MARK if child.type == "code_inline" else shown(child) for child in token.children or []).strip()
 
 
 def shown(child: Token) -> str:

@@ -143,12 +143,13 @@ def test_the_program_prints_what_is_read(tmp_path: Path, capsys: pytest.CaptureF
     assert main([str(path), str(tmp_path / "gone.md")]) == 1
     out, err = capsys.readouterr()
     command = {"text": "rm -rf /tmp/x", "section": "mitigation", "line": 8, "source": "fence"}
+    meant = {"standing": "meant", "decided_by": "", "decided_in_line": 0}
     alert = {
         "name": "DiskFull",
         "severity": "info",
         "sections": ["mitigation"],
         "headings": ["Fix"],
-        "commands": [command | {"dangerous": True, "mutating": True}],
+        "commands": [command | {"dangerous": True, "mutating": True} | meant],
         "queries": [],
     }
     assert json.loads(out) == [{"path": str(path), "alerts": [alert]}]

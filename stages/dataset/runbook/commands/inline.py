@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from markdown_it.token import Token
 
 from stages.dataset.runbook.commands import evidence
 from stages.dataset.runbook.commands.shell import scan_shell
+from stages.dataset.runbook.standing import MARK, Standing, of_inline
 from stages.dataset.runbook.visible import shown
 
 _PROMPT = re.compile(r"^\$\s+")
@@ -19,6 +21,8 @@ _FORBIDDEN = re.compile(
     r"\s+(?:\w+\s+){0,2})\W{0,2}$",
     re.IGNORECASE,
 )
+_NEGATED = re.compile(r"\b(?:do not|don['’]t|never|avoid|not only|not to)\s+(?:\w+\s+){0,2}\W{0,2}$", re.IGNORECASE)
+_STRUCK = re.compile(r"<(?P<end>/?)(?:s|del|strike)>", re.IGNORECASE)
 _OUTCOME = re.compile(r"\s(?:failed|fails|denied|refused|timed out|not found|error)$", re.IGNORECASE)
 _MENTIONED = re.compile(
     r"^\W{0,2}\s*(?:(?:commands?|output|tool|binary|cli|call|calls|process|processes|subcommand|flag|option|requests?|operations?|job|jobs)\b\s*"
@@ -32,19 +36,37 @@ _WEAK_MENTION = re.compile(
 )
 
 
-def inline_commands(paragraph: Token, line: int) -> Iterator[tuple[str, int]]:
-    """Yields the inline code that a person is to run and its line. line: of the paragraph's beginning."""
+def inline_commands(paragraph: Token, line: int) -> Iterator[tuple[str, int, Standing]]:
+    """Yields the inline code that a person is to run, its line and its standing. line: of the paragraph's beginning."""
     children = paragraph.children or []
     texts = [shown(child) for child in children]
+    standings = _standings(children, texts)
     for index, child in enumerate(children):
         if child.type != "code_inline":
             continue
         text = _PROMPT.sub("", " ".join(child.content.split()))
         before = "".join(texts[max(0, index - 8) : index])[-80:]
         after = "".join(texts[index + 1 : index + 8])[:60]
+        if not standings[index]:
+            before = _NEGATED.sub("", before)  # it tells how things are, or not to wait, and names no command to avoid
         if is_run(text, before, after, child.content.startswith("$ ")):
             breaks = sum(part.type in ("softbreak", "hardbreak") for part in children[:index])
-            yield text, line + breaks
+            yield text, line + breaks, standings[index].at(line + breaks)
+
+
+def _standings(children: Sequence[Token], texts: Sequence[str]) -> dict[int, Standing]:
+    """Returns the standing of each inline code by its place among a paragraph's parts."""
+    masked = [MARK if child.type == "code_inline" else text for child, text in zip(children, texts, strict=True)]
+    text, starts = "".join(masked), [0, *accumulate(map(len, masked))]
+    struck, found = 0, {}
+    for index, child in enumerate(children):
+        if child.type in ("s_open", "s_close"):
+            struck += child.nesting
+        elif child.type == "html_inline" and (tag := _STRUCK.fullmatch(child.content)):
+            struck += -1 if tag["end"] else 1
+        elif child.type == "code_inline":
+            found[index] = Standing("forbidden", "struck through") if struck > 0 else of_inline(text, starts[index])
+    return found
 
 
 def is_run(text: str, before: str, after: str, prompted: bool = False) -> bool:

@@ -1,0 +1,70 @@
+"""How far words around commands reach: a heading over its section, a line with a colon over its block or list."""
+
+from stages.dataset.runbook.blocks import Fold, Heading, Paragraph
+from stages.dataset.runbook.standing import MEANT, Standing, first, of_cell, of_comment, of_label, of_lead
+from stages.dataset.runbook.visible import bold_label, masked, visible
+
+
+class Scope:
+    """What headings, labels and lead-ins say of the commands at a place, as a runbook is walked from top to bottom."""
+
+    def __init__(self) -> None:
+        self.headings: list[tuple[int, Standing]] = []
+        self.label = MEANT
+        self.folds: list[Standing] = []
+        self.lead: tuple[int, str, int] | None = None
+        """The level, the text and the line of the paragraph that leads to what comes now."""
+        self.has_led = ""
+        """To what it has led already: a `list`, which goes on, or a `block`, which does not."""
+
+    def heading(self, heading: Heading) -> None:
+        """Enters the section of a heading."""
+        self.headings = [(level, said) for level, said in self.headings if level < heading.level]
+        self.headings.append((heading.level, of_label(visible(heading.content)).at(heading.line)))
+        self.label, self.lead = MEANT, None
+
+    def paragraph(self, paragraph: Paragraph) -> None:
+        """Goes on to a paragraph, which may be a label, or lead to a block or a list."""
+        label, rest = bold_label(paragraph.content)
+        if label and _is_marked(paragraph):
+            self.label = MEANT if rest else of_label(label).at(paragraph.line)
+        level = paragraph.content.level
+        if self.lead is None or level <= self.lead[0] or not self._leads_to_list() or self.has_led == "block":
+            self.lead, self.has_led = (level, masked(paragraph.content), paragraph.line), ""
+        else:
+            self.has_led = "list"
+
+    def fold(self, fold: Fold) -> None:
+        """Enters a folded section, or leaves one."""
+        if fold.text:
+            self.folds.append(of_comment(fold.text).at(fold.line))
+        else:
+            del self.folds[-1:]
+
+    def around(self, block: Heading | Paragraph) -> Standing:
+        """Returns what stands around the inline commands of a heading or paragraph."""
+        if isinstance(block, Heading):
+            return MEANT
+        cells = [of_cell(text).at(block.line) for text in block.of_cell]
+        is_item = self.lead is not None and self.lead[2] != block.line
+        return first([*cells, *self._above(), self._led("") if is_item else MEANT])
+
+    def of_code(self, command: str) -> Standing:
+        """Returns what stands above a command of the block of code that comes now."""
+        self.has_led = self.has_led or "block"
+        return first([*self._above(), self._led(command)])
+
+    def _above(self) -> list[Standing]:
+        return [self.label, *self.folds, *(said for _, said in self.headings)]
+
+    def _leads_to_list(self) -> bool:
+        return self.lead is not None and self.lead[1].rstrip("*_ ").endswith((":", "："))
+
+    def _led(self, command: str) -> Standing:
+        return of_lead(self.lead[1], command).at(self.lead[2]) if self.lead else MEANT
+
+
+def _is_marked(paragraph: Paragraph) -> bool:
+    """Returns whether a paragraph begins in bold or italics, and not within a list."""
+    types = [child.type for child in paragraph.content.children or [] if child.type != "text" or child.content.strip()]
+    return paragraph.content.level <= 1 and types[:1] in (["strong_open"], ["em_open"])

@@ -1,0 +1,197 @@
+"""What a runbook forbids, and what only sounds as if it did."""
+
+import pytest
+
+from stages.dataset.runbook.alert import Command
+from stages.dataset.runbook.reader import read_runbook
+
+A, B = "kubectl rollout restart deployment/web -n shop", "kubectl delete pod web-0 -n shop"
+
+
+def commands(text: str) -> list[Command]:
+    (alert,) = read_runbook(f"## Alert: DiskFull\n\n### Resolution\n\n{text}\n")
+    return alert.commands
+
+
+def meant(text: str) -> list[str]:
+    """Returns the names of the commands that a text may teach: A and B stand for two commands."""
+    found = commands(text.replace("[A]", A).replace("[B]", B))
+    names = {A: "A", B: "B"}
+    return [next(names[known] for known in names if known in each.text) for each in found if not each.standing]
+
+
+def fence(*lines: str) -> str:
+    return "\n".join(["```bash", *lines, "```"])
+
+
+FORBIDDING = [
+    # in its sentence, before it
+    "Do not run `[A]`.",
+    "Don't run `[A]` here.",
+    "Don’t ever use `[A]`.",
+    "Never run `[A]`.",
+    "Please do not use `[A]` for this.",
+    "You must not run `[A]`.",
+    "You should never use `[A]` here.",
+    "It is not safe to run `[A]`.",
+    "It's dangerous to run `[A]` while the queue drains.",
+    "It is a bad idea to run `[A]`.",
+    "Avoid `[A]`.",
+    "Avoid running `[A]`.",
+    "Under no circumstances run `[A]`.",
+    "Nobody may run `[A]`.",
+    "Only the database team may run `[A]`.",
+    "We used to run `[A]`, and that was wrong.",
+    "The old fix was `[A]`.",
+    "In the past, people ran `[A]`.",
+    "There, do not blindly run `[A]`.",
+    "Whatever happens, never `[A]`.",
+    "We do not run `[A]` any more.",
+    # in its sentence, behind it
+    "`[A]` is not safe here.",
+    "`[A]` makes it worse.",
+    "`[A]` does not help.",
+    "`[A]` won't fix this.",
+    "`[A]` is deprecated.",
+    "`[A]` must never be used.",
+    "`[A]` should not be run here.",
+    "`[A]` is no longer the right fix.",
+    "Running `[A]` only hides the problem.",
+    "`[A]`: never.",
+    "`[A]` is reserved for the storage team.",
+    # behind its sentence
+    "Some run `[A]`. Do not do that.",
+    "People try `[A]`. This makes things worse.",
+    # marks
+    "- ❌ `[A]`",
+    "- 🚫 `[A]`",
+    "~~`[A]`~~",
+    "<del>`[A]`</del>",
+    "Wrong: `[A]`",
+    # what leads to a block
+    f"Do NOT do this:\n\n{fence('[A]')}",
+    f"Never run:\n\n{fence('[A]')}",
+    f"Do **not** restart it while a migration runs. Never run this:\n\n{fence('[A]')}",
+    "> [!CAUTION]\n> Do not restart the writer:\n>\n> ```bash\n> [A]\n> ```",
+    f"The following is not safe:\n\n{fence('[A]')}",
+    f"Do not restart the deployment.\n\n{fence('[A]')}",
+    f"**Never:**\n\n{fence('[A]')}",
+    f"This used to be recommended and was wrong:\n\n{fence('[A]')}",
+    # behind a block
+    f"{fence('[A]')}\n\nThis makes it worse.",
+    f"{fence('[A]')}\n\nNever run this in production.",
+    f"{fence('[A]')}\n\nThe command above is deprecated.",
+    # headings and labels
+    f"#### What NOT to do\n\n{fence('[A]')}",
+    "#### Don'ts\n\n- `[A]`",
+    f"#### Deprecated\n\n{fence('[A]')}",
+    f"#### Never do this\n\n{fence('[A]')}",
+    f"#### Things to avoid\n\n{fence('[A]')}",
+    f"#### Old procedure\n\n{fence('[A]')}",
+    # lists and tables
+    "Never do any of these:\n\n- `[A]`\n- `[A]` with another name",
+    "| Do | Don't |\n|---|---|\n| wait | `[A]` |",
+    # comments of a block
+    fence("# never do this", "[A]"),
+    fence("[A]  # do not run this"),
+    fence("# WRONG:", "[A]"),
+    fence("# old way, makes it worse", "[A]"),
+    f"<!--\n{fence('[A]')}\n-->",
+]
+
+MEANT = [
+    # negations that tell how things are
+    "If it does not recover, run `[A]`.",
+    "If the pods do not come back, run `[A]`.",
+    "When the queue has not moved for an hour, run `[A]`.",
+    "Where nothing helps, `[A]` does.",
+    "Pods that don't start are replaced by `[A]`.",
+    "Until it is no longer firing, repeat `[A]`.",
+    "If it is not safe to wait, run `[A]`.",
+    "If you don't see an error, run `[A]`.",
+    "As long as the pod is not ready, run `[A]`.",
+    "Should it not come up, run `[A]`.",
+    "The pod cannot start. Run `[A]`.",
+    "It never recovers by itself. Run `[A]`.",
+    "The cache is outdated: run `[A]`.",
+    "Nothing was deleted. Run `[A]`.",
+    "If the deprecated flag is set, run `[A]`.",
+    # negations that demand
+    "Don't hesitate to run `[A]`.",
+    "Never forget to run `[A]`.",
+    "Do not wait: run `[A]`.",
+    "Don't panic, run `[A]`.",
+    "Do not skip `[A]`.",
+    "Run `[A]` without waiting.",
+    "Do not proceed without running `[A]`.",
+    "Don't be afraid to run `[A]`.",
+    "Never leave without running `[A]`.",
+    # the scope has ended
+    "Do not touch the database. Run `[A]`.",
+    "Do not reboot the node; run `[A]`.",
+    "Never scale it down, but run `[A]`.",
+    "Do not delete the pod, run `[A]` instead.",
+    "Instead of waiting, run `[A]`.",
+    "The old page was wrong. Run `[A]`.",
+    "- ✅ `[A]`",
+    "Run `[A]`. If that does not help, page the team.",
+    "Run `[A]`; if it makes things worse, roll back.",
+    "Run `[A]`, and if it does not help, escalate.",
+    "It is safe to run `[A]`.",
+    # blocks
+    f"If it does not recover:\n\n{fence('[A]')}",
+    f"Do not delete the claim. Restart it:\n\n{fence('[A]')}",
+    f"{fence('[A]')}\n\nIf this does not help, escalate.",
+    f"{fence('[A]')}\n\nDo not close the alert before it is green.",
+    fence("# if it does not come back", "[A]"),
+    fence("# never forget this one", "[A]"),
+    fence("# do not run the next one", "", "[A]"),
+    f"#### Pods not ready\n\n{fence('[A]')}",
+    f"#### If it does not start\n\n{fence('[A]')}",
+    f"#### What not to do\n\nGive up.\n\n#### Restart it\n\n{fence('[A]')}",
+    "| Don't | Do |\n|---|---|\n| give up | `[A]` |",
+    f"**Never:** give up.\n\n{fence('[A]')}",
+]
+
+OF_TWO = [
+    ("Do not run `[A]`. Run `[B]`.", ["B"]),
+    ("Run `[B]` instead of `[A]`.", ["B"]),
+    ("Instead of `[A]`, run `[B]`.", ["B"]),
+    ("Run `[B]`, not `[A]`.", ["B"]),
+    ("Run `[B]` rather than `[A]`.", ["B"]),
+    ("Do not run `[A]`; run `[B]`.", ["B"]),
+    ("Never run `[A]`, but `[B]`.", ["B"]),
+    ("Do not run `[A]` or `[B]`.", []),
+    ("`[A]` makes it worse, `[B]` helps.", ["B"]),
+    ("- ❌ `[A]`\n- ✅ `[B]`", ["B"]),
+    ("| Wrong | Right |\n|---|---|\n| `[A]` | `[B]` |", ["B"]),
+    (f"Never run:\n\n{fence('[A]')}\n\nDelete the stuck worker instead:\n\n{fence('[B]')}", ["B"]),
+    (f"#### What NOT to do\n\n{fence('[A]')}\n\n#### What to do\n\n{fence('[B]')}", ["B"]),
+    (fence("# never do this", "[A]", "", "# do this", "[B]"), ["B"]),
+    (fence("[A]  # makes it worse", "[B]"), ["B"]),
+    (f"Run this:\n\n{fence('[B]')}\n\nNever this:\n\n{fence('[A]')}", ["B"]),
+]
+
+
+@pytest.mark.parametrize("text", FORBIDDING)
+def test_what_is_forbidden_is_never_meant(text: str) -> None:
+    assert meant(text) == []
+
+
+@pytest.mark.parametrize("text", MEANT)
+def test_a_negation_that_does_not_forbid_leaves_a_command_as_it_is(text: str) -> None:
+    assert meant(text) == ["A"]
+
+
+@pytest.mark.parametrize(("text", "expected"), OF_TWO)
+def test_words_reach_no_further_than_their_clause_their_block_or_their_section(text: str, expected: list[str]) -> None:
+    assert meant(text) == expected
+
+
+def test_the_words_that_decided_are_told_with_their_line() -> None:
+    (command,) = commands(f"Never run:\n\n{fence(A)}")
+    assert (command.standing.kind, command.standing.words, command.standing.line) == ("forbidden", "Never", 5)
+    (command,) = commands(f"Look:\n\n{fence('# a comment', '# never do this', A)}")
+    assert (command.standing.words, command.standing.line) == ("never", 9)
+    (command,) = commands(f"As a last resort, run `{A}`.")
+    assert (command.standing.kind, command.standing.words) == ("doubtful", "last resort")
