@@ -2,6 +2,8 @@
 
 import pytest
 
+from stages.dataset.calls.remedies import Findings, find_remedies
+from stages.dataset.calls.tools import read_tools
 from stages.dataset.runbook.alert import Command
 from stages.dataset.runbook.reader import read_runbook
 
@@ -195,3 +197,41 @@ def test_the_words_that_decided_are_told_with_their_line() -> None:
     assert (command.standing.words, command.standing.line) == ("never", 9)
     (command,) = commands(f"As a last resort, run `{A}`.")
     assert (command.standing.kind, command.standing.words) == ("doubtful", "last resort")
+
+
+TOOLS = """
+functions:
+  - name: restart
+    description: Restart a deployment.
+    parameters:
+      properties:
+        name: {type: string, description: Deployment}
+        namespace: {type: string, description: Its namespace}
+      required: [name, namespace]
+    commands: ["kubectl rollout restart deployment/{name} -n {namespace}"]
+"""
+
+
+def taught(text: str) -> Findings:
+    alerts = read_runbook(f"## Alert: DiskFull\n\n### Resolution\n\n{text}\n")
+    return find_remedies(alerts, read_tools(TOOLS, "tools.yaml"))
+
+
+def test_what_is_forbidden_teaches_that_no_call_is_due() -> None:
+    (skipped,) = taught(f"Look at its log.\n\nNever run:\n\n{fence(A)}").skipped
+    assert (skipped.kind, skipped.reason) == ("no call", "line 10 is forbidden by 'Never' in line 7")
+
+
+def test_what_is_in_doubt_teaches_nothing_and_the_author_is_asked() -> None:
+    (skipped,) = taught(f"As a last resort, run `{A}`.").skipped
+    assert skipped.kind == "mistake"
+    assert skipped.reason.startswith(
+        "line 5: 'last resort' in line 5 leaves in doubt whether it is to be run; say so in"
+    )
+
+
+def test_what_is_forbidden_first_does_not_hide_the_remedy_behind_it() -> None:
+    (remedy,) = taught(
+        f"Never run:\n\n{fence(A)}\n\nRestart the other one:\n\n{fence(A.replace('web', 'api'))}"
+    ).remedies
+    assert (remedy.arguments, remedy.place) == ({"name": "api", "namespace": "shop"}, "line 14")
