@@ -88,6 +88,7 @@ class _Exchange(BaseHTTPRequestHandler):
             self.rfile.read(size)
             self.send_response(answered.status)
             self.send_header("Content-Length", "0")
+            self.send_header("Connection", "close")  # or the next try may be sent into the closed connection
             self.end_headers()
         except Cut as cut:
             with self._sent(min(cut.after, size)):
