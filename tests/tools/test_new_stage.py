@@ -82,6 +82,24 @@ def test_a_file_without_a_place_for_it_is_named_and_nothing_is_made(project: Pat
         assert not repository.is_dirty(untracked_files=True)
 
 
+def test_a_stop_between_two_files_takes_everything_back(project: Path) -> None:
+    program = (
+        "from pathlib import Path; import tools.new_stage.__main__ as made\n"
+        "write, count = Path.write_text, []\n"
+        "def stopped(path, *given):\n"
+        "    count.append(path)\n"
+        "    if path.name == 'images.toml' and count.count(path) == 1: raise KeyboardInterrupt\n"
+        "    return write(path, *given)\n"
+        "folder, lists = made.ROOT / 'stages/other', {name: 'x' for name in (made.LISTED, made.IMAGES)}\n"
+        "Path.write_text = stopped\n"
+        "made.put(made.ROOT / 'stages/export', folder, lists)\n"
+    )
+    done = run(project, "-c", program)
+    assert "KeyboardInterrupt" in done.stderr
+    with Repo(project) as repository:
+        assert not repository.is_dirty(untracked_files=True)
+
+
 def test_its_image_runs_offline_and_read_only(project: Path, tmp_path: Path) -> None:
     if not has_docker():
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("Docker does not answer")

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from shared.contract import STAGES
@@ -41,10 +41,22 @@ def make(stage: str) -> Path:
         made = Path(temporary) / stage
         write(made, stage)
         lock(made)
-        shutil.copytree(made, folder)
-    for path, text in lists.items():
-        (ROOT / path).write_text(text, "utf-8")
+        put(made, folder, lists)
     return folder
+
+
+def put(made: Path, folder: Path, lists: Mapping[str, str]) -> None:
+    """Puts the stage into its folder and writes the lists; where a disk or a stop does not let it, takes all back."""
+    before = {path: (ROOT / path).read_text("utf-8") for path in lists}
+    try:
+        shutil.copytree(made, folder)
+        for path, text in lists.items():
+            (ROOT / path).write_text(text, "utf-8")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        for path, text in before.items():
+            (ROOT / path).write_text(text, "utf-8")
+        raise
 
 
 def check_name(stage: str) -> None:
