@@ -64,8 +64,7 @@ _ORDER = _compiled(
     rf"{_BEGINS}(?P<words>{_words('order')}\b)\s*(?:ever|simply|just|blindly|again|directly|even|try to)?\s*"
 )
 _DUTY = _compiled(rf"\b{_words('duty')}\b")
-_JUDGEMENTS = [_compiled(rf"\b{_words(name)}\b") for name in ("state", "warning", "effect", "others")]
-_PAST = _compiled(rf"\b{_words('past')}\b".replace(r"\b(?:(?<!", r"(?:(?<!"))
+_JUDGEMENTS = [_compiled(rf"\b{_words(name)}\b") for name in ("state", "warning", "effect", "others", "past")]
 _INSTEAD = _compiled(rf"(?:\b|(?=,)){_words('instead')}\s+(?!only)(?:\w+\s+){{0,6}}\W{{0,2}}$")
 _AGAINST = _compiled(rf"\b{_words('against')}\b")
 _SPARED = _compiled(rf"\b{_words('spared')}\b")
@@ -182,7 +181,7 @@ def of_following(text: str) -> Standing:
     for sentence in map(str.strip, _SENTENCE_END.split(text[:REACH])[:2]):
         if MARK in sentence or sentence.endswith(":"):
             return MEANT
-        words = _refusing(sentence, False) if _ABOVE.match(sentence) else _forbidding_it(sentence)
+        words = _refusing(sentence, leads=False) if _ABOVE.match(sentence) else _forbidding_it(sentence)
         if words and not _SPARED.search(sentence):
             return Standing("forbidden", _shown(words))
     return MEANT
@@ -200,7 +199,7 @@ def _of_sentence(before: str, behind: str) -> Standing:
     if found := _CROSSED.match(before) or _LABEL.match(before) or _INSTEAD.search(before):
         return Standing("forbidden", _shown(found.group()))
     clause, clause_behind = _clause_before(before), _clause_behind(behind)
-    words = _forbidding(clause) or _judging(clause, leads=True) or _refusing(clause_behind, MARK in behind)
+    words = _forbidding(clause) or _judging(clause, leads=True) or _refusing(clause_behind, leads=MARK in behind)
     if words:
         return Standing("forbidden", _shown(words))
     doubt = _DOUBT.search(before) or _DOUBT.search(clause_behind)
@@ -252,7 +251,7 @@ def _judging(clause: str, leads: bool = False) -> str:
 
     leads: whether the clause leads to a command, so that a colon sets apart what stands before it.
     """
-    for pattern in (*_JUDGEMENTS, _PAST):
+    for pattern in _JUDGEMENTS:
         for found in pattern.finditer(clause):
             before = clause[: found.start()]
             # Behind another command, they are about that one.
