@@ -51,8 +51,8 @@ AUTHOR = PYTHONPATH=. .venvs/dataset/bin/python -m stages.dataset.author
 REPOSITORY ?= examples/homelab
 
 .PHONY: lint-runbook
-lint-runbook: .venvs/dataset/.made ## what each alert of an agent teaches: lint-runbook AGENT=agent-sre REPOSITORY=… FORMAT=github
-	@$(AUTHOR) lint --agent $(AGENT) --repository $(REPOSITORY) --format $(or $(FORMAT),table)
+lint-runbook: .venvs/dataset/.made ## what each alert of an agent teaches: lint-runbook AGENT=agent-sre REPOSITORY=… FORMAT=github STRICT=1
+	@$(AUTHOR) lint --agent $(AGENT) --repository $(REPOSITORY) --format $(or $(FORMAT),table) $(if $(STRICT),--strict)
 
 .PHONY: preview
 preview: .venvs/dataset/.made ## rows as the model sees them: preview AGENT=agent-sre ALERT=… ROWS=3

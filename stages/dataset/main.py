@@ -11,19 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from shared import names, stage
+from shared import stage
 from shared.artifacts import SPLITS, UNSEEN_ALERTS, ChatDataset
 from shared.errors import StageError, one_line
-from stages.dataset.agent_config import AgentConfig, read_config
-from stages.dataset.calls.remedies import Findings, find_remedies
-from stages.dataset.calls.rules import RuleFile, read_rules
-from stages.dataset.calls.tools import Tools, read_tools
+from stages.dataset.agent_config import AgentConfig
+from stages.dataset.calls.remedies import Findings
+from stages.dataset.calls.tools import Tools
 from stages.dataset.contract import Inputs, Outputs
 from stages.dataset.rows.card import summarise, write_card
 from stages.dataset.rows.examples import Row, Sampling, make_rows, prompt_file
-from stages.dataset.runbook.reader import read_runbook
-from stages.dataset.runbook.secrets import redact
 from stages.dataset.source import Source, opened, read_source
+from stages.dataset.study import study
 
 
 def run(inputs: Inputs, outputs: Path) -> Outputs:
@@ -31,17 +29,14 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     with opened(inputs.repository) as repo:
         source = read_source(repo, inputs.repository, inputs.revision, inputs.agent_name, inputs.runbook_path)
     log(f"reading {source.runbook_path} as of commit {source.commit[:8]}")
-    source, secrets = without_secrets(source)
-    config = read_config(source.config, source.config_path)
-    _check_deploy(config, source, inputs.agent_name)
-    tools = read_tools(source.tools, source.tools_path)
-    config.check_floors(tools.names.functions, source.config_path, source.tools_path)
-    findings = find(source, tools)
-    _log_findings(findings, secrets)
-    _check_taught(findings, source)
+    studied = study(source, inputs.agent_name)
+    if studied.findings:
+        _log_findings(studied.findings, studied.secrets)
+    config, tools, findings = studied.sound()
+    source = dataclasses.replace(source, **vars(studied.files))
     rows, dropped = _rows(findings, tools, inputs)
     dataset = _write(outputs / "dataset", inputs.agent_name, source, config, tools, rows)
-    card = summarise(inputs.agent_name, source, findings, rows, dropped | {"secrets": secrets}, dataset.path)
+    card = summarise(inputs.agent_name, source, findings, rows, dropped | {"secrets": studied.secrets}, dataset.path)
     write_card(card, dataset.path)
     log(f"{len(findings.remedies)} alerts, {len(rows)} rows, {len(findings.skipped)} alerts teach no call")
     return Outputs(dataset, source.commit, len(rows))
@@ -52,50 +47,13 @@ def log(line: str) -> None:
     print(one_line(line), file=sys.stderr, flush=True)
 
 
-def without_secrets(source: Source) -> tuple[Source, int]:
-    """Returns the source with every secret of its runbook and rules redacted, and how many they were."""
-    runbook, count = redact(source.runbook)
-    rules = []
-    for rule in source.rules:
-        text, more = redact(rule.text)
-        rules.append(RuleFile(rule.path, text))
-        count += more
-    return dataclasses.replace(source, runbook=runbook, rules=tuple(rules)), count
-
-
-def find(source: Source, tools: Tools) -> Findings:
-    """Returns what the runbook and the rules of an agent teach. Raises StageError where they document no alert."""
-    alerts, rules = read_runbook(source.runbook, source.runbook_path), read_rules(source.rules)
-    if not alerts and not rules:
-        hint = "head each one with its name, such as `## Alert: PodCrashLooping`"
-        raise StageError(f"{source.runbook_path} documents no alert; {hint}")
-    return find_remedies(alerts, tools, rules)
-
-
 def _log_findings(findings: Findings, secrets: int) -> None:
     for entry in findings.skipped:
         log(f"no call: {entry.name}, line {entry.line}: {entry.reason}")
-    for warning in findings.warnings:
+    for warning in findings.all_warnings:
         log(f"warning: {warning}")
     if secrets:
         log(f"warning: {secrets} secrets in the runbook or its rules were redacted; take them out, and revoke them")
-
-
-def _check_taught(findings: Findings, source: Source) -> None:
-    if not findings.remedies:
-        first = findings.skipped[0]
-        raise StageError(
-            f"no alert of {source.runbook_path} teaches a call: {first.name} {first.reason}; "
-            f"add templates to {source.tools_path}"
-        )
-
-
-def _check_deploy(config: AgentConfig, source: Source, agent: str) -> None:
-    rules = {rule.path for rule in source.rules}
-    for field in config.deploy.fields if config.deploy else ():
-        if f"{names.agent_folder(agent)}/{field.file}" in rules:
-            reason = f"deploy.fields names {field.file}, whose alerting rules the model is trained by"
-            raise StageError(f"{source.config_path}: {reason}; keep them in a file of their own")
 
 
 def _rows(findings: Findings, tools: Tools, inputs: Inputs) -> tuple[list[Row], dict[str, int]]:

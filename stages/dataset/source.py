@@ -1,11 +1,10 @@
 """The GitOps repository: an agent's files at a revision, read from Git without a checkout."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,29 +16,18 @@ from shared import names
 from shared.access import git_failure
 from shared.access.git import check_repository, check_revision, git_environment, without_secret
 from shared.errors import StageError
-from stages.dataset.calls.rules import FUNCTION, RuleFile
-from stages.dataset.calls.tools import read_tools
 from stages.dataset.contract import GIT_SSH_KEY_FILE, GIT_SSH_KNOWN_HOSTS_FILE, GIT_TOKEN
-from stages.dataset.runbook.text import decode
+from stages.dataset.faults import check
+from stages.dataset.files import Files, read_files
 
 GIT_ACCESS = (GIT_TOKEN, GIT_SSH_KEY_FILE, GIT_SSH_KNOWN_HOSTS_FILE)
-MAX_RUNBOOK = 16 << 20  # bytes; the longest that people keep have a hundredth
-MAX_BYTES = 1 << 20  # of any other file
-_WIDE = (b"\xff\xfe", b"\xfe\xff")  # the marks of UTF-16 and UTF-32, whose text holds zero bytes
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(Files):
     """An agent's files at one commit. `commit` is the last one that touched any of them, never merely HEAD."""
 
     repository: str
-    runbook_path: str
-    runbook: str
-    config_path: str
-    config: str
-    tools_path: str
-    tools: str
-    rules: tuple[RuleFile, ...]
     commit: str
     committed: datetime
 
@@ -74,27 +62,39 @@ def read_source(repo: Repo, repository: str, revision: str, agent: str, runbook_
     """
     commit = _commit(repo, repository, revision)
     _check_agent(commit, agent)
-    runbook = runbook_path or names.runbook_path(agent)
-    training = names.training_folder(agent)
-    config, tools = f"{training}/config.yaml", f"{training}/tools.yaml"
-    texts = {
-        "runbook": _text(commit, runbook, "runbook"),
-        "config": _text(commit, config, "configuration"),
-        "tools": _text(commit, tools, "list of functions"),
-    }
-    rules = _rule_files(repo, commit, agent, read_tools(texts["tools"], tools).rules, tools)
-    paths = [runbook, training, *(rule.path for rule in rules)]
+    files, faults = read_files(Committed(repo, commit), agent, runbook_path)
+    check(faults)
+    paths = [files.runbook_path, names.training_folder(agent), *(rule.path for rule in files.rules)]
     last = _last_commit(repo, repository, commit, paths)
-    return Source(
-        **texts,
-        rules=rules,
-        repository=_public_name(repository),
-        runbook_path=runbook,
-        commit=last.hexsha,
-        committed=last.committed_datetime.astimezone(UTC),
-        config_path=config,
-        tools_path=tools,
-    )
+    date = last.committed_datetime.astimezone(UTC)
+    return Source(**vars(files), repository=_public_name(repository), commit=last.hexsha, committed=date)
+
+
+@dataclass(frozen=True)
+class Committed:
+    """The files of a commit."""
+
+    repo: Repo
+    commit: Commit
+
+    def data(self, path: str, what: str, most: int) -> bytes:
+        """Returns a file's bytes. Raises StageError where it is missing, a link, or larger than most."""
+        blob = _find(self.commit, path)
+        if not isinstance(blob, Blob):
+            at = f"at commit {self.commit.hexsha[:8]}"
+            raise StageError(f"the {what} {path} is missing {at}; add it, or name another path")
+        if blob.mode == Blob.link_mode:
+            raise StageError(f"{path} is a symbolic link; commit the {what} itself")
+        if blob.size > most:
+            raise StageError(f"{path} has {blob.size} bytes; a {what} may have at most {most}")
+        content: bytes = blob.data_stream.read()
+        return content
+
+    def paths(self, below: str) -> list[str]:
+        """Returns the paths of all regular files below a folder, sorted."""
+        listed = self.repo.git.ls_tree("-r", "-z", self.commit.hexsha, *([below] if below else [])).split("\0")
+        entries = (entry.partition("\t") for entry in listed if entry)
+        return sorted(path for kind, _, path in entries if kind.startswith("100"))
 
 
 def _public_name(repository: str) -> str:
@@ -148,45 +148,6 @@ def _find(commit: Commit, path: str) -> Blob | Tree | None:
     except KeyError:
         return None
     return entry if isinstance(entry, Blob | Tree) else None
-
-
-def _text(commit: Commit, path: str, what: str) -> str:
-    blob = _find(commit, path)
-    if not isinstance(blob, Blob):
-        raise StageError(f"the {what} {path} is missing at commit {commit.hexsha[:8]}; add it, or name another path")
-    if blob.mode == Blob.link_mode:
-        raise StageError(f"{path} is a symbolic link; commit the {what} itself")
-    most = MAX_RUNBOOK if what == "runbook" else MAX_BYTES
-    if blob.size > most:
-        raise StageError(f"{path} has {blob.size} bytes; a {what} may have at most {most}")
-    data = blob.data_stream.read()
-    if b"\0" in data and not data.startswith(_WIDE):
-        raise StageError(f"{path} is binary; the {what} must be text")
-    text = decode(data)
-    if not text.strip():
-        raise StageError(f"{path} is empty; write the {what} first")
-    return text
-
-
-def _rule_files(repo: Repo, commit: Commit, agent: str, patterns: Sequence[str], tools: str) -> tuple[RuleFile, ...]:
-    """Returns the YAML files below the agent's folder, and those of the patterns, that name functions to call."""
-    listed = repo.git.ls_tree("-r", "-z", "--name-only", commit.hexsha).split("\0")
-    yaml = [path for path in listed if path.endswith((".yaml", ".yml"))]
-    for pattern in patterns:
-        if not any(fnmatchcase(path, pattern) for path in yaml):
-            raise StageError(f"{tools}: rules names {pattern}, but no YAML file of the repository has such a path")
-    own = f"{names.agent_folder(agent)}/"
-    training = f"{names.training_folder(agent)}/"
-    wanted = [
-        path
-        for path in yaml
-        if (path.startswith(own) and not path.startswith(training)) or any(fnmatchcase(path, p) for p in patterns)
-    ]
-    found = (_find(commit, path) for path in wanted)
-    texts = zip(
-        wanted, (decode(blob.data_stream.read()) if isinstance(blob, Blob) else "" for blob in found), strict=True
-    )
-    return tuple(RuleFile(path, text) for path, text in texts if FUNCTION in text)
 
 
 def _last_commit(repo: Repo, repository: str, commit: Commit, paths: list[str]) -> Commit:

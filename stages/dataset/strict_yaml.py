@@ -3,7 +3,7 @@
 YAML 1.2 by ruamel.yaml: `1e-4` is a number, `on` is a text, and a key given twice is an error.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -14,6 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
 
 from shared.errors import StageError, nearest
+from stages.dataset.faults import Faults
 
 MAX_CHARACTERS = 1 << 18
 MAX_DEPTH = 20  # the parser takes quadratic time beyond
@@ -24,7 +25,7 @@ Schema = TypeVar("Schema", bound=BaseModel)
 def read(text: str, name: str, schema: type[Schema]) -> Schema:
     """Returns the text of the file `name` as the schema's object.
 
-    Raises StageError with the file, the line, what was found and what is known there. The file's
+    Raises Faults, each with the file, the line, what was found and what is known there. The file's
     text is not quoted beyond single keys and values of the schema: it may hold a secret.
     """
     document = _parse(text, name)
@@ -33,9 +34,15 @@ def read(text: str, name: str, schema: type[Schema]) -> Schema:
     try:
         return schema.model_validate(_plain(document))
     except ValidationError as error:
-        # A misspelt key is also a missing one: the misspelling is what helps.
-        problem = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        raise StageError(_describe(problem, document, name, schema)) from None
+        raise Faults([_describe(problem, document, name, schema) for problem in _problems(error)]) from None
+
+
+def _problems(error: ValidationError) -> Iterator[ErrorDetails]:
+    """Yields what is wrong. A misspelt key is also a missing one: the misspelling is what helps."""
+    misspelt = {problem["loc"][:-1] for problem in error.errors() if problem["type"] == "extra_forbidden"}
+    for problem in error.errors():
+        if problem["type"] != "missing" or problem["loc"][:-1] not in misspelt:
+            yield problem
 
 
 def _parse(text: str, name: str) -> Any:

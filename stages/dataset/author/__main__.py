@@ -6,10 +6,11 @@ from pathlib import Path
 
 from shared.artifacts import SPLITS, UNSEEN_ALERTS
 from shared.errors import StageError, one_line
-from stages.dataset.author import lint as linting
 from stages.dataset.author.compare import compare, read_rows
 from stages.dataset.author.folder import read_folder
+from stages.dataset.author.lint import failed, lint
 from stages.dataset.author.preview import preview
+from stages.dataset.author.report import as_annotations, as_json, as_table
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,18 +27,20 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stages.dataset.author", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    lint = commands.add_parser("lint", help="the call that each alert teaches, or the reason that it teaches none")
-    lint.add_argument("--format", choices=("table", "json", "github"), default="table")
-    lint.set_defaults(run=_lint)
+    check = commands.add_parser("lint", help="the call that each alert teaches, or the reason that it teaches none")
+    check.add_argument("--format", choices=("table", "json", "github"), default="table")
+    check.add_argument("--strict", action="store_true", help="fail where an alert waits for a decision, too")
+    check.set_defaults(run=_lint)
     show = commands.add_parser("preview", help="rows as the model sees them")
     show.add_argument("--alert", default="", help="only rows of this alert")
     show.add_argument("--split", choices=(*SPLITS, UNSEEN_ALERTS), default="train")
     show.add_argument("--rows", type=int, default=5)
     show.add_argument("--seed", type=int, default=0)
     show.set_defaults(run=_preview)
-    for command in (lint, show):
+    for command in (check, show):
         command.add_argument("--agent", required=True)
         command.add_argument("--repository", type=Path, default=Path(), help="the GitOps repository's folder")
+        command.add_argument("--runbook-path", default="", help="of another runbook than the agent's docs/RUNBOOK.md")
     versus = commands.add_parser("compare", help="what changed between two datasets")
     versus.add_argument("old", type=Path)
     versus.add_argument("new", type=Path)
@@ -47,18 +50,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _lint(options: argparse.Namespace) -> int:
-    found = linting.lint(read_folder(options.repository, options.agent))
+    found = lint(read_folder(options.repository, options.agent, options.runbook_path))
     if options.format == "json":
-        print(linting.as_json(found))
+        print(as_json(found))
     else:
-        for line in linting.as_table(found) if options.format == "table" else linting.as_annotations(found):
+        for line in as_table(found) if options.format == "table" else as_annotations(found):
             print(line)
-    return int(linting.failed(found))
+    return int(failed(found, options.strict))
 
 
 def _preview(options: argparse.Namespace) -> int:
-    folder = read_folder(options.repository, options.agent)
-    for text in preview(folder, options.alert, options.split, max(options.rows, 1), options.seed):
+    _, tools, findings = read_folder(options.repository, options.agent, options.runbook_path).sound()
+    for text in preview(findings, tools, options.alert, options.split, max(options.rows, 1), options.seed):
         print(text)
     return 0
 

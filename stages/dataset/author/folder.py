@@ -1,58 +1,65 @@
 """An agent's files as they lie in a folder, committed or not: what an author checks before a commit."""
 
+import os
+import stat
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from shared import names
 from shared.errors import StageError
-from stages.dataset.calls.remedies import Findings, find_remedies
-from stages.dataset.calls.rules import FUNCTION, RuleFile, read_rules
-from stages.dataset.calls.tools import Tools, read_tools
-from stages.dataset.runbook.reader import read_runbook
-from stages.dataset.runbook.secrets import redact
-from stages.dataset.runbook.text import decode
+from stages.dataset.files import read_files
+from stages.dataset.study import Study, study
+
+
+def read_folder(repository: Path, agent: str, runbook_path: str = "") -> Study:
+    """Returns what an agent's files say. Raises StageError where there is no such agent."""
+    folder = Folder(repository)
+    if not (repository / names.agent_folder(agent)).is_dir():
+        home = repository / names.agent_folder(agent).rpartition("/")[0]
+        known = sorted(path.name for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
+        raise StageError(f"there is no agent {agent} in {home}; it has: {', '.join(known) or 'none'}")
+    files, faults = read_files(folder, agent, runbook_path)
+    return study(files, agent, faults)
 
 
 @dataclass(frozen=True)
-class AgentFolder:
-    """What one agent's runbook, tools.yaml and rules say; secrets: how many were redacted."""
+class Folder:
+    """The files of a working folder. As in Git, a link is no file, and neither is what waits to be written to."""
 
-    runbook_path: str
-    tools_path: str
-    tools: Tools
-    findings: Findings
-    secrets: int
+    root: Path
+
+    def data(self, path: str, what: str, most: int) -> bytes:
+        """Returns a file's bytes. Raises StageError where it is missing, a link, or larger than most."""
+        file = self.root / path
+        self._check_folders(path, what)
+        try:
+            found = file.lstat()
+            if stat.S_ISLNK(found.st_mode):
+                raise StageError(f"{path} is a symbolic link; commit the {what} itself")
+            if not stat.S_ISREG(found.st_mode):
+                raise StageError(f"{path} is no regular file; commit the {what} itself")
+            if found.st_size > most:
+                raise StageError(f"{path} has {found.st_size} bytes; a {what} may have at most {most}")
+            return file.read_bytes()
+        except OSError as error:
+            raise StageError(f"{file} cannot be read: {error.strerror}; add it, or name another path") from None
+
+    def paths(self, below: str) -> list[str]:
+        """Returns the paths of all regular files below a folder, sorted."""
+        found = []
+        for folder, folders, files in os.walk(self.root / below):
+            folders[:] = [name for name in folders if name != ".git"]
+            found += [path for name in files if _is_regular(path := Path(folder, name))]
+        return sorted(path.relative_to(self.root).as_posix() for path in found)
+
+    def _check_folders(self, path: str, what: str) -> None:
+        parts = Path(path).parts
+        if Path(path).is_absolute() or ".." in parts:
+            raise StageError(f"{path} is no path below the repository; name the {what} from the repository's root")
+        for count in range(1, len(parts)):
+            if (folder := Path(*parts[:count])) and (self.root / folder).is_symlink():
+                raise StageError(f"{folder} is a symbolic link; commit the folder of the {what} itself")
 
 
-def read_folder(repository: Path, agent: str) -> AgentFolder:
-    """Returns what an agent's files teach. Raises StageError for what a person can mend."""
-    runbook_path, tools_path = names.runbook_path(agent), f"{names.training_folder(agent)}/tools.yaml"
-    runbook, secrets = redact(_text(repository, runbook_path))
-    tools = read_tools(_text(repository, tools_path), tools_path)
-    rules = read_rules(_rules(repository, agent, tools))
-    alerts = read_runbook(runbook, runbook_path)
-    if not alerts and not rules:
-        raise StageError(f"{runbook_path} documents no alert; head each one with its name, as `## Alert: PodDown`")
-    return AgentFolder(runbook_path, tools_path, tools, find_remedies(alerts, tools, rules), secrets)
-
-
-def _text(repository: Path, path: str) -> str:
-    try:
-        return decode((repository / path).read_bytes())
-    except OSError as error:
-        raise StageError(f"{repository / path} cannot be read: {error.strerror}") from None
-
-
-def _rules(repository: Path, agent: str, tools: Tools) -> list[RuleFile]:
-    own, training = f"{names.agent_folder(agent)}/", f"{names.training_folder(agent)}/"
-    paths = sorted(path for path in repository.rglob("*.y*ml") if path.is_file() and ".git" not in path.parts)
-    found = []
-    for path in paths:
-        name = path.relative_to(repository).as_posix()
-        is_own = name.startswith(own) and not name.startswith(training)
-        if is_own or any(fnmatchcase(name, pattern) for pattern in tools.rules):
-            text = decode(path.read_bytes())
-            if FUNCTION in text:
-                found.append(RuleFile(name, redact(text)[0]))
-    return found
+def _is_regular(path: Path) -> bool:
+    return stat.S_ISREG(path.lstat().st_mode)

@@ -1,16 +1,17 @@
 """Which call an alert teaches: what a rule says, else the first command, in the policy's order, that is a function."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from shared.errors import StageError
 from stages.dataset.calls import commands
 from stages.dataset.calls.commands import Arguments
-from stages.dataset.calls.placeholders import Placeholder, fill, mark, placeholders
+from stages.dataset.calls.judgement import Judged, bind, judged, rank
+from stages.dataset.calls.placeholders import Placeholder, fill, mark
 from stages.dataset.calls.rules import Rule
 from stages.dataset.calls.tools import Function, Policy, Tools, is_valid
-from stages.dataset.rows import labels
+from stages.dataset.faults import collect
 from stages.dataset.runbook.alert import Alert, Command, Section
 
 MANY_FUNCTIONS = 14  # beyond which FunctionGemma is reported weak
@@ -22,6 +23,8 @@ class Remedy:
     """The call that an alert teaches; string arguments may hold placeholders, bound to labels by `label_of`.
 
     command: what stands for it, in the runbook; of a rule, the rule's own words. place: where, as a person reads it.
+    passed_over: the alert's other commands, each with the reason. warnings: what its author should look at.
+    is_confirmed: the runbook left it in doubt, and tools.yaml settled that.
     """
 
     alert: Alert
@@ -30,14 +33,18 @@ class Remedy:
     command: Command
     label_of: dict[Placeholder, str]
     place: str
+    passed_over: Sequence[Judged] = ()
+    warnings: Sequence[str] = ()
+    is_confirmed: bool = False
 
 
 @dataclass(frozen=True)
 class Skipped:
     """An alert that teaches no call, and why.
 
-    kind: `no call` where its answer is no call: it has no command, or none that the agent has a function for;
-    `mistake` where a person has to mend something, and no row is made of it.
+    kind: `no call` where its answer is no call: it has no command, or none but such as only look or are refused;
+    `mistake` where a person has to mend something, and no row is made of it: what its remedy is stays in doubt, or
+    the agent has no function for it. passed_over: its commands, each with the reason.
     """
 
     name: str
@@ -45,15 +52,26 @@ class Skipped:
     reason: str
     kind: Reason
     alert: Alert
+    passed_over: Sequence[Judged] = ()
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What the alerts of a runbook and of rules teach. warnings: sentences for the author."""
+    """What the alerts of a runbook and of rules teach. warnings: sentences for the author about no single alert.
+
+    faults: what keeps a dataset from being made: rules that tools.yaml does not fit, alerts that teach two calls.
+    """
 
     remedies: list[Remedy] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def all_warnings(self) -> list[str]:
+        """The warnings, and those about single alerts with the alert's name."""
+        own = [f"{remedy.alert.name}: {text}" for remedy in self.remedies for text in remedy.warnings]
+        return [*self.warnings, *own]
 
     @property
     def without_call(self) -> list[Alert]:
@@ -62,17 +80,13 @@ class Findings:
 
 
 def find_remedies(alerts: Sequence[Alert], tools: Tools, rules: Sequence[Rule] = ()) -> Findings:
-    """Returns the alerts that teach a call and those that do not, each with its reason.
-
-    Raises StageError, naming both places, where one alert teaches two calls and no severity tells them apart, and for
-    a rule that tools.yaml does not fit.
-    """
+    """Returns the alerts that teach a call and those that do not, each with its reason, and what is at fault."""
     findings = Findings()
     _warn_of_tools(tools, findings)
-    gold = _gold(rules, tools)
+    gold = _gold(rules, tools, findings.faults)
     told: dict[str, list[Remedy | Skipped]] = {}
     for alert in alerts:
-        _tell(_decide(alert, tools, gold.get(alert.name), findings), told)
+        collect(findings.faults, _tell, _decide(alert, tools, gold.get(alert.name), findings), told)
     for name, (rule, remedy) in gold.items():
         if name not in told:
             findings.warnings.append(f"{rule.place}: {name} is in a rule and not in the runbook")
@@ -156,80 +170,92 @@ def _decide(alert: Alert, tools: Tools, gold: tuple[Rule, Remedy] | None, findin
 
 def find_remedy(alert: Alert, tools: Tools) -> Remedy | Skipped:
     """Returns the call that an alert's commands teach, or the reason that they teach none."""
-
-    def skipped(reason: str, kind: Reason) -> Skipped:
-        return Skipped(alert.name, alert.line, reason, kind, alert)
-
+    found = judged(alert, tools)
     if alert.name in tools.policy.no_call:
-        return skipped("tools.yaml says that it needs no call", "no call")
-    mistake = refused = ""
-    for command in ordered(alert.commands, tools.policy):
-        said = command.standing
-        for function in tools.functions:
-            arguments = commands.match(command.text, function)
-            if arguments is None:
-                continue
-            if said.kind == "forbidden":
-                refused = refused or f"line {command.line} is forbidden by {said.words!r} in line {said.line}"
-                continue
-            if said.kind == "doubtful":
-                doubt = (
-                    f"line {command.line}: {said.words!r} in line {said.line} leaves in doubt whether it is to be run"
-                )
-                mistake = mistake or f"{doubt}; say so in words without a condition, or take the command out"
-                continue
-            if command.dangerous and not function.dangerous:
-                refused = refused or (
-                    f"line {command.line} is dangerous: {command.text:.80}; "
-                    f"set dangerous: true for {function.name} in tools.yaml to allow it"
-                )
-                continue
-            label_of = _bind(arguments, tools.placeholders, alert.severity)
-            if isinstance(label_of, dict):
-                return Remedy(alert, function, arguments, command, label_of, f"line {command.line}")
-            mistake = mistake or f"line {command.line}: {label_of}"
-    if mistake or refused:
-        return skipped(mistake or refused, "mistake" if mistake else "no call")
-    if not alert.commands:
-        return skipped("holds no command", "no call")
-    shown = next(iter(ordered(alert.commands, tools.policy)), alert.commands[0])
-    reason = f"no command stands for a function of tools.yaml, such as line {shown.line}: {shown.text:.80}"
-    return skipped(reason, "no call")
+        return Skipped(alert.name, alert.line, "tools.yaml says that it needs no call", "no call", alert, found)
+    taught = next((each for each in found if not each.why and each.function), None)
+    if taught is None or taught.function is None:
+        return _skipped(alert, found)
+    passed = _passed_over(taught, found)
+    return Remedy(
+        alert,
+        taught.function,
+        taught.arguments,
+        taught.command,
+        taught.label_of,
+        f"line {taught.command.line}",
+        passed,
+        tuple(_doubts(taught, passed, tools.policy)),
+        taught.is_confirmed,
+    )
 
 
-def ordered(found: Sequence[Command], policy: Policy) -> list[Command]:
-    """Returns the commands that may be the remedy, best first: by section, by its heading, then as they stand."""
-
-    def rank(command: Command) -> tuple[int, int]:
-        heading = command.heading.lower()
-        known = [place for place, word in enumerate(policy.headings) if word.lower() in heading]
-        return policy.sections.index(command.section), min(known, default=len(policy.headings))
-
-    return sorted((command for command in found if command.section in policy.sections), key=rank)
-
-
-def _bind(arguments: Arguments, aliases: dict[str, str], severity: str) -> dict[Placeholder, str] | str:
-    """Returns the label of every placeholder, or the sentence that names one without."""
-    label_of: dict[Placeholder, str] = {}
-    for name, value in arguments.items():
-        for placeholder in placeholders(value) if isinstance(value, str) else ():
-            label = labels.resolve(placeholder, aliases)
-            if label is None:
-                known = "is no known alert label; name one under placeholders in tools.yaml"
-                return f"{placeholder.name} (for {name}) {known}"
-            if label == "severity" and not severity:
-                return f"{placeholder.name} (for {name}) is the alert's severity, which the runbook does not state"
-            label_of[placeholder] = label
-    return label_of
+def _skipped(alert: Alert, found: Sequence[Judged]) -> Skipped:
+    """Returns an alert without a call: a mistake where a remedy stands there that cannot be taught as it is."""
+    unsettled = next((each.says for each in found if each.is_unsettled), "")
+    uncovered = next((each.says for each in found if each.why == "no function"), "")
+    refused = next((each.says for each in found if each.why in ("forbidden", "dangerous") and each.function), "")
+    kind: Reason = "mistake" if unsettled or uncovered else "no call"
+    if uncovered:
+        uncovered += "; add one, or name the alert under policy.no_call"
+    reason = unsettled or uncovered or refused or _without_remedy(found)
+    return Skipped(alert.name, alert.line, reason, kind, alert, found)
 
 
-def _gold(rules: Sequence[Rule], tools: Tools) -> dict[str, tuple[Rule, Remedy]]:
-    """Returns what each rule teaches, by alert. Raises StageError where tools.yaml or another rule contradicts it."""
+def _without_remedy(found: Sequence[Judged]) -> str:
+    if not found:
+        return "holds no command"
+    shown = found[0].command
+    return f"no command stands for a function of tools.yaml, such as line {shown.line}: {shown.text:.80}"
+
+
+def _passed_over(taught: Judged, found: Sequence[Judged]) -> list[Judged]:
+    """Returns the other commands; those whose own call would have done as well are options that were not taken."""
+    others = [each for each in found if each is not taught]
+    return [each if each.why else _option(each, taught) for each in others]
+
+
+def _option(other: Judged, taught: Judged) -> Judged:
+    is_same = (other.function, other.arguments) == (taught.function, taught.arguments)
+    says = "says the same" if is_same else "is another option" if other.command.mutating else "is only a look-up"
+    return replace(other, why="option", says=f"line {other.command.line} {says}: {other.command.text:.80}")
+
+
+def _doubts(taught: Judged, passed: Sequence[Judged], policy: Policy) -> Iterator[str]:
+    """Yields what an author should look at in an alert that teaches a call."""
+    command = taught.command
+    line = f"line {command.line}"
+    if command.section in ("diagnosis", "verification"):
+        yield f"the call is taught by {line}, in a section of {command.section}: {command.text:.80}"
+    before = [each for each in passed if _is_before(each.command, command, policy) and each.command.mutating]
+    if skipped := next((each for each in before if each.why not in ("forbidden", "option", "another section")), None):
+        yield f"the first remedy was passed over for {line}: {skipped.says}"
+    options = [each for each in passed if each.why == "option" and each.command.mutating]
+    if lines := [str(each.command.line) for each in options if _is_beside(each, taught, policy)]:
+        yield f"{line} was taken, one of several options: line {', line '.join(lines)} would do something else"
+
+
+def _is_before(one: Command, other: Command, policy: Policy) -> bool:
+    if one.section not in policy.sections:
+        return False
+    return (*rank(one, policy), one.line) < (*rank(other, policy), other.line)
+
+
+def _is_beside(option: Judged, taught: Judged, policy: Policy) -> bool:
+    """Returns whether an option stands in the same section as the taught command and calls something else."""
+    is_other = (option.function, option.arguments) != (taught.function, taught.arguments)
+    return is_other and rank(option.command, policy) == rank(taught.command, policy)
+
+
+def _gold(rules: Sequence[Rule], tools: Tools, faults: list[str]) -> dict[str, tuple[Rule, Remedy]]:
+    """Returns what each rule teaches, by alert. Adds a fault where tools.yaml or another rule contradicts it."""
     found: dict[str, tuple[Rule, Remedy]] = {}
     for rule in rules:
-        remedy = _gold_remedy(rule, tools)
+        remedy = collect(faults, _gold_remedy, rule, tools)
+        if remedy is None:
+            continue
         if rule.alert in found and _differs(found[rule.alert][1], remedy):
-            raise StageError(_conflict(found[rule.alert][1], remedy))
+            faults.append(_conflict(found[rule.alert][1], remedy))
         found.setdefault(rule.alert, (rule, remedy))
     return found
 
@@ -240,7 +266,7 @@ def _gold_remedy(rule: Rule, tools: Tools) -> Remedy:
         known = ", ".join(entry.name for entry in tools.functions)
         raise StageError(f"{rule.place}: tools.yaml has no function {rule.function}; it has {known}")
     arguments = _gold_arguments(rule, function)
-    label_of = _bind(arguments, tools.placeholders, rule.severity)
+    label_of = bind(arguments, tools.placeholders, rule.severity)
     if isinstance(label_of, str):
         raise StageError(f"{rule.place}: {label_of}")
     text = f"{rule.function} {' '.join(map(str, rule.parameters.values()))}".strip()

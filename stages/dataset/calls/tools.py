@@ -176,6 +176,14 @@ class Policy(BaseModel):
     no_call: list[str] = []
 
 
+class Confirmed(BaseModel):
+    """A command that the runbook leaves in doubt and that is to be run for an alert all the same."""
+
+    model_config = STRICT
+    alert: str
+    command: str
+
+
 class Tools(BaseModel):
     """The whole file. rules: patterns of PrometheusRule files, from the repository's root, besides the agent's own."""
 
@@ -184,6 +192,7 @@ class Tools(BaseModel):
     policy: Policy = Policy()
     rules: list[str] = []
     placeholders: dict[str, Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]] = {}
+    confirm: list[Confirmed] = []
 
     @model_validator(mode="after")
     def _unique(self) -> "Tools":
@@ -200,6 +209,11 @@ class Tools(BaseModel):
     def names(self) -> NameMap:
         """The names of every function outside and inside the model."""
         return NameMap({function.name: function.names for function in self.functions})
+
+    def confirms(self, alert: str, command: str) -> bool:
+        """Returns whether a command is confirmed for an alert, however it is spaced."""
+        words = command.split()
+        return any(each.alert == alert and each.command.split() == words for each in self.confirm)
 
     def function(self, name: str) -> Function | None:
         """Returns the function of a deployed name, None where there is none."""

@@ -41,7 +41,7 @@ def summarise(
             {"name": entry.name, "line": entry.line, "reason": entry.reason, "kind": entry.kind}
             for entry in findings.skipped
         ],
-        "warnings": findings.warnings,
+        "warnings": findings.all_warnings,
         "dropped": dict(dropped),
         "row_characters": _lengths([len(row.prompt) + len(row.completion) for row in rows]),
         "sha256": {path.name: _sha256(path) for path in sorted(folder.glob("*.json*"))},

@@ -8,6 +8,7 @@ from shared.errors import StageError
 from stages.dataset.calls.remedies import find_remedies
 from stages.dataset.calls.rules import RuleFile, read_rules
 from stages.dataset.calls.tools import read_tools
+from stages.dataset.faults import collect
 from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.tests.repositories import AGENT, CONFIG_PATH, HOMELAB, RUNBOOK, commit, make, read
 
@@ -68,17 +69,18 @@ def test_an_alert_that_only_a_rule_knows_has_its_annotations_as_symptoms() -> No
     ],
 )
 def test_a_wrong_rule_is_refused_with_its_line(function: str, parameters: str, message: str) -> None:
-    with pytest.raises(StageError) as raised:
-        find_remedies([], TOOLS, read_rules([rule("PodDown", function, parameters)]))
-    assert str(raised.value).startswith(message)
+    faults: list[str] = []
+    rules = collect(faults, read_rules, [rule("PodDown", function, parameters)])
+    faults += find_remedies([], TOOLS, rules or ()).faults
+    assert len(faults) == 1
+    assert faults[0].startswith(message)
 
 
 def test_two_rules_that_contradict_each_other_are_an_error() -> None:
     rules = read_rules([rule("PodDown", "pod-check-status", POD), rule("PodDown", "pod-restart", POD_WITH_TYPE)])
-    with pytest.raises(StageError) as raised:
-        find_remedies([], TOOLS, rules)
-    assert "PodDown" in str(raised.value)
-    assert "pod-restart (rules.yaml, line 7)" in str(raised.value)
+    (fault,) = find_remedies([], TOOLS, rules).faults
+    assert "PodDown" in fault
+    assert "pod-restart (rules.yaml, line 7)" in fault
 
 
 def test_what_is_no_yaml_is_refused_with_its_line() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from shared.errors import StageError
-from stages.dataset.source import MAX_RUNBOOK, Source, opened, read_source
+from stages.dataset.files import MAX_RUNBOOK
+from stages.dataset.source import Source, opened, read_source
 from stages.dataset.tests.repositories import AGENT, CONFIG_PATH, RUNBOOK, RUNBOOK_PATH, TOOLS_PATH, commit, git, make
 
 
