@@ -7,6 +7,7 @@ from typing import Literal
 
 from shared.errors import one_line
 from stages.dataset.author.folder import AgentFolder
+from stages.dataset.calls.nested import with_texts
 from stages.dataset.calls.placeholders import fill
 from stages.dataset.calls.remedies import Remedy
 
@@ -86,10 +87,11 @@ def _place(remedy: Remedy, runbook: str) -> tuple[str, int]:
 
 def call_text(remedy: Remedy) -> str:
     """Returns a call with the labels that fill it in braces: `pod-restart(name={pod})`."""
-    shown = (
-        f"{name}={fill(value, lambda known: f'{{{remedy.label_of[known]}}}') if isinstance(value, str) else value}"
-        for name, value in remedy.arguments.items()
-    )
+
+    def label(text: str) -> str:
+        return fill(text, lambda known: f"{{{remedy.label_of[known]}}}")
+
+    shown = (f"{name}={with_texts(value, label)}" for name, value in remedy.arguments.items())
     return f"{remedy.function.name}({', '.join(shown)})"
 
 

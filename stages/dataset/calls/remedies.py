@@ -1,18 +1,22 @@
 """Which call an alert teaches: what a rule says, else the first command, in the policy's order, that is a function."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from shared.errors import StageError
 from stages.dataset.calls import commands
 from stages.dataset.calls.commands import Arguments
-from stages.dataset.calls.placeholders import Placeholder, fill, mark, placeholders
+from stages.dataset.calls.gold import arguments_of
+from stages.dataset.calls.nested import texts_in, with_texts
+from stages.dataset.calls.placeholders import Placeholder, as_written, fill, placeholders
 from stages.dataset.calls.rules import Rule
-from stages.dataset.calls.tools import Function, Policy, Tools, is_valid
+from stages.dataset.calls.tools import Function, Policy, Tools
+from stages.dataset.calls.unfilled import ASIDE, unfilled, with_apart
 from stages.dataset.rows import labels
 from stages.dataset.runbook.alert import Alert, Command, Section
 
+Gold = tuple[Rule, "Remedy"]
 MANY_FUNCTIONS = 14  # beyond which FunctionGemma is reported weak
 Reason = Literal["no call", "mistake"]
 
@@ -72,17 +76,29 @@ def find_remedies(alerts: Sequence[Alert], tools: Tools, rules: Sequence[Rule] =
     gold = _gold(rules, tools)
     told: dict[str, list[Remedy | Skipped]] = {}
     for alert in alerts:
-        _tell(_decide(alert, tools, gold.get(alert.name), findings), told)
-    for name, (rule, remedy) in gold.items():
-        if name not in told:
-            findings.warnings.append(f"{rule.place}: {name} is in a rule and not in the runbook")
-            _tell(remedy, told)
-    for found in (entry for entries in told.values() for entry in entries):
-        if isinstance(found, Remedy):
-            findings.remedies.append(found)
+        for found in _decide(alert, tools, _gold_of(alert, alerts, gold.get(alert.name, ())), findings):
+            _tell(found, told)
+    for name, rules_of in gold.items():
+        _tell_of_rules(name, rules_of, told, findings)
+    for entry in (entry for entries in told.values() for entry in entries):
+        if isinstance(entry, Remedy):
+            findings.remedies.append(entry)
         else:
-            findings.skipped.append(found)
+            findings.skipped.append(entry)
     return findings
+
+
+def _tell_of_rules(
+    name: str, rules: Sequence[Gold], told: dict[str, list[Remedy | Skipped]], findings: Findings
+) -> None:
+    """Adds what rules say of an alert, or of a severity, that the runbook does not document."""
+    for rule, remedy in rules:
+        known = [entry for entry in told.get(name, ()) if isinstance(entry, Remedy)]
+        if any(not _differs(remedy, other) for other in known):
+            continue
+        what = f"{name} of severity {rule.severity}" if known and rule.severity else name
+        findings.warnings.append(f"{rule.place}: {what} is in a rule and not in the runbook")
+        _tell(remedy, told)
 
 
 def _tell(found: Remedy | Skipped, told: dict[str, list[Remedy | Skipped]]) -> None:
@@ -118,7 +134,7 @@ def _differs(one: Remedy, other: Remedy) -> bool:
 def _bound(remedy: Remedy) -> dict[str, object]:
     """Returns the arguments with the labels that their placeholders mean, however they are written."""
     return {
-        name: _by_label(value, remedy.label_of) if isinstance(value, str) else value
+        name: with_texts(value, lambda text: _by_label(text, remedy.label_of))
         for name, value in remedy.arguments.items()
     }
 
@@ -141,17 +157,19 @@ def _warn_of_tools(tools: Tools, findings: Findings) -> None:
         )
 
 
-def _decide(alert: Alert, tools: Tools, gold: tuple[Rule, Remedy] | None, findings: Findings) -> Remedy | Skipped:
+def _decide(alert: Alert, tools: Tools, rules: Sequence[Gold], findings: Findings) -> Iterator[Remedy | Skipped]:
+    """Yields what an alert of the runbook teaches: what its rules say, one call for each severity of theirs."""
     found = find_remedy(alert, tools)
-    if gold is None:
-        return found
-    rule, remedy = gold
-    if isinstance(found, Remedy) and _differs(found, remedy):
-        findings.warnings.append(
-            f"{alert.name}: {rule.place} says {remedy.function.name}, {found.place} says {found.function.name}; "
-            "the rule wins"
-        )
-    return Remedy(alert, remedy.function, remedy.arguments, remedy.command, remedy.label_of, remedy.place)
+    if not rules:
+        yield found
+    for rule, remedy in rules:
+        if isinstance(found, Remedy) and _differs(found, remedy):
+            findings.warnings.append(
+                f"{alert.name}: {rule.place} says {remedy.function.name}, {found.place} says {found.function.name}; "
+                "the rule wins"
+            )
+        known = alert if len(rules) == 1 else replace(alert, severity=rule.severity)
+        yield replace(remedy, alert=known)
 
 
 def find_remedy(alert: Alert, tools: Tools) -> Remedy | Skipped:
@@ -162,13 +180,17 @@ def find_remedy(alert: Alert, tools: Tools) -> Remedy | Skipped:
 
     if alert.name in tools.policy.no_call:
         return skipped("tools.yaml says that it needs no call", "no call")
-    mistake = refused = ""
+    mistake = refused = blank = ""
     for command in ordered(alert.commands, tools.policy):
         said = command.standing
         for function in tools.functions:
             arguments = commands.match(command.text, function)
             if arguments is None:
+                may_be = said.kind == "meant" and (function.dangerous or not command.dangerous)
+                if may_be and not blank and (reason := unfilled(command.text, function)):
+                    blank = f"line {command.line}: {reason}"
                 continue
+            arguments = with_apart(arguments, function)
             if said.kind == "forbidden":
                 refused = refused or f"line {command.line} is forbidden by {said.words!r} in line {said.line}"
                 continue
@@ -184,12 +206,12 @@ def find_remedy(alert: Alert, tools: Tools) -> Remedy | Skipped:
                     f"set dangerous: true for {function.name} in tools.yaml to allow it"
                 )
                 continue
-            label_of = _bind(arguments, tools.placeholders, alert.severity)
+            label_of = _bind(arguments, tools.placeholders, alert.severity, command.text)
             if isinstance(label_of, dict):
                 return Remedy(alert, function, arguments, command, label_of, f"line {command.line}")
             mistake = mistake or f"line {command.line}: {label_of}"
-    if mistake or refused:
-        return skipped(mistake or refused, "mistake" if mistake else "no call")
+    if mistake or blank or refused:
+        return skipped(mistake or blank or refused, "mistake" if mistake or blank else "no call")
     if not alert.commands:
         return skipped("holds no command", "no call")
     shown = next(iter(ordered(alert.commands, tools.policy)), alert.commands[0])
@@ -208,30 +230,39 @@ def ordered(found: Sequence[Command], policy: Policy) -> list[Command]:
     return sorted((command for command in found if command.section in policy.sections), key=rank)
 
 
-def _bind(arguments: Arguments, aliases: dict[str, str], severity: str) -> dict[Placeholder, str] | str:
-    """Returns the label of every placeholder, or the sentence that names one without."""
+def _bind(arguments: Arguments, aliases: dict[str, str], severity: str, text: str) -> dict[Placeholder, str] | str:
+    """Returns the label of every placeholder, or the sentence that names one without, as it stands in text."""
     label_of: dict[Placeholder, str] = {}
     for name, value in arguments.items():
-        for placeholder in placeholders(value) if isinstance(value, str) else ():
+        for placeholder in placeholders(" ".join(texts_in(value))):
             label = labels.resolve(placeholder, aliases)
             if label is None:
-                known = "is no known alert label; name one under placeholders in tools.yaml"
-                return f"{placeholder.name} (for {name}) {known}"
+                return f"{as_written(placeholder, text)} (for {name}) is no known alert label; {ASIDE}"
             if label == "severity" and not severity:
                 return f"{placeholder.name} (for {name}) is the alert's severity, which the runbook does not state"
             label_of[placeholder] = label
     return label_of
 
 
-def _gold(rules: Sequence[Rule], tools: Tools) -> dict[str, tuple[Rule, Remedy]]:
-    """Returns what each rule teaches, by alert. Raises StageError where tools.yaml or another rule contradicts it."""
-    found: dict[str, tuple[Rule, Remedy]] = {}
+def _gold(rules: Sequence[Rule], tools: Tools) -> dict[str, list[Gold]]:
+    """Returns what the rules teach, by alert: one call, or one for each severity.
+
+    Raises StageError where tools.yaml contradicts a rule, or where no severity tells two rules apart.
+    """
+    found: dict[str, list[Gold]] = {}
     for rule in rules:
-        remedy = _gold_remedy(rule, tools)
-        if rule.alert in found and _differs(found[rule.alert][1], remedy):
-            raise StageError(_conflict(found[rule.alert][1], remedy))
-        found.setdefault(rule.alert, (rule, remedy))
+        remedy, known = _gold_remedy(rule, tools), found.setdefault(rule.alert, [])
+        _is_another(remedy, [other for _, other in known])
+        if all(_differs(remedy, other) or rule.severity != same.severity for same, other in known):
+            known.append((rule, remedy))
     return found
+
+
+def _gold_of(alert: Alert, alerts: Sequence[Alert], rules: Sequence[Gold]) -> list[Gold]:
+    """Returns the rules that are about an alert of the runbook: of its severity, else those that are of no other's."""
+    own = [gold for gold in rules if gold[0].severity.casefold() == alert.severity.casefold()]
+    others = {other.severity.casefold() for other in alerts if other.name == alert.name}
+    return own[:1] or [gold for gold in rules if gold[0].severity.casefold() not in others]
 
 
 def _gold_remedy(rule: Rule, tools: Tools) -> Remedy:
@@ -239,26 +270,11 @@ def _gold_remedy(rule: Rule, tools: Tools) -> Remedy:
     if function is None:
         known = ", ".join(entry.name for entry in tools.functions)
         raise StageError(f"{rule.place}: tools.yaml has no function {rule.function}; it has {known}")
-    arguments = _gold_arguments(rule, function)
-    label_of = _bind(arguments, tools.placeholders, rule.severity)
+    arguments = arguments_of(rule, function)
+    label_of = _bind(arguments, tools.placeholders, rule.severity, " ".join(texts_in(rule.parameters)))
     if isinstance(label_of, str):
         raise StageError(f"{rule.place}: {label_of}")
     text = f"{rule.function} {' '.join(map(str, rule.parameters.values()))}".strip()
     sections = [Section("symptoms", "", rule.line, list(rule.texts))]
     alert = Alert(rule.alert, rule.line, rule.severity, sections=sections)
     return Remedy(alert, function, arguments, Command(text, "rule", rule.line), label_of, rule.place)
-
-
-def _gold_arguments(rule: Rule, function: Function) -> Arguments:
-    properties = function.parameters.properties
-    found: Arguments = {}
-    for name, value in rule.parameters.items():
-        if name not in properties:
-            raise StageError(f"{rule.place}: {function.name} has no parameter {name}; it has {', '.join(properties)}")
-        typed = commands.value_of(properties[name], mark(value)) if isinstance(value, str) else value
-        if typed is None or (not isinstance(value, str) and not is_valid(properties[name], value)):
-            raise StageError(f"{rule.place}: {name} is {value!r:.60}, not as tools.yaml declares it")
-        found[name] = typed
-    if missing := [name for name in function.parameters.required if name not in found]:
-        raise StageError(f"{rule.place}: {function.name} needs {', '.join(missing)}")
-    return {name: found[name] for name in properties if name in found}

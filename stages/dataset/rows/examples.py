@@ -13,6 +13,7 @@ from shared.artifacts import SPLITS, UNSEEN_ALERTS
 from shared.errors import StageError
 from shared.function_call import Call
 from shared.prompt import NO_CALL_ANSWER, PromptFile, render_completion
+from stages.dataset.calls.nested import with_texts
 from stages.dataset.calls.placeholders import Placeholder, fill
 from stages.dataset.calls.remedies import Findings, Remedy
 from stages.dataset.calls.tools import Tools
@@ -210,9 +211,7 @@ def call_of(remedy: Remedy, drawn: Drawn) -> Call:
     def value_of(placeholder: Placeholder) -> str:
         return drawn.values[remedy.label_of[placeholder]]
 
-    filled = {
-        name: fill(value, value_of) if isinstance(value, str) else value for name, value in remedy.arguments.items()
-    }
+    filled = {name: with_texts(value, lambda text: fill(text, value_of)) for name, value in remedy.arguments.items()}
     return Call(remedy.function.name, filled)
 
 

@@ -33,13 +33,13 @@ def test_the_table_tells_calls_reasons_and_counts(tmp_path: Path, capsys: pytest
     assert told(capsys, "lint", "--agent", AGENT, "--repository", repository, status=1).splitlines() == [
         "3     ok      PodDown  pod-restart(name={pod}, namespace={namespace})  (line 15)",
         "18    no call Idle     holds no command",
-        "22    error   Odd      line 24: victim (for name) is no known alert label; "
+        "22    error   Odd      line 24: <victim> (for name) is no known alert label; "
         "name one under placeholders in tools.yaml",
         "1 alerts teach a call, 1 teach that none is due; 0 warnings, 1 errors",
     ]
     annotations = told(capsys, "lint", "--agent", AGENT, "--repository", repository, "--format", "github", status=1)
     assert f"::notice file={RUNBOOK_PATH},line=18::Idle: holds no command\n" in annotations
-    assert f"::error file={RUNBOOK_PATH},line=22::Odd: line 24: victim" in annotations
+    assert f"::error file={RUNBOOK_PATH},line=22::Odd: line 24: <victim>" in annotations
 
 
 def test_a_missing_runbook_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,7 +51,7 @@ def test_an_alert_without_a_command_says_so() -> None:
 
 def test_a_placeholder_that_means_no_label_is_named_with_its_line() -> None:
     assert found("```\nkubectl delete pod <victim> -n <ns>\n```") == (
-        "line 4: victim (for name) is no known alert label; name one under placeholders in tools.yaml"
+        "line 4: <victim> (for name) is no known alert label; name one under placeholders in tools.yaml"
     )
 
 

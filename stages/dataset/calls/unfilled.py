@@ -1,0 +1,81 @@
+"""Why a command that looks like a function's call is none: a placeholder in it that nobody could fill in."""
+
+import re
+from collections.abc import Iterator
+
+from stages.dataset.calls import commands
+from stages.dataset.calls.commands import Arguments
+from stages.dataset.calls.placeholders import as_written, mark, mark_standing_apart, placeholders
+from stages.dataset.calls.schema import Property
+from stages.dataset.calls.tools import Function
+
+ASIDE = "name one under placeholders in tools.yaml"
+_BLANK = "__unfilled_"
+# What stands for something, in a form that says no name: `<offset + 1>`, `{{ .Values.x }}`, `${POD%-*}`, `$1`.
+_OTHER = re.compile(r"\{\{[^{}\n]{1,200}\}\}|\$\{[^{}\n]{1,100}\}|<[A-Za-z][^<>\n]{0,80}(?<!\s)>|\$\d\b")
+_LETTER = re.compile(r"[A-Z]")
+
+
+def with_apart(arguments: Arguments, function: Function) -> Arguments:
+    """Returns a command's arguments in which a free text such as `POD_NAME` is a placeholder.
+
+    What a form of the function sets, or what the parameter has among its choices, is meant as it stands.
+    """
+    return {name: _apart(name, value, function) for name, value in arguments.items()}
+
+
+def _apart(name: str, value: object, function: Function) -> object:
+    is_free = isinstance(value, str) and function.parameters.properties[name].enum is None
+    is_set = any(template.arguments.get(name) == value for template in function.commands)
+    return mark_standing_apart(value) if isinstance(value, str) and is_free and not is_set else value
+
+
+def unfilled(command: str, function: Function) -> str | None:
+    """Returns why a command that would be the function's call cannot be filled in, None where it would be none."""
+    written: list[str] = []
+
+    def hidden(found: re.Match[str]) -> str:
+        written.append(found[0])
+        return f"${_BLANK}{len(written) - 1}"
+
+    # What `commands.match` marks by itself stays as it is.
+    text = _OTHER.sub(lambda found: found[0] if _is_known(found[0]) else hidden(found), command)
+    arguments = commands.match(text, _of_texts(function))
+    reasons = _reasons(arguments or {}, function, command, written)
+    return next(reasons, None)
+
+
+def _is_known(text: str) -> bool:
+    return any(placeholders(mark(text)))
+
+
+def _of_texts(function: Function) -> Function:
+    """Returns a function all of whose parameters take any text."""
+    properties = {name: Property(type="string") for name in function.parameters.properties}
+    return function.model_copy(update={"parameters": function.parameters.model_copy(update={"properties": properties})})
+
+
+def _reasons(arguments: Arguments, function: Function, command: str, written: list[str]) -> Iterator[str]:
+    for name, value in arguments.items():
+        declared = function.parameters.properties[name]
+        if not isinstance(value, str) or (
+            not any(placeholders(value)) and commands.value_of(declared, value) is not None
+        ):
+            continue
+        for placeholder in placeholders(_any_apart(value)):
+            if placeholder.name.startswith(_BLANK):
+                shown = written[int(placeholder.name.removeprefix(_BLANK))]
+                yield f"{shown} (for {name}) says no label; write {{{{ $labels.… }}}}, or <…> and {ASIDE}"
+            elif declared.type != "string" or declared.enum is not None:
+                shown = as_written(placeholder, command)
+                yield f"{shown} (for {name}) is no label's to give; write {_wanted(declared)}"
+
+
+def _any_apart(value: str) -> str:
+    return f"\ue000?{value}\ue001" if _LETTER.fullmatch(value) else mark_standing_apart(value)
+
+
+def _wanted(declared: Property) -> str:
+    if declared.enum is not None:
+        return f"one of {', '.join(map(str, declared.enum))}"
+    return "true or false" if declared.type == "boolean" else "the number"
