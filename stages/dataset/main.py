@@ -16,7 +16,7 @@ from shared.artifacts import SPLITS, UNSEEN_ALERTS, ChatDataset
 from shared.errors import StageError, one_line
 from stages.dataset.agent_config import AgentConfig, read_config
 from stages.dataset.calls.remedies import Findings, find_remedies
-from stages.dataset.calls.rules import RuleFile, read_rules
+from stages.dataset.calls.rules import RuleFile, read_rules, unread_rules
 from stages.dataset.calls.tools import Tools, read_tools
 from stages.dataset.contract import Inputs, Outputs
 from stages.dataset.rows.card import summarise, write_card
@@ -69,7 +69,9 @@ def find(source: Source, tools: Tools) -> Findings:
     if not alerts and not rules:
         hint = "head each one with its name, such as `## Alert: PodCrashLooping`"
         raise StageError(f"{source.runbook_path} documents no alert; {hint}")
-    return find_remedies(alerts, tools, rules)
+    findings = find_remedies(alerts, tools, rules)
+    findings.warnings.extend(unread_rules(source.rules))
+    return findings
 
 
 def _log_findings(findings: Findings, secrets: int) -> None:

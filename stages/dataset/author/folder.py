@@ -7,7 +7,7 @@ from pathlib import Path
 from shared import names
 from shared.errors import StageError
 from stages.dataset.calls.remedies import Findings, find_remedies
-from stages.dataset.calls.rules import FUNCTION, RuleFile, read_rules
+from stages.dataset.calls.rules import FUNCTION, RuleFile, read_rules, unread_rules
 from stages.dataset.calls.tools import Tools, read_tools
 from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.runbook.secrets import redact
@@ -30,11 +30,14 @@ def read_folder(repository: Path, agent: str) -> AgentFolder:
     runbook_path, tools_path = names.runbook_path(agent), f"{names.training_folder(agent)}/tools.yaml"
     runbook, secrets = redact(_text(repository, runbook_path))
     tools = read_tools(_text(repository, tools_path), tools_path)
-    rules = read_rules(_rules(repository, agent, tools))
+    files = _rules(repository, agent, tools)
+    rules = read_rules(files)
     alerts = read_runbook(runbook, runbook_path)
     if not alerts and not rules:
         raise StageError(f"{runbook_path} documents no alert; head each one with its name, as `## Alert: PodDown`")
-    return AgentFolder(runbook_path, tools_path, tools, find_remedies(alerts, tools, rules), secrets)
+    findings = find_remedies(alerts, tools, rules)
+    findings.warnings.extend(unread_rules(files))
+    return AgentFolder(runbook_path, tools_path, tools, findings, secrets)
 
 
 def _text(repository: Path, path: str) -> str:

@@ -8,7 +8,6 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 OPEN, CLOSE = "\ue000", "\ue001"
@@ -20,10 +19,13 @@ _MAP = (
     r"(?:\$labels|\$externalLabels|\$?\.(?:Common|Group|External)?Labels|(?:\$?alert\.)?labels"
     r"|\(\s*index\s+\$?\.Alerts(?:\.Firing)?\s+\d+\s*\)\.Labels)"
 )
-_LABEL = re.compile(
-    rf"{_MAP}\.(?P<dotted>\w+)|index\s+{_MAP}\s+[\"'`](?P<indexed>\w+)[\"'`]|{_MAP}\[[\"'](?P<keyed>\w+)[\"']\]",
+LABEL_REFERENCE = re.compile(
+    rf"(?<![\w.$)])(?:{_MAP}\.(?P<dotted>\w+)|index\s+{_MAP}\s+[\"'`](?P<indexed>\w+)[\"'`]"
+    rf"|{_MAP}\[[\"'](?P<keyed>\w+)[\"']\])",
     re.IGNORECASE,
 )
+"""A label of the alert within an expression of a template; `label_of` reads a match of it."""
+
 _BARE = re.compile(r"[.$]?(\w+)")
 _TEMPLATE = (
     r"\{\{(?P<braces>[^{}\n]{1,200})\}\}|\$labels\.(?P<label>\w+)"
@@ -95,11 +97,9 @@ def as_written(placeholder: Placeholder, text: str) -> str:
     return next(found, placeholder.name)
 
 
-@lru_cache(maxsize=1024)
-def label_in(expression: str) -> str | None:
-    """Returns the label that an expression of a template names: `$labels.x`, `index .Labels "x"`; None for another."""
-    found = _LABEL.fullmatch(expression.strip("- \t"))
-    return next(filter(None, found.groups())) if found else None
+def label_of(reference: re.Match[str]) -> str:
+    """Returns the label that a match of LABEL_REFERENCE names."""
+    return str(next(filter(None, reference.groups())))
 
 
 def _marked(found: re.Match[str]) -> str:
@@ -119,9 +119,10 @@ def _read(found: re.Match[str]) -> Placeholder | None:
 
 
 def _in_braces(expression: str) -> Placeholder | None:
-    if label := label_in(expression):
-        return Placeholder(label, True)
-    found = _BARE.fullmatch(expression.strip("- \t"))
+    expression = expression.strip("- \t")
+    if reference := LABEL_REFERENCE.fullmatch(expression):
+        return Placeholder(label_of(reference), True)
+    found = _BARE.fullmatch(expression)
     return Placeholder(found[1], False) if found and found[1] not in SYNTAX else None
 
 

@@ -14,6 +14,7 @@ from stages.dataset.calls.rules import Rule
 from stages.dataset.calls.tools import Function, Policy, Tools
 from stages.dataset.calls.unfilled import ASIDE, unfilled, with_apart
 from stages.dataset.rows import labels
+from stages.dataset.rows.annotations.told import left_out
 from stages.dataset.runbook.alert import Alert, Command, Section
 
 Gold = tuple[Rule, "Remedy"]
@@ -85,6 +86,7 @@ def find_remedies(alerts: Sequence[Alert], tools: Tools, rules: Sequence[Rule] =
             findings.remedies.append(entry)
         else:
             findings.skipped.append(entry)
+    _warn_of_texts(findings)
     return findings
 
 
@@ -155,6 +157,15 @@ def _warn_of_tools(tools: Tools, findings: Findings) -> None:
         findings.warnings.append(
             f"tools.yaml has {len(tools.functions)} functions; beyond {MANY_FUNCTIONS} the model chooses less reliably"
         )
+
+
+def _warn_of_texts(findings: Findings) -> None:
+    taught = [(remedy.alert, remedy.place) for remedy in findings.remedies]
+    for alert, place in [*taught, *((alert, "") for alert in findings.without_call)]:
+        for line, reason in left_out(alert):
+            where = place if place.endswith(f", line {line}") else f"line {line}"
+            told = "which cannot be written out without Prometheus; the text is left out"
+            findings.warnings.append(f"{alert.name}: {where}: a text holds {reason}, {told}")
 
 
 def _decide(alert: Alert, tools: Tools, rules: Sequence[Gold], findings: Findings) -> Iterator[Remedy | Skipped]:
