@@ -3,7 +3,7 @@
 import hashlib
 import json
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from stages.dataset.calls.nested import with_texts
 from stages.dataset.calls.placeholders import Placeholder, fill
 from stages.dataset.calls.remedies import Findings, Remedy
 from stages.dataset.calls.tools import Tools
+from stages.dataset.rows.likeness import is_near, normalised
 from stages.dataset.rows.notifications import Drawn, Sketch
 from stages.dataset.rows.phrasings import answers_of, of_split, phrasings
 from stages.dataset.rows.shown_names import NameKind, name_kind
@@ -99,7 +100,9 @@ class _Maker:
         self.names = {remedy.alert.name for remedy in findings.remedies}
         self.names |= {entry.name for entry in findings.skipped}
         self.teachers = _teachers(findings.remedies)
+        self.severities = Counter(remedy.alert.name for remedy in findings.remedies)
         self.answers: dict[str, tuple[str, str]] = {}
+        self.words: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
 
     def rows(self) -> list[Row]:
         unseen = held_out(self.findings.remedies, self.sampling.unseen_alerts_share)
@@ -120,11 +123,12 @@ class _Maker:
         values = "test" if split == UNSEEN_ALERTS else split
         texts = phrasings(remedy.alert, answers_of(remedy))
         texts = of_split(texts, split) if split in SPLITS else texts
+        told_by = {"severity"} if self.severities[remedy.alert.name] > 1 else set()
 
         def draw() -> Row:
             kind = self._kind(remedy, texts, chance)
             own = [text for text in texts if len(self.teachers[text]) == 1] if kind == "missing" else texts
-            sketch = Sketch(remedy.alert, own, remedy.label_of, self.tools.placeholders, self.names)
+            sketch = Sketch(remedy.alert, own, remedy.label_of, self.tools.placeholders, self.names, told_by)
             size = chance.choice((2, 2, 3)) if chance.random() < self.sampling.grouped_share else 1
             drawn = [sketch.draw(values, kind, chance) for _ in range(size)]
             return self._row(split, remedy.alert.name, kind, drawn, [call_of(remedy, one) for one in drawn])
@@ -195,6 +199,8 @@ class _Maker:
                 return
             row = draw()
             if row.id not in self.answers:
+                if self._is_known_elsewhere(row):
+                    continue
                 self.answers[row.id] = (row.completion, place)
                 found += 1
                 yield row
@@ -203,6 +209,19 @@ class _Maker:
                     f"one notification has two answers, of {self.answers[row.id][1]} and of {place}: "
                     f"{row.notification:.200}; give the two alerts other symptoms"
                 )
+
+    def _is_known_elsewhere(self, row: Row) -> bool:
+        """Returns whether another split has one answer to nearly the same words; if not, notes the row's own.
+
+        Without an argument that differs from split to split, only the labels around it tell two rows apart.
+        """
+        if not row.function:
+            return False
+        words, known = normalised(row.turn), self.words[row.completion]
+        if any(is_near(words, other) for split, others in known.items() if split != row.split for other in others):
+            return True
+        known[row.split].append(words)
+        return False
 
 
 def call_of(remedy: Remedy, drawn: Drawn) -> Call:

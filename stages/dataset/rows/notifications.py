@@ -38,6 +38,8 @@ class Sketch:
     label_of: Mapping[Placeholder, str]
     aliases: Mapping[str, str]
     taken: Collection[str]
+    told_by: Collection[str] = ()
+    """Labels without which two calls of the alert could not be told apart."""
 
     def draw(self, split: str, kind: NameKind, chance: random.Random, status: str = "firing") -> Drawn:
         """Returns one alert whose values all belong to split."""
@@ -68,7 +70,7 @@ class Sketch:
 
     def _shown(self, values: dict[str, str], split: str, kind: NameKind, chance: random.Random) -> dict[str, str]:
         shown = dict(values)
-        needed = set(self.label_of.values())
+        needed = {*self.label_of.values(), *self.told_by}
         if "severity" not in needed and chance.random() < WITHOUT_SEVERITY:
             shown.pop("severity", None)
         if kind == "missing":
