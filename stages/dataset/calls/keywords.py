@@ -47,6 +47,8 @@ def in_one_form(schema: Any) -> Any:
     """
     if not isinstance(schema, dict):
         return schema
+    if isinstance(schema.get("required"), bool):
+        raise PlacedError("required is a list of names, and stands beside properties", ("required",))
     known = {key: value for key, value in schema.items() if not str(key).startswith("x-")}
     for keyword in _UNIONS:
         known = _without_union(known, keyword)

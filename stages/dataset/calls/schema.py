@@ -70,10 +70,16 @@ def _pattern(text: str) -> str:
     return plain(text)
 
 
+def _limit(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r:.40} is no number")
+    return json_value(value)
+
+
 Text = Annotated[str, AfterValidator(plain)]
 JsonValue = Annotated[Any, AfterValidator(json_value)]
 Length = Annotated[int, Field(ge=0)]
-Limit = Annotated[int | float, AfterValidator(json_value)]
+Limit = Annotated[Any, AfterValidator(_limit)]
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 _SCHEMA = STRICT | ConfigDict(alias_generator=to_camel)
 
@@ -91,10 +97,10 @@ class Property(BaseModel):
     enum: list[JsonValue] | None = None
     nullable: bool = False
     default: JsonValue = None
-    minimum: Limit | None = None
-    maximum: Limit | None = None
-    exclusive_minimum: Limit | None = None
-    exclusive_maximum: Limit | None = None
+    minimum: Limit = None
+    maximum: Limit = None
+    exclusive_minimum: Limit = None
+    exclusive_maximum: Limit = None
     multiple_of: Annotated[int | float, Field(gt=0)] | None = None
     min_length: Length | None = None
     max_length: Length | None = None
