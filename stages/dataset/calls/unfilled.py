@@ -33,6 +33,9 @@ def _apart(name: str, value: object, function: Function) -> object:
 def unfilled(command: str, function: Function) -> str | None:
     """Returns why a command that would be the function's call cannot be filled in, None where it would be none."""
     written: list[str] = []
+    programs = tuple(template.command.split(maxsplit=1)[0] for template in function.commands)
+    if not command.lstrip().startswith(programs):
+        return None
 
     def hidden(found: re.Match[str]) -> str:
         written.append(found[0])

@@ -16,6 +16,7 @@ from shared.prompt import NO_CALL_ANSWER, PromptFile, render_completion
 from stages.dataset.calls.nested import with_texts
 from stages.dataset.calls.placeholders import Placeholder, fill
 from stages.dataset.calls.remedies import Findings, Remedy
+from stages.dataset.calls.schema import is_valid
 from stages.dataset.calls.tools import Tools
 from stages.dataset.rows.likeness import is_near, normalised
 from stages.dataset.rows.notifications import Drawn, Sketch
@@ -26,6 +27,7 @@ from stages.dataset.rows.unseen import held_out
 from stages.dataset.runbook.alert import Alert
 
 _ATTEMPTS = 20
+_FITTING = 500
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class _Maker:
             own = [text for text in texts if len(self.teachers[text]) == 1] if kind == "missing" else texts
             sketch = Sketch(remedy.alert, own, remedy.label_of, self.tools.placeholders, self.names, told_by)
             size = chance.choice((2, 2, 3)) if chance.random() < self.sampling.grouped_share else 1
-            drawn = [sketch.draw(values, kind, chance) for _ in range(size)]
+            drawn = [_fitting(remedy, lambda: sketch.draw(values, kind, chance)) for _ in range(size)]
             return self._row(split, remedy.alert.name, kind, drawn, [call_of(remedy, one) for one in drawn])
 
         return self._distinct(draw, count, remedy.place)
@@ -222,6 +224,21 @@ class _Maker:
             return True
         known[row.split].append(words)
         return False
+
+
+def _fitting(remedy: Remedy, draw: Callable[[], Drawn]) -> Drawn:
+    """Returns a drawn alert whose call is what tools.yaml declares: not every value fits a pattern or a length."""
+    properties = remedy.function.parameters.properties
+    wrong = ""
+    for _ in range(_FITTING):
+        drawn = draw()
+        arguments = call_of(remedy, drawn).arguments
+        misfits = (name for name, value in arguments.items() if not is_valid(properties[name], value))
+        wrong = next(misfits, "")
+        if not wrong:
+            return drawn
+    told = "whose values are drawn as Kubernetes makes them; loosen its pattern or length in tools.yaml"
+    raise StageError(f"{remedy.place}: {wrong} of {remedy.function.name} takes no label's value, {told}")
 
 
 def call_of(remedy: Remedy, drawn: Drawn) -> Call:
