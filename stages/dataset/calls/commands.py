@@ -29,13 +29,14 @@ def match(command: str, function: Function) -> Arguments | None:
     """
     marked = mark(command)
     for template, is_resource in product(function.commands, (True, False)):
-        arguments = _match_template(marked, template, is_resource)
+        arguments = bind_words(marked, template, is_resource)
         if arguments is not None and (typed := _typed(arguments, function, template)) is not None:
             return typed
     return None
 
 
-def _match_template(marked: str, template: Template, is_resource: bool) -> dict[str, str] | None:
+def bind_words(marked: str, template: Template, is_resource: bool) -> dict[str, str] | None:
+    """Returns the text that each parameter of a template stands for in a marked command, None where it is another."""
     wanted = split(template.command, is_resource=is_resource)
     if wanted is None:
         return None

@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 OPEN, CLOSE = "\ue000", "\ue001"
@@ -60,6 +61,7 @@ class Placeholder:
     is_label: bool
 
 
+@lru_cache(maxsize=256)  # each function of tools.yaml is compared with the same command
 def mark(command: str) -> str:
     """Returns a command with its placeholders in the form that `placeholders` and `fill` read."""
     return _OF_COMMANDS.sub(_marked, command.translate(_FOREIGN_MARKS))

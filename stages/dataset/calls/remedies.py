@@ -191,15 +191,12 @@ def find_remedy(alert: Alert, tools: Tools) -> Remedy | Skipped:
 
     if alert.name in tools.policy.no_call:
         return skipped("tools.yaml says that it needs no call", "no call")
-    mistake = refused = blank = ""
+    mistake = refused = ""
     for command in ordered(alert.commands, tools.policy):
         said = command.standing
         for function in tools.functions:
             arguments = commands.match(command.text, function)
             if arguments is None:
-                may_be = said.kind == "meant" and (function.dangerous or not command.dangerous)
-                if may_be and not blank and (reason := unfilled(command.text, function)):
-                    blank = f"line {command.line}: {reason}"
                 continue
             arguments = with_apart(arguments, function)
             if said.kind == "forbidden":
@@ -221,13 +218,24 @@ def find_remedy(alert: Alert, tools: Tools) -> Remedy | Skipped:
             if isinstance(label_of, dict):
                 return Remedy(alert, function, arguments, command, label_of, f"line {command.line}")
             mistake = mistake or f"line {command.line}: {label_of}"
-    if mistake or blank or refused:
-        return skipped(mistake or blank or refused, "mistake" if mistake or blank else "no call")
+    mistake = mistake or _blank(alert, tools)
+    if mistake or refused:
+        return skipped(mistake or refused, "mistake" if mistake else "no call")
     if not alert.commands:
         return skipped("holds no command", "no call")
     shown = next(iter(ordered(alert.commands, tools.policy)), alert.commands[0])
     reason = f"no command stands for a function of tools.yaml, such as line {shown.line}: {shown.text:.80}"
     return skipped(reason, "no call")
+
+
+def _blank(alert: Alert, tools: Tools) -> str:
+    """Returns what in the first command that looks like a call nobody could fill in; empty where none does."""
+    for command in ordered(alert.commands, tools.policy):
+        for function in tools.functions if command.standing.kind == "meant" else ():
+            is_allowed = function.dangerous or not command.dangerous
+            if is_allowed and (reason := unfilled(command.text, function)):
+                return f"line {command.line}: {reason}"
+    return ""
 
 
 def ordered(found: Sequence[Command], policy: Policy) -> list[Command]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import product
 
 from stages.dataset.calls import commands
 from stages.dataset.calls.commands import Arguments
@@ -32,45 +33,39 @@ def _apart(name: str, value: object, function: Function) -> object:
 
 def unfilled(command: str, function: Function) -> str | None:
     """Returns why a command that would be the function's call cannot be filled in, None where it would be none."""
-    written: list[str] = []
     programs = tuple(template.command.split(maxsplit=1)[0] for template in function.commands)
     if not command.lstrip().startswith(programs):
         return None
+    text, written = _hidden(command)
+    marked = mark(text)
+    bound = (commands.bind_words(marked, *way) for way in product(function.commands, (True, False)))
+    return next((reason for words in bound for reason in _reasons(words or {}, function, command, written)), None)
+
+
+def _hidden(command: str) -> tuple[str, list[str]]:
+    """Returns a command in which what says no label is a placeholder too, with what each of these stands for."""
+    written: list[str] = []
 
     def hidden(found: re.Match[str]) -> str:
+        if any(placeholders(mark(found[0]))):
+            return found[0]
         written.append(found[0])
         return f"${_BLANK}{len(written) - 1}"
 
-    # What `commands.match` marks by itself stays as it is.
-    text = _OTHER.sub(lambda found: found[0] if _is_known(found[0]) else hidden(found), command)
-    arguments = commands.match(text, _of_texts(function))
-    reasons = _reasons(arguments or {}, function, command, written)
-    return next(reasons, None)
+    return _OTHER.sub(hidden, command), written
 
 
-def _is_known(text: str) -> bool:
-    return any(placeholders(mark(text)))
-
-
-def _of_texts(function: Function) -> Function:
-    """Returns a function all of whose parameters take any text."""
-    properties = {name: Property(type="string") for name in function.parameters.properties}
-    return function.model_copy(update={"parameters": function.parameters.model_copy(update={"properties": properties})})
-
-
-def _reasons(arguments: Arguments, function: Function, command: str, written: list[str]) -> Iterator[str]:
-    for name, value in arguments.items():
+def _reasons(bound: dict[str, str], function: Function, command: str, written: list[str]) -> Iterator[str]:
+    for name, text in bound.items():
         declared = function.parameters.properties[name]
-        if not isinstance(value, str) or (
-            not any(placeholders(value)) and commands.value_of(declared, value) is not None
-        ):
+        if not any(placeholders(text)) and commands.value_of(declared, text) is not None:
             continue
-        for placeholder in placeholders(_any_apart(value)):
+        for placeholder in placeholders(_any_apart(text)):
+            shown = as_written(placeholder, command)
             if placeholder.name.startswith(_BLANK):
                 shown = written[int(placeholder.name.removeprefix(_BLANK))]
                 yield f"{shown} (for {name}) says no label; write {{{{ $labels.… }}}}, or <…> and {ASIDE}"
             elif declared.type != "string" or declared.enum is not None:
-                shown = as_written(placeholder, command)
                 yield f"{shown} (for {name}) is no label's to give; write {_wanted(declared)}"
 
 
