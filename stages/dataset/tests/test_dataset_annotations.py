@@ -113,6 +113,7 @@ def test_a_function_prints_what_prometheus_prints(function: str, value: float, t
         ('{{$value|printf "%.1f%%"}}', "0.9%"),
         ("{{ .Labels.pod }} in {{ .CommonLabels.namespace }}", "shop-api-0 in shop"),
         ('{{ (index .Alerts 0).Labels.pod }}, {{ index $labels "namespace" }}', "shop-api-0, shop"),
+        ('{{ printf \\"%.2f\\" $value }} of {{ index $labels \\"pod\\" }}', "0.93 of shop-api-0"),
         ("$labels.pod has $value, {{ value }}, ${value}", "shop-api-0 has 0.931, 0.931, 0.931"),
         ('a  {{- $labels.pod -}}  b {{- " c" }}', "ashop-api-0b c"),
         ('{{/* note */}}x{{ `raw "q"` }}{{ "}}" }}', 'xraw "q"}}'),

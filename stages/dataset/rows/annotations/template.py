@@ -28,6 +28,7 @@ _NO_LABEL = re.compile(
     r"\{\{-?\s*[.$]?(?:labels|values|annotations|alerts|now|externalURL|pathPrefix|break|continue)\s*-?\}\}",
     re.IGNORECASE,
 )
+_ESCAPED = re.compile(r'\{\{[^{}"\\]*\\"[^{}]*\}\}')
 _COMMENT = re.compile(r"\s*/\*.*\*/\s*", re.DOTALL)
 _TOKEN = re.compile(
     r"""\s*(?:(?P<mark>\ue000[^\ue001]*\ue001)|(?P<text>"(?:[^"\\]|\\.)*"|`[^`]*`)"""
@@ -99,7 +100,9 @@ def is_value(placeholder: Placeholder) -> bool:
 
 
 def _prepared(text: str) -> str:
-    trimmed = _TRIM.sub(lambda found: found[1] or found[2], text)
+    # Runbooks quote rules out of JSON, escapes and all.
+    plain = _ESCAPED.sub(lambda action: action[0].replace('\\"', '"'), text)
+    trimmed = _TRIM.sub(lambda found: found[1] or found[2], plain)
     simple = mark_text(trimmed)
     return _ACTION.sub(lambda action: LABEL_REFERENCE.sub(_marked_label, action[0]), simple)
 
