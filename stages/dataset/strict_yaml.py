@@ -22,6 +22,14 @@ MAX_DEPTH = 20  # the parser takes quadratic time beyond
 Schema = TypeVar("Schema", bound=BaseModel)
 
 
+class PlacedError(ValueError):
+    """A validator's refusal of what stands below its own model; place: the keys that lead there."""
+
+    def __init__(self, reason: str, place: tuple[int | str, ...]) -> None:
+        super().__init__(reason)
+        self.place = place
+
+
 def read(text: str, name: str, schema: type[Schema]) -> Schema:
     """Returns the text of the file `name` as the schema's object.
 
@@ -87,15 +95,20 @@ def _plain(value: Any) -> Any:
 
 
 def _describe(problem: ErrorDetails, document: CommentedMap, name: str, schema: type[BaseModel]) -> str:
-    place = problem["loc"]
+    reason = problem.get("ctx", {}).get("error")
+    place = problem["loc"] + (reason.place if isinstance(reason, PlacedError) else ())
     where = f"{name}, line {_line(document, place)}"
     key = ".".join(str(part) for part in place)
     if problem["type"] == "extra_forbidden":
-        return f"{where}: {key} is not known; {nearest(str(place[-1]), _known_keys(schema, place[:-1]))}"
+        found = _schema_at(schema, place[:-1])
+        refused = getattr(found, "refused_keys", {}).get(place[-1])
+        return f"{where}: {key} " + (
+            f"cannot be declared: {refused}" if refused else f"is not known; {nearest(str(place[-1]), _keys(found))}"
+        )
     if problem["type"] == "missing":
         return f"{where}: {key} is missing"
     if problem["type"] == "value_error":
-        return f"{where}: {key + ': ' if key else ''}{problem['ctx']['error']}"
+        return f"{where}: {key + ': ' if key else ''}{reason}"
     if problem["type"] == "model_type":
         return f"{where}: {key} must hold keys and values"
     found = "" if isinstance(problem["input"], dict | list) else f" is {problem['input']!r:.80}"
@@ -116,14 +129,18 @@ def _line(document: Any, place: tuple[int | str, ...]) -> int:
     return int(line) + 1
 
 
-def _known_keys(schema: Any, place: tuple[int | str, ...]) -> list[str]:
-    """Returns the keys that the schema knows at place, where place leads through models and lists of them."""
+def _schema_at(schema: Any, place: tuple[int | str, ...]) -> Any:
+    """Returns the model at place, where place leads through models and lists and mappings of them."""
     for part in place:
-        if isinstance(part, str) and part in schema.model_fields:
-            annotation = schema.model_fields[part].annotation
-            candidates = [annotation, *getattr(annotation, "__args__", ())]
+        known = {field.alias or name: field.annotation for name, field in schema.model_fields.items()}
+        if part in known:
+            candidates = [known[str(part)], *getattr(known[str(part)], "__args__", ())]
             schema = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), schema)
-    return list(schema.model_fields)
+    return schema
+
+
+def _keys(schema: Any) -> list[str]:
+    return [field.alias or name for name, field in schema.model_fields.items()]
 
 
 def _kind(document: Any) -> str:

@@ -7,7 +7,7 @@ from shared import names
 from shared.errors import nearest
 from stages.dataset.agent_config import AgentConfig, read_config
 from stages.dataset.calls.remedies import Findings, find_remedies
-from stages.dataset.calls.rules import Rule, RuleFile, read_rules
+from stages.dataset.calls.rules import Rule, RuleFile, read_rules, unread_rules
 from stages.dataset.calls.tools import Tools, read_tools
 from stages.dataset.faults import Faults, check, collect
 from stages.dataset.files import Files
@@ -73,6 +73,7 @@ def _findings(
         faults.append(f"{files.runbook_path} documents no alert; {hint}")
         return None
     findings = find_remedies(alerts, tools, rules)
+    findings.warnings.extend(unread_rules(files.rules))
     faults += findings.faults
     faults += _unknown_confirmations(alerts, tools, files.tools_path)
     if not findings.remedies and not findings.faults:

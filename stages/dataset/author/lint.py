@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stages.dataset.calls.judgement import Judged
+from stages.dataset.calls.nested import with_texts
 from stages.dataset.calls.placeholders import fill
-from stages.dataset.calls.remedies import Remedy, Skipped
+from stages.dataset.calls.remedy import Remedy, Skipped
 from stages.dataset.study import Study
 
 Level = Literal["ok", "no call", "no rows", "warning", "error"]
@@ -51,10 +52,11 @@ def failed(found: Sequence[Finding], strict: bool = False) -> bool:
 
 def call_text(remedy: Remedy) -> str:
     """Returns a call with the labels that fill it in braces: `pod-restart(name={pod})`."""
-    shown = (
-        f"{name}={fill(value, lambda known: f'{{{remedy.label_of[known]}}}') if isinstance(value, str) else value}"
-        for name, value in remedy.arguments.items()
-    )
+
+    def label(text: str) -> str:
+        return fill(text, lambda known: f"{{{remedy.label_of[known]}}}")
+
+    shown = (f"{name}={with_texts(value, label)}" for name, value in remedy.arguments.items())
     return f"{remedy.function.name}({', '.join(shown)})"
 
 

@@ -8,15 +8,18 @@ what a command does.
 import re
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 from stages.dataset.calls.placeholders import mark, placeholders
-from stages.dataset.calls.tools import Function, Property, Template, is_valid
+from stages.dataset.calls.schema import Property, is_valid
+from stages.dataset.calls.tools import Function, Template
 from stages.dataset.calls.words import split
 
-Value = str | int | float | bool
+Value = Any
+"""A JSON value; of a command's words it is a text, a number, true or false."""
 Arguments = dict[str, Value]
 
-_PARAMETER = re.compile(r"\{(\w+)\}")
+_PARAMETER = re.compile(r"\{(\w[\w.-]*)\}")
 
 
 def match(command: str, function: Function) -> Arguments | None:
@@ -26,13 +29,14 @@ def match(command: str, function: Function) -> Arguments | None:
     """
     marked = mark(command)
     for template, is_resource in product(function.commands, (True, False)):
-        arguments = _match_template(marked, template, is_resource)
+        arguments = bind_words(marked, template, is_resource)
         if arguments is not None and (typed := _typed(arguments, function, template)) is not None:
             return typed
     return None
 
 
-def _match_template(marked: str, template: Template, is_resource: bool) -> dict[str, str] | None:
+def bind_words(marked: str, template: Template, is_resource: bool) -> dict[str, str] | None:
+    """Returns the text that each parameter of a template stands for in a marked command, None where it is another."""
     wanted = split(template.command, is_resource=is_resource)
     if wanted is None:
         return None
@@ -61,10 +65,11 @@ def _bind(pattern: str, word: str) -> list[tuple[str | None, str]]:
 def _typed(bound: dict[str, str], function: Function, template: Template) -> Arguments | None:
     """Returns the arguments as declared and in the declared order, None where a value does not fit."""
     properties = function.parameters.properties
-    values: dict[str, Value | None] = {name: value_of(properties[name], text) for name, text in bound.items()}
-    values |= template.arguments
-    found = {name: value for name in properties if (value := values.get(name)) is not None}
-    return found if len(found) == len(values) else None
+    read = {name: value_of(properties[name], text) for name, text in bound.items()}
+    if None in read.values():
+        return None
+    values = read | template.arguments
+    return {name: values[name] for name in properties if name in values}
 
 
 def value_of(declared: Property, text: str) -> Value | None:

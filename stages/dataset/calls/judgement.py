@@ -6,8 +6,10 @@ from typing import Literal
 
 from stages.dataset.calls import commands
 from stages.dataset.calls.commands import Arguments
-from stages.dataset.calls.placeholders import Placeholder, placeholders
+from stages.dataset.calls.nested import texts_in
+from stages.dataset.calls.placeholders import Placeholder, as_written, placeholders
 from stages.dataset.calls.tools import Function, Policy, Tools
+from stages.dataset.calls.unfilled import ASIDE, unfilled, with_apart
 from stages.dataset.rows import labels
 from stages.dataset.runbook.alert import Alert, Command
 
@@ -59,15 +61,14 @@ def rank(command: Command, policy: Policy) -> tuple[int, int]:
     return policy.sections.index(command.section), min(known, default=len(policy.headings))
 
 
-def bind(arguments: Arguments, aliases: dict[str, str], severity: str) -> dict[Placeholder, str] | str:
-    """Returns the label of every placeholder, or the sentence that names one without."""
+def bind(arguments: Arguments, aliases: dict[str, str], severity: str, text: str) -> dict[Placeholder, str] | str:
+    """Returns the label of every placeholder, or the sentence that names one without, as it stands in text."""
     label_of: dict[Placeholder, str] = {}
     for name, value in arguments.items():
-        for placeholder in placeholders(value) if isinstance(value, str) else ():
+        for placeholder in placeholders(" ".join(texts_in(value))):
             label = labels.resolve(placeholder, aliases)
             if label is None:
-                known = "is no known alert label; name one under placeholders in tools.yaml"
-                return f"{placeholder.name} (for {name}) {known}"
+                return f"{as_written(placeholder, text)} (for {name}) is no known alert label; {ASIDE}"
             if label == "severity" and not severity:
                 return f"{placeholder.name} (for {name}) is the alert's severity, which the runbook does not state"
             label_of[placeholder] = label
@@ -81,7 +82,7 @@ def _elsewhere(command: Command) -> Judged:
 
 def _judged(command: Command, alert: Alert, tools: Tools) -> Judged:
     """Returns the first of the command's calls that nothing speaks against, else the first of them, else none."""
-    found = list(_calls(command, alert, tools))
+    found = list(_calls(command, alert, tools)) or list(_blanks(command, tools))
     return next((each for each in found if not each.why), found[0] if found else _without_function(command))
 
 
@@ -91,12 +92,21 @@ def _calls(command: Command, alert: Alert, tools: Tools) -> Iterator[Judged]:
         arguments = commands.match(command.text, function)
         if arguments is None:
             continue
-        label_of = bind(arguments, tools.placeholders, alert.severity)
+        arguments = with_apart(arguments, function)
+        label_of = bind(arguments, tools.placeholders, alert.severity, command.text)
         why, says = _against(command, function, is_confirmed)
         if isinstance(label_of, str) and why != "forbidden":
             why, says = "placeholder", f"line {command.line}: {label_of}"
         known = label_of if isinstance(label_of, dict) else {}
         yield Judged(command, why, says, function, arguments, known, is_confirmed)
+
+
+def _blanks(command: Command, tools: Tools) -> Iterator[Judged]:
+    """Yields the calls that a command would stand for, did it not hold what nobody could fill in."""
+    for function in tools.functions if command.standing.kind == "meant" else ():
+        is_allowed = function.dangerous or not command.dangerous
+        if is_allowed and (reason := unfilled(command.text, function)):
+            yield Judged(command, "placeholder", f"line {command.line}: {reason}", function)
 
 
 def _against(command: Command, function: Function, is_confirmed: bool) -> tuple[Why, str]:

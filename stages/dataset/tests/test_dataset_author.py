@@ -60,13 +60,15 @@ def test_the_table_tells_calls_reasons_and_counts(tmp_path: Path, capsys: pytest
         "              taught by line 15, under Resolution: "
         "kubectl delete pod {{ $labels.pod }} -n {{ $labels.namespace }}",
         "18    no call Idle     holds no command",
-        "22    no rows Odd      line 24: victim (for name) is no known alert label; "
+        "22    no rows Odd      line 24: <victim> (for name) is no known alert label; "
         "name one under placeholders in tools.yaml",
         "1 alerts teach a call, 1 teach that none is due, 1 teach nothing until you decide; 0 warnings, 0 errors",
     ]
     annotations = lines(capsys, repository, "--format", "github")
     assert f"::notice file={RUNBOOK_PATH},line=18::Idle: holds no command" in annotations
-    assert any(line.startswith(f"::warning file={RUNBOOK_PATH},line=22::Odd: line 24: victim") for line in annotations)
+    assert any(
+        line.startswith(f"::warning file={RUNBOOK_PATH},line=22::Odd: line 24: <victim>") for line in annotations
+    )
     assert lines(capsys, repository, "--strict", status=1)
 
 

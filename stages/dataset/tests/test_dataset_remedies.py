@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from shared.errors import StageError
-from stages.dataset.calls.remedies import Remedy, find_remedies, find_remedy
+from stages.dataset.calls.remedies import find_remedies
+from stages.dataset.calls.remedy import Remedy, find_remedy
 from stages.dataset.calls.tools import read_tools
 from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.tests.repositories import HOMELAB, RUNBOOK, RUNBOOK_PATH, TOOLS_PATH, make, read
@@ -51,7 +52,7 @@ def test_an_alert_without_a_command_says_so() -> None:
 
 def test_a_placeholder_that_means_no_label_is_named_with_its_line() -> None:
     assert found("```\nkubectl delete pod <victim> -n <ns>\n```") == (
-        "line 4: victim (for name) is no known alert label; name one under placeholders in tools.yaml"
+        "line 4: <victim> (for name) is no known alert label; name one under placeholders in tools.yaml"
     )
 
 
