@@ -15,7 +15,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.front_matter import front_matter_plugin
 
-from stages.dataset.runbook.headings import alert_name, section_kind
+from stages.dataset.runbook.headings import alert_name
+from stages.dataset.runbook.sections.kinds import section_kind
 
 MAX_LINE = 10_000  # characters that are looked at of one line
 _LIST = r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*"

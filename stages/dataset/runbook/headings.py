@@ -1,14 +1,12 @@
-"""What a heading or a label says: the name of an alert, or the kind of a section."""
+"""Which alert a heading or a label names."""
 
 import re
 import tomllib
 from pathlib import Path
 
-MAX_TITLE = 300  # characters of a heading that names something
+from stages.dataset.runbook.sections.kinds import MAX_TITLE, section_kind
+
 _WORDS = tomllib.loads(Path(__file__).with_name("headings.toml").read_text("utf-8"))
-_KINDS: dict[str, re.Pattern[str]] = {
-    kind: re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE) for kind, words in _WORDS["kinds"].items()
-}
 _PRODUCTS = {name.lower() for name in _WORDS["products"]["names"]}
 _GENERIC = re.compile(rf"\b(?:{'|'.join(_WORDS['generic']['words'])})\b", re.IGNORECASE)
 
@@ -58,25 +56,6 @@ _GROUP = re.compile(
     re.IGNORECASE,
 )
 _QUOTES = " \t\"'`*_:,.;“”‘’"
-
-
-def section_kind(text: str) -> str:
-    """Returns the kind of section that a heading or label names, '' where it names none."""
-    if len(text) > MAX_TITLE:
-        return ""
-    plain = " ".join(re.sub(r"[^\w\s/&'-]", " ", _NUMBER.sub("", text)).split())
-    if not plain or len(plain.split()) > 9:
-        return ""
-    found = [(match.start(), kind) for kind, pattern in _KINDS.items() if (match := pattern.search(plain))]
-    return min(found)[1] if found else ""
-
-
-def label_kind(text: str) -> str:
-    """Returns the kind that a label, or a heading inside a section, names; a step such as `Check logs` names none."""
-    plain = re.sub(r"[^\w\s/&'-]", " ", _NUMBER.sub("", text[:MAX_TITLE])).split()
-    if not plain or len(plain) > 5 or (len(plain) > 1 and _STEP.match(" ".join(plain))):
-        return ""
-    return section_kind(text)
 
 
 def is_stated(heading: str) -> bool:

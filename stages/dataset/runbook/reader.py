@@ -21,13 +21,12 @@ from stages.dataset.runbook.headings import (
     alert_names,
     is_identifier,
     is_stated,
-    label_kind,
     listed_names,
     prose_name,
-    section_kind,
     stated_name,
 )
 from stages.dataset.runbook.scope import Scope
+from stages.dataset.runbook.sections.kinds import label_kind, section_kind
 from stages.dataset.runbook.severity import LABEL, first_severity, titled_severity, told_severity
 from stages.dataset.runbook.standing import Standing, first, of_following, of_place
 from stages.dataset.runbook.subject import Subject, subject_of

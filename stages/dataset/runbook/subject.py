@@ -12,13 +12,12 @@ from stages.dataset.runbook.headings import (
     is_identifier,
     is_stated,
     is_whole_name,
-    label_kind,
     prose_name,
-    section_kind,
     stated_name,
     tells_a_problem,
     title_name,
 )
+from stages.dataset.runbook.sections.kinds import label_kind, section_kind
 from stages.dataset.runbook.visible import bold_label, visible
 
 _ALERT_LABEL = re.compile(r"\W*(?:prometheus\s+)?(?:alert|alarm)(?:\s*(?:name|rule)s?|s)?(?:\(s\))?\W*", re.IGNORECASE)

@@ -1,0 +1,133 @@
+"""Which kind of section a title names: by the word that the others are said of, not by any word in it.
+
+`Root Cause Investigation` is an investigation. Where a title names two kinds, the first decides. Words such as `steps`
+leave it to those around them, and words that are said of much else (`response`, `resources`) name a kind only among words
+such as `immediate`. The words themselves are in kinds.toml.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+MAX_TITLE = 300  # characters of a heading that names something
+_MAX_WORDS = 9
+_MAX_LABEL_WORDS = 6
+_FILE = tomllib.loads(Path(__file__).with_name("kinds.toml").read_text("utf-8"))
+
+
+def _kind_by_word(table: str) -> dict[str, str]:
+    return {word: kind for kind, words in _FILE[table].items() for word in words}
+
+
+_TITLES = {kind: re.compile("|".join(titles)) for kind, titles in _FILE["titles"].items()}
+_NOUNS, _WEAK, _ADJECTIVES, _VERBS = map(_kind_by_word, ("nouns", "weak", "adjectives", "verbs"))
+_EMPTY, _AMONG = set(_FILE["empty"]["words"]), set(_FILE["among"]["words"])
+_TROUBLE, _WHOLE, _OTHER = (set(_FILE["objects"][name]) for name in ("trouble", "whole", "other"))
+
+_NUMBER = re.compile(r"^\W*\d+(?:[.)]\d+)*(?:[.):]?\s+|[.)](?=[^\W\d]))")
+_NUMBERED = re.compile(
+    r"^\W*(?:step|phase|part|stage|section|option|scenario|method)(?:\s*#?\d+(?:\.\d+)*|\s+[a-z])\b\W*", re.IGNORECASE
+)
+_STEP = re.compile(r"^\W*(?:\d+(?:[.)]\d+)*[.):]?\s+)?step\s*#?\d", re.IGNORECASE)
+_ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+_BETWEEN = re.compile(r"\s+(?:and|or|then)\s+|\s*[/&+,:;|→>]+\s*|\s+[-–—]+\s+|[.!?]\s+")
+_OTHER_MARKS = re.compile(r"[^\w\s']|_")
+_QUESTION = re.compile(r"(?:how|where|what)(?: (?:to|do|can|should|would)(?: (?:i|we|you))?) (?P<rest>.+)")
+_OF = {
+    *("of", "for", "to", "from", "with", "without", "in", "on", "at", "by", "if", "when", "while", "before", "after", "during"),
+    *("via", "using", "that", "which", "between", "because", "within", "per", "under", "over"),
+}
+_LAST = re.compile(r"required|needed|taken|recommended|includes?|are|may|can|might|\d+|[a-z]")
+
+
+def section_kind(text: str) -> str:
+    """Returns the kind of section that a heading or label names, '' where it names none."""
+    if len(text) > MAX_TITLE:
+        return ""
+    clauses = list(_clauses(text))
+    is_long = sum(len(clause) for clause in clauses) > _MAX_WORDS < len(_ASIDE.sub(" ", text).split())
+    return "" if is_long else next((kind for clause in clauses if (kind := _kind(clause))), "")
+
+
+def label_kind(text: str) -> str:
+    """Returns the kind that a label, or a heading inside a section, names; a step such as `Check logs` names none."""
+    clauses = list(_clauses(text[:MAX_TITLE]))
+    if not clauses or sum(map(len, clauses)) > _MAX_LABEL_WORDS or is_step(text) or " ".join(clauses[0]) in _OTHER:
+        return ""
+    return section_kind(text)
+
+
+def is_step(text: str) -> bool:
+    """Returns whether a title says what is to be done with something, or is numbered as a step."""
+    words = next(_clauses(text[:MAX_TITLE]), [])
+    if is_numbered_step(text):
+        return True
+    rest = [word for word in words[1:] if word not in ("the", "this", "a", "an", "your", "and")]
+    return bool(words) and words[0] in _VERBS and bool(rest) and not set(rest) <= _WHOLE
+
+
+def is_numbered_step(text: str) -> bool:
+    """Returns whether a title says that it is a step: `Step 2: Restart`."""
+    return bool(_STEP.match(text[:MAX_TITLE]))
+
+
+def _clauses(text: str) -> Iterator[list[str]]:
+    """Yields the parts of a title that `and`, a slash, a colon and the like set apart, each as words."""
+    plain = _NUMBER.sub("", text.replace("’", "'"))
+    plain = _NUMBERED.sub("", plain)
+    for part in _BETWEEN.split(_ASIDE.sub(" ", plain)):
+        if words := _OTHER_MARKS.sub(" ", part.lower()).split():
+            yield words
+
+
+def _kind(words: Sequence[str]) -> str:
+    title = " ".join(words)
+    named = next((kind for kind, titles in _TITLES.items() if titles.fullmatch(title)), "")
+    if named:
+        return "" if named == "none" else named
+    if question := _QUESTION.fullmatch(title):
+        return _done(question["rest"].split())
+    return "" if words[0] in _OF else _done(words) or _headed(words)
+
+
+def _done(words: Sequence[str]) -> str:
+    """Returns the kind of a title that begins with a verb. An alert is verified before anything is done."""
+    kind = _VERBS.get(words[0], "")
+    return "diagnosis" if kind == "verification" and _TROUBLE & set(words[1:]) and "resolved" not in words else kind
+
+
+def _headed(words: Sequence[str]) -> str:
+    """Returns the kind of the word that the others are said of: the last one before `of`, `for` and the like."""
+    end = next((number for number, word in enumerate(words) if word in _OF and number), len(words))
+    head, behind = list(words[:end]), list(words[end:])
+    while len(head) > 1 and _LAST.fullmatch(head[-1]):
+        head.pop()
+    last, before = head[-1], head[:-1]
+    if last in _EMPTY and (kind := _said(before) or _said(behind)):
+        return kind
+    if last in _WEAK:
+        return _turned(_WEAK[last], before) if set(before) | set(behind) <= _AMONG | _known() else ""
+    return _turned(_NOUNS[last], before) if last in _NOUNS else ""
+
+
+def _known() -> set[str]:
+    return _ADJECTIVES.keys() | _NOUNS.keys() | {"long", "post"}
+
+
+def _said(words: Sequence[str]) -> str:
+    """Returns the kind that words besides an empty one name; the last of them counts."""
+    pairs = [" ".join(words[number : number + 2]) for number in range(len(words))]
+    found = [kind for pair in pairs if (kind := _word(pair) or _word(pair.split()[0]))]
+    return found[-1] if found else ""
+
+
+def _word(word: str) -> str:
+    return _NOUNS.get(word, "") or _ADJECTIVES.get(word, "")
+
+
+def _turned(kind: str, before: Sequence[str]) -> str:
+    """Returns the kind of a noun, which words before it may turn: a long-term solution prevents."""
+    said = _said(before)
+    is_turned = (kind == "mitigation" and said == "prevention") or (kind == "diagnosis" and said in ("impact", "verification"))
+    return said if is_turned else kind
