@@ -26,7 +26,8 @@ from stages.dataset.runbook.headings import (
     stated_name,
 )
 from stages.dataset.runbook.scope import Scope
-from stages.dataset.runbook.sections.kinds import label_kind, section_kind
+from stages.dataset.runbook.sections.kinds import is_numbered_step, is_verb, label_kind, section_kind
+from stages.dataset.runbook.sections.outline import ACTING, Outline
 from stages.dataset.runbook.severity import LABEL, first_severity, titled_severity, told_severity
 from stages.dataset.runbook.standing import Standing, first, of_following, of_place
 from stages.dataset.runbook.subject import Subject, subject_of
@@ -82,14 +83,13 @@ def _owners(alerts: Sequence[Alert]) -> list[Alert]:
 
 
 class _Reader:
-    """Walks the blocks once; `alert` and `section` are where it is."""
+    """Walks the blocks once; `alert` and `outline` are where it is."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self.alerts: list[Alert] = []
         self.alert: Alert | None = None
-        self.section = Section("other", "", 1)
-        self.section_level = 7
+        self.outline = Outline(1)
         self.expects_severity = False
         self.prose: Heading | None = None
         """The last heading that names neither an alert nor a section: a label below it may name its alert."""
@@ -103,6 +103,11 @@ class _Reader:
             self._start(subject.about, 0, 1)
             self.is_named_by_title = not subject.is_stated
 
+    @property
+    def section(self) -> Section:
+        """The section that a text or a command stands in."""
+        return self.outline.section
+
     def read(self, index: int, block: Block) -> None:
         self._told_of_block_above(block)
         if isinstance(block, Heading):
@@ -114,6 +119,7 @@ class _Reader:
             self._paragraph(block)
         elif isinstance(block, Fold):
             self.scope.fold(block)
+            self._fold(block)
         else:
             self._code(block)
 
@@ -122,12 +128,13 @@ class _Reader:
         self.alerts.append(self.alert)
         self.is_named_by_title = False
         self.prose = None
-        self._enter("other", "", line, 7)
+        self.outline = Outline(line)
+        self.alert.sections.append(self.section)
 
-    def _enter(self, kind: str, heading: str, line: int, level: int) -> None:
-        self.section, self.section_level = Section(kind, heading, line), level
+    def _enter(self, section: Section, level: int) -> None:
+        self.outline.enter(section, level)
         if self.alert:
-            self.alert.sections.append(self.section)
+            self.alert.sections.append(section)
 
     def _heading(self, heading: Heading) -> None:
         text = visible(heading.content)
@@ -150,14 +157,14 @@ class _Reader:
             self.prose = heading
         else:
             self.prose = heading
-            if heading.level <= self.section_level and not self._is_title(heading, text):
-                self._enter("other", text, heading.line, heading.level)
+            if not self._is_title(heading, text):
+                self._section_heading("", text, heading)
         self._inline(heading)
 
     def _name(self, text: str, kind: str, level: int) -> str:
         """Returns the alert that a heading starts: not below a section of another, unless it states it."""
         name = alert_name(text)
-        is_inside = bool(self.alert) and self.section_level < level
+        is_inside = bool(self.alert) and self.outline.level < level
         if name and (is_stated(text) or (not is_inside and (not kind or is_identifier(name)))):
             return name
         if self.alerts_level < level and not kind and not is_inside:
@@ -185,9 +192,16 @@ class _Reader:
         return level < self.alert.level or len(self.alerts) > 1 or (kind in _GENERAL and level > 1)
 
     def _section_heading(self, kind: str, text: str, heading: Heading) -> None:
-        if heading.level > self.section_level and not label_kind(text):
-            return  # a step of the section above it, such as `Check the logs`
-        self._enter(kind, text, heading.line, heading.level)
+        """Enters a section, or goes on with the one around: what stands in a section of a kind is mostly a step of it."""
+        around = self.outline.around(heading.level)
+        if around and around.kind != "other":
+            kind = label_kind(text)
+        elif not around and not kind and is_numbered_step(text) and self.outline.headed().kind in ACTING:
+            return
+        if kind or not around:
+            self._enter(Section(kind or "other", text, heading.line), heading.level)
+        else:
+            self.outline.leave(heading.level)
 
     def _paragraph(self, paragraph: Paragraph) -> None:
         text = visible(paragraph.content)
@@ -196,15 +210,55 @@ class _Reader:
             self._told(found["name"])
         if not self.alert:
             return
-        kind = label_kind(label)
-        if kind:
-            self._enter(kind, label.strip(" :"), paragraph.line, 7)
+        if self._labelled(label, rest, paragraph):
             text = rest
         self._severity(label, text, rest)
         if (text := " ".join(text.split())) and not LABEL.fullmatch(label):
             self.section.texts.append(text)
+            self.outline.tell(text)
         self.alert.queries += inline_queries(paragraph.content)
+        is_cell = self._cell(paragraph)
         self._inline(paragraph)
+        if is_cell:
+            self.outline.end_cell()
+
+    def _cell(self, paragraph: Paragraph) -> bool:
+        """Enters the section that the head of a column, or the first cell of a row, names for the commands of a cell."""
+        named = next((text for text in paragraph.of_cell[:2] if label_kind(text)), "")
+        has_commands = named and any(inline_commands(paragraph.content, paragraph.line))
+        if not self.alert or not has_commands or self.outline.headed().kind in _GENERAL:
+            return False
+        section = Section(label_kind(named), named.strip(" *_`:"), paragraph.line)
+        self.alert.sections.append(section)
+        self.outline.cell(section)
+        return True
+
+    def _fold(self, fold: Fold) -> None:
+        """Enters the section that the text over a folded part names, or leaves it."""
+        kind = label_kind(fold.text)
+        if self.alert and kind:
+            section = Section(kind, fold.text.strip(" :"), fold.line)
+            self.outline.label(section, (), "", is_verb=False)
+            self.alert.sections.append(section)
+        elif not fold.text:
+            self.outline.end_labels()
+
+    def _labelled(self, label: str, rest: str, paragraph: Paragraph) -> bool:
+        """Returns whether a label starts a section; a verb in a list of steps does not."""
+        assert self.alert
+        self.outline.item(paragraph.items)
+        is_step = paragraph.items and is_verb(label) and self.outline.headed().kind in ACTING
+        kind = "" if is_step else label_kind(label)
+        if kind:
+            section = Section(kind, label.strip(" :"), paragraph.line)
+            self.outline.label(section, paragraph.items, rest, is_verb(label))
+            self.alert.sections.append(section)
+            return True
+        if label:
+            self.outline.other_label()
+        if paragraph.items == () and any(inline_commands(paragraph.content, paragraph.line)):
+            self.outline.command()
+        return False
 
     def _severity(self, label: str, text: str, rest: str) -> None:
         if not self.alert or self.alert.severity:
@@ -257,6 +311,7 @@ class _Reader:
         self._rules(code)
         if not self.alert:
             return
+        self.outline.command()
         found = read_code(code)
         for text, line in found.commands:
             said = of_place(code.lines, line - code.line)

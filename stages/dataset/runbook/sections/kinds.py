@@ -33,6 +33,7 @@ _STEP = re.compile(r"^\W*(?:\d+(?:[.)]\d+)*[.):]?\s+)?step\s*#?\d", re.IGNORECAS
 _ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _BETWEEN = re.compile(r"\s+(?:and|or|then)\s+|\s*[/&+,:;|→>]+\s*|\s+[-–—]+\s+|[.!?]\s+")
 _OTHER_MARKS = re.compile(r"[^\w\s']|_")
+_PLAIN_LABEL = re.compile(r"\s*(?P<label>[A-Z][\w'&/-]*(?: [\w'&/-]+){0,2})\s?[:：](?=\s|$)")
 _QUESTION = re.compile(r"(?:how|where|what)(?: (?:to|do|can|should|would)(?: (?:i|we|you))?) (?P<rest>.+)")
 _OF = {
     *("of", "for", "to", "from", "with", "without", "in", "on", "at", "by", "if", "when", "while", "before", "after", "during"),
@@ -64,12 +65,25 @@ def is_step(text: str) -> bool:
     if is_numbered_step(text):
         return True
     rest = [word for word in words[1:] if word not in ("the", "this", "a", "an", "your", "and")]
-    return bool(words) and words[0] in _VERBS and bool(rest) and not set(rest) <= _WHOLE
+    kind = _VERBS.get(words[0], "") if words else ""
+    return bool(kind and rest) and (kind == "verification" or not set(rest) <= _WHOLE)
 
 
 def is_numbered_step(text: str) -> bool:
     """Returns whether a title says that it is a step: `Step 2: Restart`."""
     return bool(_STEP.match(text[:MAX_TITLE]))
+
+
+def plain_label(text: str) -> str:
+    """Returns the label in plain text with which a line begins, where it names a kind: `Fix: …`; '' else."""
+    found = _PLAIN_LABEL.match(text)
+    return found["label"] if found and label_kind(found["label"]) else ""
+
+
+def is_verb(text: str) -> bool:
+    """Returns whether a title begins with a verb that names no section by itself: `Verify`."""
+    words = next(_clauses(text[:MAX_TITLE]), [""])
+    return words[0] in _VERBS and words[0] not in _NOUNS
 
 
 def _clauses(text: str) -> Iterator[list[str]]:
