@@ -6,7 +6,7 @@ file's name. Headings and bold labels that name a kind of section start a sectio
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Literal
@@ -28,7 +28,14 @@ from stages.dataset.runbook.headings import (
 from stages.dataset.runbook.scope import Scope
 from stages.dataset.runbook.sections.kinds import is_numbered_step, is_verb, label_kind, section_kind
 from stages.dataset.runbook.sections.outline import ACTING, Outline
-from stages.dataset.runbook.severity import LABEL, first_severity, titled_severity, told_severity
+from stages.dataset.runbook.severity import (
+    LABEL,
+    first_severity,
+    front_severity,
+    group_severity,
+    titled_severity,
+    told_severity,
+)
 from stages.dataset.runbook.standing import Standing, first, of_following, of_place
 from stages.dataset.runbook.subject import Subject, subject_of
 from stages.dataset.runbook.text import clean
@@ -56,6 +63,7 @@ def read_runbook(text: str, path: str = "RUNBOOK.md") -> list[Alert]:
     reader = _Reader(subject_of(blocks, file.stem.removesuffix(".html")))
     for index, block in enumerate(blocks):
         reader.read(index, block)
+    reader.end(front_severity(clean(text)))
     return [each for alert in _owners(reader.alerts) for each in _by_name(alert)]
 
 
@@ -82,6 +90,13 @@ def _owners(alerts: Sequence[Alert]) -> list[Alert]:
     return kept
 
 
+def _rule_severity(lines: Sequence[str], start: int, starts: Collection[int]) -> str:
+    """Returns the severity in a block of rules between the line where one starts and that where the next does."""
+    end = min((number for number in starts if number > start), default=len(lines))
+    told = next((found for line in lines[start:end] if (found := _RULE_SEVERITY.match(line))), None)
+    return first_severity(told["word"]) if told else ""
+
+
 class _Reader:
     """Walks the blocks once; `alert` and `outline` are where it is."""
 
@@ -96,6 +111,10 @@ class _Reader:
         self.alerts_level = 7
         """The level of a heading such as `Alerts`, below which headings in plain words name alerts."""
         self.is_named_by_title = False
+        self.groups: list[tuple[int, str]] = []
+        """The levels and severities of the headings around, such as `Critical alerts`."""
+        self.grouped: list[str] = []
+        """The severity of the group that each of the alerts stands in."""
         self.scope = Scope()
         self.in_block = 0
         """How many of the alert's last commands stand in the block of code right above."""
@@ -123,9 +142,25 @@ class _Reader:
         else:
             self._code(block)
 
+    def end(self, of_file: str) -> None:
+        """Gives alerts that state no severity that of their group, and an alert alone that of the file."""
+        for alert, severity in zip(self.alerts, self.grouped, strict=True):
+            alert.severity = alert.severity or severity or (of_file if len(self.alerts) == 1 else "")
+
+    def _severity_around(self) -> str:
+        return self.groups[-1][1] if self.groups else ""
+
+    def _group(self, level: int, text: str) -> None:
+        """Goes on to a heading, which may name the severity of the alerts below it."""
+        self.groups = [group for group in self.groups if group[0] < level]
+        is_in_alert = self.alert is not None and level > self.alert.level > 0
+        if not is_in_alert and (severity := group_severity(text)):
+            self.groups.append((level, severity))
+
     def _start(self, name: str, level: int, line: int) -> None:
         self.alert = Alert(name, line, level=level)
         self.alerts.append(self.alert)
+        self.grouped.append(self._severity_around())
         self.is_named_by_title = False
         self.prose = None
         self.outline = Outline(line)
@@ -140,8 +175,9 @@ class _Reader:
         text = visible(heading.content)
         self.expects_severity = bool(LABEL.fullmatch(text))
         self.scope.heading(heading)
-        if self.alert and re.match(r"\W*severity\b", text, re.IGNORECASE):
-            self.alert.severity = self.alert.severity or told_severity(text)
+        self._group(heading.level, text)
+        if self.alert and heading.level > self.alert.level and re.search(r"\bseverity\b", text, re.IGNORECASE):
+            self.alert.severity = self.alert.severity or told_severity(text, self.alert.name)
         kind = section_kind(text)
         is_plain = heading.line in self.subject.plain
         name = prose_name(text, is_of_symptoms=True) if is_plain else self._name(text, kind, heading.level)
@@ -177,6 +213,7 @@ class _Reader:
         if not (is_known and self.alert and heading.level > self.alert.level):
             self._start(name, heading.level, heading.line)
             self.is_named_by_title = heading.level == 1 or heading.line in self.subject.plain
+        self.grouped[-1] = self._severity_around()
         if self.alert:
             self.alert.others = alert_names(text)[1:] if heading.line not in self.subject.plain else []
             self.alert.severity = titled_severity(text) or self.alert.severity
@@ -263,20 +300,24 @@ class _Reader:
     def _severity(self, label: str, text: str, rest: str) -> None:
         if not self.alert or self.alert.severity:
             return
-        if LABEL.fullmatch(label) or self.expects_severity:
+        if LABEL.fullmatch(label):
             self.alert.severity = first_severity(rest or text)
+        elif self.expects_severity:
+            self.alert.severity = first_severity(text) or first_severity(rest)
         self.expects_severity = bool(LABEL.fullmatch(text)) or (bool(LABEL.fullmatch(label)) and not rest)
-        self.alert.severity = self.alert.severity or told_severity(text)
+        if self.section.kind != "references":
+            self.alert.severity = self.alert.severity or told_severity(text, self.alert.name)
 
     def _label(self, text: str, line: int) -> None:
         """A label in the text names the alert: that of the title, or of the heading in plain words above it."""
-        name = stated_name(text)
-        if not name or not (is_identifier(name) or len(text.split()) == 1):
+        names = listed_names(text, is_stated=True)
+        name = names[0] if names else stated_name(text)
+        if not name or not (names or is_identifier(name) or len(text.split()) == 1):
             return
         if not (self.alert and self.alert.name == name):
             self._name_by_label(name, line)
         if self.alert and self.alert.name == name:
-            self.alert.others = listed_names(text)[1:]
+            self.alert.others = names[1:]
 
     def _name_by_label(self, name: str, line: int) -> None:
         if self.prose is not None and not (self.alert and self.is_named_by_title and len(self.alerts) == 1):
@@ -324,8 +365,9 @@ class _Reader:
         if len(names) == 1 and not (self.alert and is_identifier(self.alert.name)):
             self._label(*next((name, code.line + number) for name, number in names.items()))
         if self.alert and not self.alert.severity:
-            told = next((found for line in code.lines if (found := _RULE_SEVERITY.match(line))), None)
-            self.alert.severity = first_severity(told["word"]) if told else ""
+            is_of_others = bool(names) and (len(names) > 1 or is_identifier(self.alert.name))
+            own = names.get(self.alert.name, None if is_of_others else min(names.values(), default=0))
+            self.alert.severity = "" if own is None else _rule_severity(code.lines, own, names.values())
 
     def _told_of_block_above(self, block: Block) -> None:
         """Lets a paragraph right behind a block of code say of its commands that they are not to be run."""
