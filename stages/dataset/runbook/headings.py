@@ -42,8 +42,8 @@ _BEHIND = re.compile(r"\s*(?:[-–—:]\s*)?\b(?:runbooks?|playbook|alerts?|alar
 _NUMBER = re.compile(r"^\W*\d+(?:[.)]\d+)*[.):]?\s+")
 _DECORATION = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\W*$|^\W*\[[^\]]*\]\s*")
 _LEVEL = (
-    r"(?:critical|warning|warn|info|informational|high|medium|low|major|minor|emergency|urgent|error|page|pager|p\d|sev[ -]?\d|none"
-    r"|severity|level|priority|alert|deprecated|obsolete|removed|draft|wip|new|beta|experimental)"
+    r"(?:critical|warning|warn|info|informational|high|medium|low|major|minor|emergency|urgent|error|page|pager|none"
+    r"|p\d|sev[ -]?\d|severity|level|priority|alert|deprecated|obsolete|removed|draft|wip|new|beta|experimental)"
 )
 _EMOJI = "[\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\ufe0f\u200d\U0001f000-\U0001faff]"
 _DECORATIONS = [
@@ -57,8 +57,11 @@ _DECORATIONS = [
     )
 ]
 _PAIRS = {'""', "''", "``", "“”", "‘’", "„“", "«»", "‚‘", "「」", "『』"}
-# `Load (5 min)` and `Load (15 min)` are two alerts.
-_REMARK = re.compile(r"(?!\(\s*\d+\s*(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|%)\s*\)$)[(\[–—|/-]|(?:is\s+)?fir(?:es|ing)\b|alert$|alarm$|runbook|playbook", re.IGNORECASE)
+# `LoadHigh (5 min)` and `LoadHigh (15 min)` are two alerts.
+_TIME = r"\(\s*\d+\s*(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|%)\s*\)$"
+_REMARK = re.compile(
+    rf"(?!{_TIME})(?:[(\[–—|/-]|(?:is\s+)?fir(?:es|ing)\b|alert$|alarm$|runbook|playbook)", re.IGNORECASE
+)
 _CAMEL = re.compile(r"(?=[A-Za-z0-9_]*[a-z])[A-Za-z][a-z0-9]*(?:[A-Z]+[a-z0-9]*)+\w*")
 _STEP = re.compile(
     r"(?:check|identify|inspect|verify|fix|restore|recover|confirm|assess|analy[sz]e|debug|find|investigate|resolve|diagnose"
@@ -105,7 +108,8 @@ def alert_names(heading: str) -> list[str]:
     if len(heading) > MAX_TITLE:
         return []
     if stated := _STATED.match(heading):
-        return listed_names(stated["name"], is_stated=True) or [whole_name(stated["name"])]
+        several = listed_names(stated["name"], is_stated=True)
+        return several if len(several) > 1 else [whole_name(stated["name"])]
     if named := _NAMED.match(heading):
         return [named["name"].strip(_QUOTES)]
     return listed_names(_CODE.sub("", heading))

@@ -229,16 +229,20 @@ class _Reader:
         return level < self.alert.level or len(self.alerts) > 1 or (kind in _GENERAL and level > 1)
 
     def _section_heading(self, kind: str, text: str, heading: Heading) -> None:
-        """Enters a section, or goes on with the one around: what stands in a section of a kind is mostly a step of it."""
+        """Enters a section, or goes on with the one around: what stands in it is mostly a step of it."""
         around = self.outline.around(heading.level)
         if around and around.kind != "other":
             kind = label_kind(text)
-        elif not around and not kind and is_numbered_step(text) and self.outline.headed().kind in ACTING:
+        elif not around and is_numbered_step(text) and self._has_steps():
             return
         if kind or not around:
             self._enter(Section(kind or "other", text, heading.line), heading.level)
         else:
             self.outline.leave(heading.level)
+
+    def _has_steps(self) -> bool:
+        section = self.outline.headed()
+        return section.kind in ACTING and not is_numbered_step(section.heading)
 
     def _paragraph(self, paragraph: Paragraph) -> None:
         text = visible(paragraph.content)
@@ -260,7 +264,7 @@ class _Reader:
             self.outline.end_cell()
 
     def _cell(self, paragraph: Paragraph) -> bool:
-        """Enters the section that the head of a column, or the first cell of a row, names for the commands of a cell."""
+        """Enters the section that the head of a column, or of a row, names for the commands of a cell."""
         named = next((text for text in paragraph.of_cell[:2] if label_kind(text)), "")
         has_commands = named and any(inline_commands(paragraph.content, paragraph.line))
         if not self.alert or not has_commands or self.outline.headed().kind in _GENERAL:

@@ -1,7 +1,7 @@
 """How severe a runbook says that an alert is.
 
-A label or a title says it of the alert that it belongs to. A sentence does where it speaks of this alert, and not where it
-compares it with others: `fires before the critical one`.
+A label or a title says it of the alert that it belongs to. A sentence does where it speaks of this alert, and not
+where it compares it with others: `fires before the critical one`.
 """
 
 import re
@@ -18,20 +18,29 @@ _NAMES = r"(?:(?:alert|incident|default|current|typical|initial)\s+)?severity(?:
 _PRIORITY = r"(?:\s*(?:/|&|and)\s*priority)?"
 LABEL = re.compile(rf"\W*(?:\d+[.)]\s*)?(?:priority\s*/\s*)?{_NAMES}{_PRIORITY}\W*", re.IGNORECASE)
 _MOSTLY = r"(?:(?:usually|typically|mostly|normally|generally|always|by default|at least|up to|defaults? to|level)\W+)?"
-_FIRST = re.compile(rf"\W*{_MOSTLY}(?P<word>{_WORDS})\b(?!\s+(?:CPU|memory|load|latency|traffic|usage|error))", re.IGNORECASE)
+_FIRST = re.compile(
+    rf"\W*{_MOSTLY}(?P<word>{_WORDS})\b(?!\s+(?:CPU|memory|load|latency|traffic|usage|error))", re.IGNORECASE
+)
 _STATED = re.compile(
-    rf"(?<![\w-])severity(?:\s+level|\s*/\s*priority)?\W{{0,6}}(?:\bis\b|\bof\b|\blevel\b)?\W{{0,4}}{_MOSTLY}(?P<word>{_WORDS})\b",
+    rf"(?<![\w-])severity(?:\s+level|\s*/\s*priority)?\W{{0,6}}(?:\bis\b|\bof\b|\blevel\b)?\W{{0,4}}{_MOSTLY}"
+    rf"(?P<word>{_WORDS})\b",
     re.IGNORECASE,
 )
 _IT = r"(?:this|the|it)(?:\s+(?:alert|alarm|one))?"
+_LEVEL = rf"(?P<word>{_SURE})(?:[- ](?:level|severity|priority))?"
+_IS = (
+    r"(?:is|has|fires\s+(?:as|with|at)|carries|counts\s+as"
+    r"|is\s+(?:classified|rated|treated|paged|sent|raised)\s+(?:as|at|with))"
+)
+_NO_ALERT = r"(?:for|to|in|part|component|path|service|infrastructure|sign)"
 _OF_THIS = [
     re.compile(expression, re.IGNORECASE)
     for expression in (
-        rf"\b(?:this|it)\s+is\s+(?:an?\s+)?(?P<word>{_SURE})(?:[- ](?:level|severity|priority))?\s+(?:alert|alarm|severity|page|incident)\b",
-        rf"\b(?:this|the)\s+(?:alert|alarm)\s+(?:is|has|fires\s+(?:as|with|at)|carries|counts\s+as|is\s+(?:classified|rated|treated|paged|sent|raised)\s+(?:as|at|with))"
-        rf"\s+(?:an?\s+|of\s+|the\s+)?(?:severity\s+)?[`\"'*]*(?P<word>{_SURE})\b(?!\s+(?:for|to|in|part|component|path|service|infrastructure|sign)\b)",
-        rf"\bthis\s+(?P<word>{_SURE})(?:[- ](?:level|severity|priority))?\s+(?:alert|alarm)\b",
-        rf"^\W*(?:an?\s+)?(?P<word>{_SURE})(?:[- ](?:level|severity|priority))?\s+(?:alert|alarm)\b(?=\s*(?:[:.,;—–-]|$|(?:that|for|when|about|on)\b))",
+        rf"\b(?:this|it)\s+is\s+(?:an?\s+)?{_LEVEL}\s+(?:alert|alarm|severity|page|incident)\b",
+        rf"\b(?:this|the)\s+(?:alert|alarm)\s+{_IS}\s+(?:an?\s+|of\s+|the\s+)?(?:severity\s+)?(?:of\s+)?[`\"'*]*"
+        rf"(?P<word>{_SURE})\b(?!\s+{_NO_ALERT}\b)",
+        rf"\bthis\s+{_LEVEL}\s+(?:alert|alarm)\b",
+        rf"^\W*(?:an?\s+)?{_LEVEL}\s+(?:alert|alarm)\b(?=\s*(?:[:.,;—–-]|$|(?:that|for|when|about|on)\b))",
     )
 ]
 _PROSE = [
@@ -61,8 +70,8 @@ _IN_TITLE = re.compile(
     re.IGNORECASE,
 )
 _GROUP = re.compile(
-    rf"\W*(?:\d+(?:\.\d+)*[.)]?\s+)?(?:severity\W+)?(?P<word>{_LEVELS})(?:s|\s*[/–—-]\s*(?:{_LEVELS}))?(?:[- ](?:severity|priority|level))?"
-    r"(?:\s+(?:alerts?|alarms?|incidents?|runbooks?|playbooks?|pages))?\W*",
+    rf"\W*(?:\d+(?:\.\d+)*[.)]?\s+)?(?:severity\W+)?(?P<word>{_LEVELS})(?:s|\s*[/–—-]\s*(?:{_LEVELS}))?"
+    r"(?:[- ](?:severity|priority|level))?(?:\s+(?:alerts?|alarms?|incidents?|runbooks?|playbooks?|pages))?\W*",
     re.IGNORECASE,
 )
 _FRONT = re.compile(rf"\s*severity\s*[:=]\s*[\"']?(?P<word>{_WORDS})\b", re.IGNORECASE)

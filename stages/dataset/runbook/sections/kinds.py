@@ -1,8 +1,8 @@
 """Which kind of section a title names: by the word that the others are said of, not by any word in it.
 
 `Root Cause Investigation` is an investigation. Where a title names two kinds, the first decides. Words such as `steps`
-leave it to those around them, and words that are said of much else (`response`, `resources`) name a kind only among words
-such as `immediate`. The words themselves are in kinds.toml.
+leave it to those around them, and words that are said of much else (`response`, `resources`) name a kind only among
+words such as `immediate`. The words themselves are in kinds.toml.
 """
 
 import re
@@ -30,14 +30,15 @@ _NUMBERED = re.compile(
     r"^\W*(?:step|phase|part|stage|section|option|scenario|method)(?:\s*#?\d+(?:\.\d+)*|\s+[a-z])\b\W*", re.IGNORECASE
 )
 _STEP = re.compile(r"^\W*(?:\d+(?:[.)]\d+)*[.):]?\s+)?step\s*#?\d", re.IGNORECASE)
+_ON_CALL = re.compile(r"\bon[- ]call\b", re.IGNORECASE)
 _ASIDE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
-_BETWEEN = re.compile(r"\s+(?:and|or|then)\s+|\s*[/&+,:;|→>]+\s*|\s+[-–—]+\s+|[.!?]\s+")
+_BETWEEN = re.compile(r"\s+(?:and|or|then)\s+|\s*[/&+,:;|→>]+\s*|\s+[-–—]+\s+|[.!?]\s+", re.IGNORECASE)
 _OTHER_MARKS = re.compile(r"[^\w\s']|_")
 _PLAIN_LABEL = re.compile(r"\s*(?P<label>[A-Z][\w'&/-]*(?: [\w'&/-]+){0,2})\s?[:：](?=\s|$)")
 _QUESTION = re.compile(r"(?:how|where|what)(?: (?:to|do|can|should|would)(?: (?:i|we|you))?) (?P<rest>.+)")
 _OF = {
-    *("of", "for", "to", "from", "with", "without", "in", "on", "at", "by", "if", "when", "while", "before", "after", "during"),
-    *("via", "using", "that", "which", "between", "because", "within", "per", "under", "over"),
+    *("of", "for", "to", "from", "with", "without", "in", "on", "at", "by", "if", "when", "while", "before", "after"),
+    *("during", "via", "using", "that", "which", "between", "because", "within", "per", "under", "over"),
 }
 _LAST = re.compile(r"required|needed|taken|recommended|includes?|are|may|can|might|\d+|[a-z]")
 
@@ -62,7 +63,7 @@ def label_kind(text: str) -> str:
 def is_step(text: str) -> bool:
     """Returns whether a title says what is to be done with something, or is numbered as a step."""
     words = next(_clauses(text[:MAX_TITLE]), [])
-    if is_numbered_step(text):
+    if _STEP.match(text[:MAX_TITLE]):
         return True
     rest = [word for word in words[1:] if word not in ("the", "this", "a", "an", "your", "and")]
     kind = _VERBS.get(words[0], "") if words else ""
@@ -70,8 +71,8 @@ def is_step(text: str) -> bool:
 
 
 def is_numbered_step(text: str) -> bool:
-    """Returns whether a title says that it is a step: `Step 2: Restart`."""
-    return bool(_STEP.match(text[:MAX_TITLE]))
+    """Returns whether a title says that it is a step, and of what: `Step 2: Restart`, not `Step 2: Mitigation`."""
+    return bool(_STEP.match(text[:MAX_TITLE])) and (not section_kind(text) or is_verb(text))
 
 
 def plain_label(text: str) -> str:
@@ -89,7 +90,7 @@ def is_verb(text: str) -> bool:
 def _clauses(text: str) -> Iterator[list[str]]:
     """Yields the parts of a title that `and`, a slash, a colon and the like set apart, each as words."""
     plain = _NUMBER.sub("", text.replace("’", "'"))
-    plain = _NUMBERED.sub("", plain)
+    plain = _ON_CALL.sub("oncall", _NUMBERED.sub("", plain))
     for part in _BETWEEN.split(_ASIDE.sub(" ", plain)):
         if words := _OTHER_MARKS.sub(" ", part.lower()).split():
             yield words
@@ -122,7 +123,8 @@ def _headed(words: Sequence[str]) -> str:
         return kind
     if last in _WEAK:
         return _turned(_WEAK[last], before) if set(before) | set(behind) <= _AMONG | _known() else ""
-    return _turned(_NOUNS[last], before) if last in _NOUNS else ""
+    named = _NOUNS.get(" ".join(head[-2:])) or _NOUNS.get(last, "")
+    return _turned(named, before)
 
 
 def _known() -> set[str]:
@@ -143,5 +145,5 @@ def _word(word: str) -> str:
 def _turned(kind: str, before: Sequence[str]) -> str:
     """Returns the kind of a noun, which words before it may turn: a long-term solution prevents."""
     said = _said(before)
-    is_turned = (kind == "mitigation" and said == "prevention") or (kind == "diagnosis" and said in ("impact", "verification"))
-    return said if is_turned else kind
+    turned_by = {"mitigation": {"prevention"}, "diagnosis": {"impact", "verification"}}
+    return said if said in turned_by.get(kind, set()) else kind

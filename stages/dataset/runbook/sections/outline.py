@@ -1,8 +1,8 @@
 """Which sections are open at a place of an alert: headings within headings, and labels within those.
 
-A heading without a kind goes on with the section that it stands in. A label in a list reaches as far as its item. A label
-that tells something (`Why: …`) ends where a command comes that it does not lead to, so that no remedy is taken for an
-explanation.
+A heading without a kind goes on with the section that it stands in. A label in a list reaches as far as its item. A
+label that tells something (`Why: …`) ends where a command comes that it does not lead to, so that no remedy is taken
+for an explanation.
 """
 
 from dataclasses import dataclass
