@@ -56,6 +56,7 @@ _DECORATIONS = [
         r"\s+(?:runbook|playbook)$",
     )
 ]
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _PAIRS = {'""', "''", "``", "“”", "‘’", "„“", "«»", "‚‘", "「」", "『』"}
 # `LoadHigh (5 min)` and `LoadHigh (15 min)` are two alerts.
 _TIME = r"\(\s*\d+\s*(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|%)\s*\)$"
@@ -131,7 +132,7 @@ def whole_name(text: str) -> str:
 
     An identifier is the name without the remark behind it: `HighErrorRate (5xx)`.
     """
-    name = before = text.strip()
+    name = before = _CONTROLS.sub("", text).strip()
     for _ in range(5):
         for pattern in _DECORATIONS:
             name = pattern.sub("", name).strip() or name

@@ -27,6 +27,8 @@ _OF_THE_ALERT = re.compile(
     re.IGNORECASE,
 )
 _PLAIN_LABEL = re.compile(r"(?:alert|alarm)(?:\s+name)?s?\s*:\s*(?P<name>\S.*)", re.IGNORECASE)
+# Pages about work that is no alert have them, too.
+_ANY_STEPS = re.compile(r"\W*(?:\d+[.)]?\s+)?steps?\b[^\w(]*(?:\([^()]*\))?\W*", re.IGNORECASE)
 _SYMPTOMS = re.compile(r"\W*(?:\d+[.)]?\s+)?symptoms?\b", re.IGNORECASE)
 _TELLS = {"meaning", "symptoms", "causes", "impact"}
 _HELPS = {"diagnosis", "mitigation"}
@@ -184,7 +186,8 @@ def _untitled(stem: str) -> str:
 def _kinds(blocks: Sequence[Block]) -> Iterator[str]:
     for block in blocks:
         if isinstance(block, Heading):
-            yield section_kind(visible(block.content))
+            title = visible(block.content)
+            yield "" if _ANY_STEPS.fullmatch(title) else section_kind(title)
         elif isinstance(block, Paragraph):
             yield label_kind(bold_label(block.content)[0])
 

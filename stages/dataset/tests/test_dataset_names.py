@@ -328,6 +328,10 @@ def test_what_decorates_a_stated_name_is_no_part_of_it(told: str, name: str) -> 
     assert stated(told.format(name)) == [name]
 
 
+def test_work_described_in_steps_is_no_alert() -> None:
+    assert names("# Replay events\n\n## Purpose\n\nx\n\n## Steps\n\n`df -h`\n\n## Risks\n\nx\n") == []
+
+
 def test_two_names_that_differ_in_parentheses_are_two_alerts() -> None:
     assert stated("Avg. load (1 min)", "Avg. load (15 min)") == ["Avg. load (1 min)", "Avg. load (15 min)"]
 

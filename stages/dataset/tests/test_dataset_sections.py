@@ -21,7 +21,8 @@ TITLES = {
         "Resolution|Quick Relief|Stop the bleeding|How to fix|Short-term fix|Possible solutions|Next steps|Steps"
         "|Manual intervention|Rollback|Runbook steps|Action items|Recovery procedure|Temporary workaround"
         "|Root cause fix|Immediate actions (first 5 minutes)|Recommended actions to resolve it|3.2 Mitigation"
-        "|Action required:|What should we do?|On-call actions|Solution 2|Phase 2: Containment|Response|Mitigation / Verification"
+        "|Action required:|What should we do?|On-call actions|Solution 2|Phase 2: Containment|Response"
+        "|Mitigation / Verification"
     ),
     "verification": (
         "Verification|Sanity check|Confirm recovery|Post-fix checks|Recovery verification|Verify the fix|Exit criteria"
@@ -98,6 +99,7 @@ def sections(text: str) -> list[str]:
         ("### Fix\n\n**Verify:**\n\n`df -a`\n\n**Restart:**\n\n`df -b`", "verification mitigation"),
         ("**Fix:**\n\n**Option 1:**\n\n`df -a`\n\n**Option 2:**\n\n`df -b`", "mitigation mitigation"),
         ("- **Triage**\n  - `df -a`\n- **Fix**\n  - `df -b`", "diagnosis mitigation"),
+        ("**Quick checks:**\n\n1. Dashboard: a link\n2. Look: `df -a`", "diagnosis"),
         ("- **Triage:**\n- `df -a`\n- **Fix:**\n- `df -b`", "diagnosis mitigation"),
     ],
 )

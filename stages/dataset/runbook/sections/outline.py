@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from stages.dataset.runbook.alert import Section
 
 ACTING = {"diagnosis", "mitigation", "verification"}
-_TELLING = {"meaning", "symptoms", "causes", "impact"}
+_TELLING = {"meaning", "symptoms", "causes", "impact", "references"}
 _LABEL = 7  # below every heading
 
 
@@ -94,7 +94,7 @@ class Outline:
         is_sibling = items[: len(label.items) - 1] == label.items[:-1] and len(items) >= len(label.items)
         if is_sibling and not label.is_told:
             return False
-        return self.headed().kind in ACTING or (is_sibling and label.section.kind in _TELLING)
+        return self.headed().kind in ACTING or (is_sibling and label.section.kind not in ACTING)
 
     def tell(self, text: str) -> None:
         """Notes a text in the innermost section."""
