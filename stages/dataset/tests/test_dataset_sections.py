@@ -76,6 +76,15 @@ def test_a_step_within_a_section_names_none(step: str) -> None:
         assert sections(f"### Resolution\n\n{text}") == ["mitigation"]
 
 
+def test_a_long_title_is_read_by_what_a_colon_or_dash_sets_apart() -> None:
+    rest = "how it may be told from a slow disk, a full one or one that is gone"
+    assert [section_kind(f"{begin} {rest}") for begin in ("Symptoms –", "Symptoms:", "We fix it and see")] == [
+        "symptoms",
+        "symptoms",
+        "",
+    ]
+
+
 def sections(text: str) -> list[str]:
     (alert,) = read_runbook(f"## DiskFull\n\n{text}\n")
     return [command.section for command in alert.commands]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 MAX_TITLE = 300  # characters of a heading that names something
 _MAX_WORDS = 9
+_MAX_WORDS_BEFORE = 3  # of a long title, before a colon or a dash: `Symptoms – …`
 _MAX_LABEL_WORDS = 6
 _FILE = tomllib.loads(Path(__file__).with_name("kinds.toml").read_text("utf-8"))
 
@@ -48,8 +49,9 @@ def section_kind(text: str) -> str:
     if len(text) > MAX_TITLE:
         return ""
     clauses = list(_clauses(text))
-    is_long = sum(len(clause) for clause in clauses) > _MAX_WORDS < len(_ASIDE.sub(" ", text).split())
-    return "" if is_long else next((kind for clause in clauses if (kind := _kind(clause))), "")
+    if sum(map(len, clauses)) > _MAX_WORDS < len(_ASIDE.sub(" ", text).split()):
+        clauses = clauses[: len(clauses[0]) <= _MAX_WORDS_BEFORE]
+    return next((kind for clause in clauses if (kind := _kind(clause))), "")
 
 
 def label_kind(text: str) -> str:
