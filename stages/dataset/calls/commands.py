@@ -12,6 +12,7 @@ from itertools import product
 from stages.dataset.calls.placeholders import mark, placeholders
 from stages.dataset.calls.tools import Function, Property, Template, is_valid
 from stages.dataset.calls.words import split
+from stages.dataset.runbook.commands.chain import spellings_of
 
 Value = str | int | float | bool
 Arguments = dict[str, Value]
@@ -22,10 +23,12 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 def match(command: str, function: Function) -> Arguments | None:
     """Returns the function's arguments where one of its templates matches the command, else None.
 
-    A string argument may hold placeholders; `placeholders` finds them, `fill` puts values in their place.
+    Of a chain, the one command that does more than look is compared; constants that the chain, or lines before it, set
+    stand in place of their variables, and what only says how to run it (`sudo`, `KUBECONFIG=/x`) is left out where a
+    template has none. A string argument may hold placeholders; `placeholders` finds them, `fill` puts values in their place.
     """
-    marked = mark(command)
-    for template, is_resource in product(function.commands, (True, False)):
+    spellings = [mark(text) for text in spellings_of(command)]
+    for marked, template, is_resource in product(spellings, function.commands, (True, False)):
         arguments = _match_template(marked, template, is_resource)
         if arguments is not None and (typed := _typed(arguments, function, template)) is not None:
             return typed

@@ -7,7 +7,6 @@ from itertools import accumulate
 from markdown_it.token import Token
 
 from stages.dataset.runbook.commands import evidence
-from stages.dataset.runbook.commands.shell import scan_shell
 from stages.dataset.runbook.standing import MARK, Standing, of_inline
 from stages.dataset.runbook.visible import shown
 
@@ -37,7 +36,10 @@ _WEAK_MENTION = re.compile(
 
 
 def inline_commands(paragraph: Token, line: int) -> Iterator[tuple[str, int, Standing]]:
-    """Yields the inline code that a person is to run, its line and its standing. line: of the paragraph's beginning."""
+    """Yields the inline code that a person is to run, its line and its standing. line: of the paragraph's beginning.
+
+    Nothing says that it is whole.
+    """
     children = paragraph.children or []
     texts = [shown(child) for child in children]
     standings = _standings(children, texts)
@@ -96,7 +98,7 @@ def _is_verb_alone(name: str, words: Sequence[str]) -> bool:
 
 
 def _is_command(text: str, prompted: bool) -> bool:
-    if text.endswith((":", "...")) or scan_shell(text).is_open or _OUTCOME.search(text):
+    if text.endswith((":", "...")) or _OUTCOME.search(text):
         return False
     if evidence.is_query(text) or evidence.is_sql(text):
         return False
