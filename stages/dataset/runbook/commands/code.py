@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from stages.dataset.runbook.blocks import MAX_LINE, Code
 from stages.dataset.runbook.commands import evidence
-from stages.dataset.runbook.commands.shell import Logical, here_documents, logical_line
+from stages.dataset.runbook.commands.shell import Logical, here_documents, logical_line, without_comment
 from stages.dataset.runbook.commands.variables import Above
 
 SHELLS = {
@@ -42,13 +42,14 @@ SESSIONS = {
 DATA = {"yaml", "yml", "json"}
 QUERIES = {"promql", "logql", "metricsql", "prometheus"}
 _PROMPT = re.compile(
-    r"^\s*(?:\([\w.-]+\)\s*)?(?:\[?[\w.-]+@[\w.:~/ -]+?\]?\s*[$#%]|[\w.-]+:[~/][\w./~-]*[$#]|(?:/|~[\w./-]*)\s[$#]"
+    r"^\s*(?:\([\w.-]+\)\s*)?(?:\[?[\w.-]+@[\w.:~/ -]+?\]?\s*[$#%]|[\w.-]+:[~/][\w./~-]*[$#]|(?:/[\w./-]*\s\$|(?:/|~[\w./-]*)\s[$#])"
     r"|(?:ba|z|k)?sh-[\d.]+[$#]|\$|❯|➜|λ|%|PS(?: [A-Z]:[^>]*)?>|[A-Z]:\\[^>]*>|root#)\s+(?:\$\s+)?(?=\S)"
     r"|^\s*(?:ba)?sh-[\d.]+[$#]\s*(?=\S)|^\s*(?:PS )?[A-Z]:\\[^>\s]*>(?=[a-z])"
     r"|^\s*(?:\[[\w.-]+@[\w.-]+ [^\]\s]+\])?[$#](?=(?:kubectl|oc|sudo|docker|aws|curl|cat|ls|cd|git|systemctl|helm)\b)"
 )
 _MARKS = (re.compile(r"^\s*#\s+(?=\S)"), re.compile(r"^\s*>\s+(?=\S)"))  # that are prompts at times
 _SPEAKING = {"echo", "printf", "logger", "wall"}
+MAX_RESUMED = 20  # times that a block is read on behind the paragraph of a command that misses its end
 MAX_REREAD = 50  # lines that are looked at again, one by one, where what they make up is no command
 _OUTPUT_LANGUAGE = re.compile(r"^(?:output|result|response)", re.IGNORECASE)
 
@@ -158,6 +159,7 @@ class _Reader:
         self.first = first
         self.is_shell = is_shell
         self.after_command = False
+        self.resumed = 0
         self.above = Above()
         self.found = Found()
 
@@ -186,9 +188,10 @@ class _Reader:
         """Reads what begins like a command, and returns the number of the line behind it."""
         logical = logical_line(self.lines, number, self.prompted, self.is_shell)
         if problem := _problem(logical, self.lines):
-            if logical.prompted or not _is_prose(line):
+            if logical.prompted or not _is_prose(line, logical):
                 self.found.unread.append(Cut(line.strip(), self.first + number, problem))
-            return logical.behind
+            self.resumed += 1
+            return logical.resumes if logical.resumes and self.resumed < MAX_RESUMED else logical.behind
         if not self._is_command(logical.text, logical.prompted):
             return logical.behind if logical.behind - number > MAX_REREAD else number + 1
         self.found.commands.append(Whole(logical.text, self.first + number, self.above.needed_by(logical.text)))
@@ -198,7 +201,7 @@ class _Reader:
 
     def _begins(self, line: str, is_prompted: bool) -> bool:
         """Returns whether a command may begin at a line; it need not end there."""
-        text = line.strip().removesuffix("\\").rstrip()
+        text = without_comment(line)
         if self._is_command(text, is_prompted):
             return True
         return evidence.begins_compound(text) or (self.is_shell and evidence.begins_assignment(text))
@@ -224,12 +227,15 @@ class _Reader:
         return end
 
 
-def _is_prose(line: str) -> bool:
-    """Returns whether a line that opens a quote is a sentence with an apostrophe."""
-    if not evidence.has_apostrophe(line) or evidence.program_of(line) in _SPEAKING:
+def _is_prose(line: str, logical: Logical) -> bool:
+    """Returns whether a line with which something opens is a sentence, or no shell's, although a program's name begins it."""
+    name = evidence.program_of(line)
+    if line.rstrip().endswith(":"):
+        return True
+    if not logical.is_mistake or name in _SPEAKING or name in evidence.NAMES:
         return False
-    is_word = evidence.program_of(line) not in evidence.PROGRAMS - evidence.ENGLISH
-    return is_word and _is_bare(line.replace("'", ""))
+    is_word = name not in evidence.PROGRAMS or name in evidence.ENGLISH
+    return is_word and _is_bare(re.sub(r"\w['\"]", "", line))
 
 
 def _is_bare(text: str) -> bool:

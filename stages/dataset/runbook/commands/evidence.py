@@ -9,6 +9,7 @@ from stages.dataset.runbook.commands.parts import parts_of
 
 _KNOWN = tomllib.loads(Path(__file__).with_name("programs.toml").read_text("utf-8"))
 PROGRAMS: set[str] = set(_KNOWN["programs"])
+NAMES: set[str] = set(_KNOWN["names"])
 ENGLISH: set[str] = set(_KNOWN["english"])
 NEEDS_OBJECT: set[str] = set(_KNOWN["needs_object"])
 OBJECT_VERBS: set[str] = set(_KNOWN["object_verbs"])
@@ -18,7 +19,7 @@ COMPOUNDS = {"for", "while", "until", "if", "case", "select", "function", "[", "
 
 _ROUND = r"\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*+\))*+\))*+\))*+\)"
 _ASSIGNMENT = re.compile(
-    rf"(?P<name>[A-Za-z_]\w*)\+?=(?P<value>(?:\${_ROUND}|`[^`]*+`|\"[^\"]*+\"|'[^']*+'|[^\s;&|\"'`])*+)"
+    rf"(?P<name>[A-Za-z_]\w*)\+?=(?P<value>(?:\${_ROUND}|`[^`]*+`|<[A-Za-z][\w. -]*+>|\{{\{{[^{{}}]*+\}}\}}|\"[^\"]*+\"|'[^']*+'|[^\s;&|\"'`])*+)"
 )
 _BETWEEN = re.compile(r"[\s;&]*")
 _SETS = re.compile(r"\s*[A-Za-z_]\w*\+?=")
@@ -39,7 +40,7 @@ _SQL = re.compile(
     r"|LEFT JOIN|JOIN|LIMIT|SET GLOBAL|CHANGE MASTER|START SLAVE|STOP SLAVE|FLUSH|\\[a-z]\w*\b)",
 )
 _SQL_LOWER = re.compile(
-    r"^\s*(?:select\s|update\s+\S+\s+set|insert\s+into|delete\s+from|alter\s+\w+|drop\s+\w+)\b.*(?:;|\bfrom\b)"
+    r"^\s*(?:select\s|(?:update\s+\S+\s+set|insert\s+into|delete\s+from|alter\s+\w+|drop\s+\w+)\b).*(?:;|\bfrom\b)"
 )
 _METHOD = re.compile(
     r"^\s*[A-Za-z_$][\w$]*(?:\.[\w$]+)*\.[\w$]+\(|^\s*(?:import|from|def|class|const|let|var|func|package|return|puts|print)\b[\s(]"
@@ -54,7 +55,6 @@ _SELECTOR = re.compile(
     r"\b[a-zA-Z_:][\w:]*\{\s*(?:\w+\s*(?:=~|!~|!=|=)[^{}]*)?\}|^\s*\{\s*\w+\s*(?:=~|!~|!=|=)\s*[\"`]"
 )
 _METRIC = re.compile(r"^\s*\(*[a-z][a-z0-9]*(?:[_:][a-z0-9]+){2,}\)*\s*(?:$|[-+*/<>=!]|\[)")
-_APOSTROPHE = re.compile(r"\w'(?:s|t|re|ve|ll|d|m)\b")
 _OPENS = re.compile(r"(?:xdg-)?open\s+[\"']?https?://\S+")
 _COMPOUND = re.compile(
     r"\s*(?:for\s+\w+\s+in\s|for\s*\(\(|case\s+\S+\s+in\b|select\s+\w+\s+in\s|function\s+[\w-]+\s*(?:\(\)\s*)?\{|[\w-]+\s*\(\)\s*\{"
@@ -97,11 +97,6 @@ def is_sql(text: str) -> bool:
     """Returns whether a text is SQL, or what is typed at a database's own prompt."""
     text = text[:MAX_TEXT]
     return bool(_SQL.match(text) or _SQL_LOWER.match(text))
-
-
-def has_apostrophe(line: str) -> bool:
-    """Returns whether a line holds an apostrophe as English has it, and no quote of a shell."""
-    return bool(_APOSTROPHE.search(line))
 
 
 def is_printed(text: str) -> bool:
@@ -211,7 +206,7 @@ def is_known_command(text: str) -> bool:
 def begins_compound(line: str) -> bool:
     """Returns whether a loop, a condition or a function begins at a line that need not hold all of it."""
     found = _COMPOUND.match(line)
-    if not found:
+    if not found or line.rstrip().endswith(":"):
         return False
     return not found["condition"] or is_known_command(found["condition"])
 

@@ -15,6 +15,15 @@ from stages.dataset.runbook.commands.wrapped import Wrap
 MAX_LINES = 10_000  # of one command
 MAX_WRAPPED = 2_000  # characters of a command, beyond which only a flag or an operator goes on with it
 _OPENERS = {"for": "done", "while": "done", "until": "done", "select": "done", "if": "fi", "case": "esac"}
+# PowerShell and others write `if (…) {`, and SQL has words of the same spelling.
+_OPENS = re.compile(
+    r"for\s+(?:\w+\s*(?:;|$|\s+in\b|\s+do\b)|\(\()|select\s+\w+\s*(?:;|$|\s+in\b)|case\s+(?:\S+\s*$|.*\sin\b)"
+    r"|(?:while|until|if)\b(?!\s+\((?!\()(?!.*(?:;\s*(?:then|do)\b)))"
+)
+_FUNCTION = re.compile(r"\s*function\s+[\w-]+\s*$")
+_ENDS_IN_TEXT = re.compile(r"[^\s{\[(,;:|&\\]\s*$")
+_BEHIND_WORD = re.compile(r"[,;.:)\]}]|\s|$")
+_BACKTICKS_AT_END = re.compile(r"`+\s*$")
 _CLOSERS = {"done", "fi", "esac"}
 _SEPARATORS = ";&|("
 _BEFORE_COMMAND = {"do", "then", "else", "elif", "{", "!", "time"}
@@ -24,18 +33,21 @@ _HEREDOC = re.compile(
 )
 _DOUBLE_ANGLE = re.compile(r"<<[A-Za-z][\w. -]*>>")
 _PLACEHOLDER = re.compile(r"<[A-Za-z][\w. -]*(?:['’]s [\w. -]*)?>")
-_CONTINUED = re.compile(r"\\[ \t]*(?:[ \t]#.*)?$")
+_CONTINUED = re.compile(r"\\{1,2}[ \t]*(?:[ \t]#.*)?$")
 _APOSTROPHE = re.compile(r"(?<=\w)'(?:s|t|re|ve|ll|d|m)\b")
 _OTHER_SHELLS = re.compile(r"(?<=\S)[ \t]+[`^][ \t]*$")  # how PowerShell and cmd continue a line
 _COMMENT_BEHIND = " \t\n;(|&"
 
 
 class _Open(NamedTuple):
-    """Something open: what closes it, what it is in words, and whether it cannot go beyond its line."""
+    """Something open: what closes it, and what it is in words."""
 
     closer: str
     words: str
     is_mistake: bool = False
+    """It cannot go beyond its line."""
+    has_text: bool = False
+    """Text follows it on its line: what closes it may have been forgotten there."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,10 @@ class Logical:
     """The number of the line behind it, or behind all that it may have meant to hold."""
     problem: str = ""
     """Why it cannot be read whole, in words; '' where it can."""
+    is_mistake: bool = False
+    """What is open cannot be meant to go beyond its line: an apostrophe, a bracket in a sentence."""
+    resumes: int = 0
+    """The number of the line behind which another may begin, where this one only misses its end; 0: none may."""
 
 
 def logical_line(
@@ -61,19 +77,23 @@ def logical_line(
     """
     scanner, wrap = Scanner(), Wrap(lines[number], is_shell)
     scanner.feed(lines[number])
-    behind = number + 1
+    behind, blank = number + 1, 0
     while behind < len(lines) and not scanner.is_broken and (scanner.in_body or behind not in prompted):
         line = re.sub(r"^> ?", "", lines[behind]) if number in prompted else lines[behind]
         is_due = scanner.is_open or scanner.is_continued or scanner.ends_with_operator
         if not is_due and not wrap.takes(line, scanner.text if scanner.length < MAX_WRAPPED else ""):
             break
         behind += 1
+        blank = blank or (behind if not line.strip() else 0)
         if line.strip() or not scanner.ends_with_operator:
             scanner.feed(line)
         if not line.strip() and not scanner.is_open and not scanner.ends_with_operator:
             break
     problem = scanner.problem or (f"it has more than {MAX_LINES} lines" if behind - number > MAX_LINES else "")
-    return Logical("" if problem else scanner.text, number, number in prompted, behind, problem)
+    resumes = blank if problem and scanner.misses_its_end else 0
+    return Logical(
+        "" if problem else scanner.text, number, number in prompted, behind, problem, scanner.is_broken, resumes
+    )
 
 
 def here_documents(lines: Sequence[str], begins: Callable[[str], bool]) -> set[int]:
@@ -131,6 +151,11 @@ class Scanner:
             return self.stack[-1].words
         return "it ends with an operator, and nothing follows" if self.ends_with_operator else ""
 
+    @property
+    def misses_its_end(self) -> bool:
+        """Whether what is open stands before text on its line, and may have been meant to end there."""
+        return not self.heredocs and bool(self.stack) and all(each.has_text for each in self.stack)
+
     def feed(self, line: str) -> None:
         """Goes on by one line."""
         self.length += len(line)
@@ -182,9 +207,14 @@ class Scanner:
             self._quoted(character)
         elif character == "\\":
             self._backslash()
+        elif (
+            character in "'\"" and self.out[-1:] and self.out[-1][-1] == "@" and not self.line[self.place + 1 :].strip()
+        ):
+            self.heredocs.append(f"{character}@")  # PowerShell's
+            self._take(1)
         elif character in "'\"":
-            is_mistake = bool(_APOSTROPHE.match(self.line, self.place))
-            self._push(_Open(character, f"the quote {character} is never closed", is_mistake))
+            is_mistake = bool(_APOSTROPHE.match(self.line, self.place)) or self._is_stray()
+            self._push(_Open(character, f"the quote {character} is never closed", is_mistake, self._has_text()))
         elif character in "`^" and _OTHER_SHELLS.match(self.line, self.place - 1) and "`" not in self._closers:
             self._continue()
         elif character == "`":
@@ -213,6 +243,16 @@ class Scanner:
         self._take(1)
         self.stack.append(opened)
         self.at_command = opened.closer in ")`"
+
+    def _has_text(self) -> bool:
+        return bool(_ENDS_IN_TEXT.search(self.line, max(self.place + 1, len(self.line) - 200)))
+
+    def _is_stray(self) -> bool:
+        """Returns whether a quote stands behind a word as only one that closes does."""
+        if not self.line[: self.place][-1:].isalnum() or not _BEHIND_WORD.match(self.line, self.place + 1):
+            return False
+        word = self.line[max(0, self.place - 200) : self.place].split()[-1]
+        return not word.startswith("-") and "=" not in word
 
     def _quoted(self, character: str) -> None:
         if character == "\\" and self.place == len(self.line) - 1:
@@ -252,8 +292,10 @@ class Scanner:
         if self.stack and self.stack[-1].closer == "`":
             self.stack.pop()
             self._take(1)
+        elif _BACKTICKS_AT_END.match(self.line, self.place):
+            self.place = len(self.line)  # Markdown's, from around the line
         else:
-            self._push(_Open("`", "the ` is never closed"))
+            self._push(_Open("`", "the ` is never closed", has_text=self._has_text()))
 
     def _comment(self) -> None:
         if self.is_open:
@@ -284,15 +326,19 @@ class Scanner:
         before = self.out[-1][-1:] if self.out else ""
         is_argument = not self.at_command and before in (" ", "\t")
         shown = f"{before}(" if before in ("$", "<", ">") else "("
-        self._push(_Open(")", f"the bracket {shown} is never closed", is_argument))
+        self._push(_Open(")", f"the bracket {shown} is never closed", is_argument, self._has_text()))
+
+    def _begins_block(self) -> bool:
+        before = self.line[: self.place].rstrip() if len(self.line) < MAX_WRAPPED else ""
+        return self.at_command or before.endswith(")") or bool(_FUNCTION.match(before))
 
     def _word(self, word: str) -> None:
         top = self.stack[-1].closer if self.stack else ""
-        if self.at_command and word in _OPENERS:
+        if self.at_command and word in _OPENERS and _OPENS.match(self.line, self.place):
             self.stack.append(_Open(_OPENERS[word], f"{word} has no {_OPENERS[word]}"))
         elif self.at_command and word in _CLOSERS and top == word:
             self.stack.pop()
-        elif self.at_command and word == "{":
+        elif word == "{" and self._begins_block():
             self.stack.append(_Open("}", "the bracket { is never closed"))
         elif word == "}" and top == "}":
             self.stack.pop()
@@ -300,9 +346,11 @@ class Scanner:
         self._take(len(word))
 
 
-def is_whole(text: str) -> bool:
-    """Returns whether nothing is open at the end of a text, which may have several lines."""
-    return not problem_of(text)
+def without_comment(line: str) -> str:
+    """Returns a line without the comment and the backslash at its end."""
+    scanner = Scanner()
+    scanner.feed(line)
+    return scanner.text
 
 
 def problem_of(text: str) -> str:
