@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Sequence, Set
+from functools import lru_cache
 from pathlib import Path
 
 from stages.dataset.runbook.commands.parts import parts_of
@@ -77,14 +78,16 @@ _TAKES_VALUE = {
 _TAKES_NUMBER = re.compile(r"\d+(?:\.\d+)?[smhd]?")
 # What may stand before a program without changing what it is asked to do.
 PREFIXES = {"sudo", "doas", "env", "time", "nohup", "exec", "command", "timeout", "nice", "ionice", "setsid"}
+_NEVER_QUERIES = PROGRAMS - {"time", "sort", "group"}
 MAX_TEXT = 4_000  # characters of a command that tell what it is
 
 
+@lru_cache(maxsize=1024)
 def is_query(text: str) -> bool:
     """Returns whether a text is PromQL or LogQL."""
     text = text[:MAX_TEXT]
     first = text.split()[0] if text.split() else ""
-    if program_of(text) in PROGRAMS - {"time", "sort", "group"} and not _QUERY_FUNCTION.match(text):
+    if program_of(text) in _NEVER_QUERIES and not _QUERY_FUNCTION.match(text):
         return False
     if first.endswith(":") or re.match(r"\s*[A-Z_]+=", text) or _OPENS.fullmatch(text.strip()):
         return False
