@@ -2,7 +2,7 @@
 
 `-n x`, `--namespace x` and `--namespace=x` are one flag, flags may stand in any order, and `deploy/x`
 is `deployment x`. What a template does not mention must not be there: an unknown flag may change
-what a command does.
+what a command does. A chain of commands is compared by the one that it is for.
 """
 
 import re
@@ -23,9 +23,10 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 def match(command: str, function: Function) -> Arguments | None:
     """Returns the function's arguments where one of its templates matches the command, else None.
 
-    Of a chain, the one command that does more than look is compared; constants that the chain, or lines before it, set
-    stand in place of their variables, and what only says how to run it (`sudo`, `KUBECONFIG=/x`) is left out where a
-    template has none. A string argument may hold placeholders; `placeholders` finds them, `fill` puts values in their place.
+    Of a chain, the one command that does more than look is compared. Constants that the chain, or lines before it, set
+    stand in place of their variables. What only says how to run it (`sudo`, `KUBECONFIG=/x`) is left out where a
+    template has none. A string argument may hold placeholders; `placeholders` finds them, `fill` puts values in
+    their place.
     """
     spellings = [mark(text) for text in spellings_of(command)]
     for marked, template, is_resource in product(spellings, function.commands, (True, False)):

@@ -53,17 +53,15 @@ def acting(text: str) -> Part | None:
     parts = parts_of(text)
     if parts is None or not parts or any(_is_compound(part) for part in parts):
         return None
-    variables, done = Variables(), []
+    variables, filled = Variables(), []
     for part in parts:
-        filled = variables.fill(part)
-        if filled is None:
-            return None
-        done.append(filled)
+        filled.append(variables.fill(part))
         variables.see(part)
+    done = [full or part for full, part in zip(filled, parts, strict=True)]
     chosen = _chosen(done)
     if chosen is None or not _is_unconditional(done, chosen) or not _is_alone(done[chosen]):
         return None
-    return done[chosen]
+    return filled[chosen]
 
 
 @lru_cache(maxsize=4096)

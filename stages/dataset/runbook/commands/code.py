@@ -42,7 +42,8 @@ SESSIONS = {
 DATA = {"yaml", "yml", "json"}
 QUERIES = {"promql", "logql", "metricsql", "prometheus"}
 _PROMPT = re.compile(
-    r"^\s*(?:\([\w.-]+\)\s*)?(?:\[?[\w.-]+@[\w.:~/ -]+?\]?\s*[$#%]|[\w.-]+:[~/][\w./~-]*[$#]|(?:/[\w./-]*\s\$|(?:/|~[\w./-]*)\s[$#])"
+    r"^\s*(?:\([\w.-]+\)\s*)?"
+    r"(?:\[?[\w.-]+@[\w.:~/ -]+?\]?\s*[$#%]|[\w.-]+:[~/][\w./~-]*[$#]|/[\w./-]*\s\$|(?:/|~[\w./-]*)\s[$#]"
     r"|(?:ba|z|k)?sh-[\d.]+[$#]|\$|❯|➜|λ|%|PS(?: [A-Z]:[^>]*)?>|[A-Z]:\\[^>]*>|root#)\s+(?:\$\s+)?(?=\S)"
     r"|^\s*(?:ba)?sh-[\d.]+[$#]\s*(?=\S)|^\s*(?:PS )?[A-Z]:\\[^>\s]*>(?=[a-z])"
     r"|^\s*(?:\[[\w.-]+@[\w.-]+ [^\]\s]+\])?[$#](?=(?:kubectl|oc|sudo|docker|aws|curl|cat|ls|cd|git|systemctl|helm)\b)"
@@ -56,7 +57,10 @@ _OUTPUT_LANGUAGE = re.compile(r"^(?:output|result|response)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Whole:
-    """A command that is read whole, and its line of the file. assigned: what the lines above it set, as a shell has it."""
+    """A command that is read whole, and its line of the file.
+
+    assigned: what the lines above it in its block set of its variables, as lines of a shell.
+    """
 
     text: str
     line: int
@@ -228,7 +232,7 @@ class _Reader:
 
 
 def _is_prose(line: str, logical: Logical) -> bool:
-    """Returns whether a line with which something opens is a sentence, or no shell's, although a program's name begins it."""
+    """Returns whether a line in which something opens is a sentence, or no shell's, whatever its first word is."""
     name = evidence.program_of(line)
     if line.rstrip().endswith(":"):
         return True

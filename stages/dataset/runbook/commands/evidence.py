@@ -19,9 +19,8 @@ ALONE: set[str] = set(_KNOWN["alone"])
 COMPOUNDS = {"for", "while", "until", "if", "case", "select", "function", "[", "[["}
 
 _ROUND = r"\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*+\))*+\))*+\))*+\)"
-_ASSIGNMENT = re.compile(
-    rf"(?P<name>[A-Za-z_]\w*)\+?=(?P<value>(?:\${_ROUND}|`[^`]*+`|<[A-Za-z][\w. -]*+>|\{{\{{[^{{}}]*+\}}\}}|\"[^\"]*+\"|'[^']*+'|[^\s;&|\"'`])*+)"
-)
+_VALUE = rf"\${_ROUND}|`[^`]*+`|<[A-Za-z][\w. -]*+>|\{{\{{[^{{}}]*+\}}\}}|\"[^\"]*+\"|'[^']*+'|[^\s;&|\"'`]"
+_ASSIGNMENT = re.compile(rf"(?P<name>[A-Za-z_]\w*)\+?=(?P<value>(?:{_VALUE})*+)")
 _BETWEEN = re.compile(r"[\s;&]*")
 _SETS = re.compile(r"\s*[A-Za-z_]\w*\+?=")
 _PATH = re.compile(r"(?:\.{1,2}|~|\$\{?\w+\}?|<[\w .-]+>)?(?:/[\w.<>${}@-]+)+")

@@ -36,17 +36,16 @@ class Variables:
                 self.values.pop(word, None)
         declared = words[1:] if words and words[0] in _DECLARING else words
         if declared and all(_ASSIGNMENT.fullmatch(word) or word.startswith("-") for word in declared):
-            self._set(declared, is_sure)
+            self.set(declared, is_sure)
 
     def fill(self, part: Part) -> Part | None:
         """Returns a part with constants in place of its variables; None where one of them cannot stand there."""
         own = Variables()
         own.values = dict(self.values)
-        own._set([word for word in part.words[: _first_other(part.words)]])
-        words = [own.filled(word) for word in part.words]
-        if any(word is None for word in words):
-            return None
-        return replace(part, words=[word for word in words if word is not None])
+        own.set(part.words[: _first_other(part.words)])
+        filled = [own.filled(word) for word in part.words]
+        words = [word for word in filled if word is not None]
+        return replace(part, words=words) if len(words) == len(filled) else None
 
     def filled(self, word: str) -> str | None:
         """Returns a word with constants in place of variables; None where one of them cannot stand there."""
@@ -67,7 +66,8 @@ class Variables:
         result = _USE.sub(value, word)
         return result if is_possible else None
 
-    def _set(self, words: Sequence[str], is_sure: bool = True) -> None:
+    def set(self, words: Sequence[str], is_sure: bool = True) -> None:
+        """Sets what each of some assignments says."""
         for word in words:
             found = _ASSIGNMENT.fullmatch(word)
             if not found:

@@ -16,6 +16,7 @@ _PRINTED_FLAG = re.compile(r"\s*(?:[-dlbcps][-rwxsStT]{9}|-\w, ?--|--?[^\s,]+(?:
 _ARGUMENT = re.compile(
     r"--?[A-Za-z][^\s|;&]*|(?:[\w./:@=,+%-]|<[A-Za-z][\w. -]*>|\$\{?\w+\}?|\{\{[^{}]*\}\}|'[^']*'|\"[^\"]*\")+"
 )
+_PLACEHOLDER = re.compile(r"<[A-Za-z][\w. -]*>|\{\{[^{}]*\}\}")
 _MAX_ARGUMENTS = 8
 
 
@@ -63,7 +64,8 @@ def _is_argument(line: str) -> bool:
     words = text.split()
     is_shaped = not found.strip() and 0 < len(words) <= _MAX_ARGUMENTS and not text.endswith(":")
     is_report = words[-1].lower().strip(".!") in _REPORTS if words else True
-    return is_shaped and not is_report and not evidence.is_printed(text) and not evidence.is_known_command(text)
+    is_other = len(words) > 1 and evidence.is_known_command(text)
+    return is_shaped and not is_report and not is_other and not evidence.is_printed(_PLACEHOLDER.sub("_", text))
 
 
 def lacks_object(text: str, is_shell: bool) -> bool:
