@@ -13,6 +13,9 @@ from stages.dataset.calls.placeholders import mark, placeholders
 from stages.dataset.calls.tools import Function, Property, Template, is_valid
 from stages.dataset.calls.words import split
 from stages.dataset.runbook.commands.chain import spellings_of
+from stages.dataset.runbook.commands.evidence import words_in
+from stages.dataset.runbook.commands.parts import parts_of
+from stages.dataset.runbook.commands.shell import simple_commands
 
 Value = str | int | float | bool
 Arguments = dict[str, Value]
@@ -34,6 +37,13 @@ def match(command: str, function: Function) -> Arguments | None:
         if arguments is not None and (typed := _typed(arguments, function, template)) is not None:
             return typed
     return None
+
+
+def is_in(command: str, function: Function) -> bool:
+    """Returns whether a command, or one of the commands that it is made of, stands for the function."""
+    parts = parts_of(command)
+    texts = simple_commands(command) if parts is None else (part.text for part in parts)
+    return any(match(" ".join(words_in(text.split())), function) is not None for text in [*texts, command])
 
 
 def _match_template(marked: str, template: Template, is_resource: bool) -> dict[str, str] | None:

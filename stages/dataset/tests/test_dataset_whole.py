@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from stages.dataset.calls.commands import match
+from stages.dataset.calls.commands import is_in, match
 from stages.dataset.calls.placeholders import fill
 from stages.dataset.calls.tools import read_tools
 from stages.dataset.runbook.__main__ import as_json
@@ -252,6 +252,13 @@ def test_a_chain_that_may_change_more_or_not_at_all_is_another_command(chain: st
     assert call(chain.replace("[R]", R)) == ""
 
 
+@pytest.mark.parametrize("chain", OTHER_CHAINS)
+def test_a_chain_that_stands_for_none_may_still_hold_a_function_s_command(chain: str) -> None:
+    held = [function.name for function in TOOLS.functions if is_in(chain.replace("[R]", R), function)]
+    is_another = " -l " in chain or " -o yaml | " in chain
+    assert held == ([] if is_another else ["restart"])
+
+
 def test_a_chain_that_only_looks_is_what_it_looks_at() -> None:
     assert call("cd /srv && kubectl logs web-0 | tail -n 50") == "logs(web-0)"
     assert call("kubectl logs web-0 2>&1 | grep -i error | head") == "logs(web-0)"
@@ -289,6 +296,7 @@ WRAPPED = [
         ["kubectl patch deploy api -p '{\n  \"a\": 1\n}' -n shop"],
     ),
     (["POD=$(kubectl get pods \\", "  -o name)"], ["POD=$(kubectl get pods -o name)"]),
+    (["kubectl get pods -o custom-columns=A:.a,\\", "B:.b"], ["kubectl get pods -o custom-columns=A:.a,B:.b"]),
     (["systemctl restart", "  nginx"], ["systemctl restart nginx"]),
     (["cachectl flush", "  web"], ["cachectl flush web"]),
     (["kubectl get pods `", "  -n shop"], ["kubectl get pods -n shop"]),
@@ -423,6 +431,15 @@ def test_a_session_s_commands_stand_behind_its_prompt(prompt: str) -> None:
     ]
     found = fence(*lines, info="console")
     assert (texts(found), found.unread) == (["kubectl get pods -n shop", "kubectl logs api -n shop"], [])
+
+
+def test_a_session_shows_how_a_command_goes_on() -> None:
+    lines = ["$ kubectl apply -f - <<EOF", "> a: b", "> EOF", "ok", "$ for a in b; do", ">  ls -l", "> done", "$ ls -l"]
+    assert texts(fence(*lines, info="console")) == [
+        "kubectl apply -f - <<EOF\na: b\nEOF",
+        "for a in b; do\n ls -l\ndone",
+        "ls -l",
+    ]
 
 
 def test_a_prompt_ends_what_stands_open_before_it() -> None:

@@ -23,6 +23,7 @@ _OPENS = re.compile(
 _FUNCTION = re.compile(r"\s*function\s+[\w-]+\s*$")
 _ENDS_IN_TEXT = re.compile(r"[^\s{\[(,;:|&\\]\s*$")
 _BEHIND_WORD = re.compile(r"[,;.:)\]}]|\s|$")
+_CONTINUED_PROMPT = re.compile(r"^> ?")
 _BACKTICKS_AT_END = re.compile(r"`+\s*$")
 _CLOSERS = {"done", "fi", "esac"}
 _SEPARATORS = ";&|("
@@ -79,7 +80,7 @@ def logical_line(
     scanner.feed(lines[number])
     behind, blank = number + 1, 0
     while behind < len(lines) and not scanner.is_broken and (scanner.in_body or behind not in prompted):
-        line = re.sub(r"^> ?", "", lines[behind]) if number in prompted else lines[behind]
+        line = _CONTINUED_PROMPT.sub("", lines[behind]) if number in prompted else lines[behind]
         is_due = scanner.is_open or scanner.is_continued or scanner.ends_with_operator
         if not is_due and not wrap.takes(line, scanner.text if scanner.length < MAX_WRAPPED else ""):
             break
@@ -108,7 +109,7 @@ def here_documents(lines: Sequence[str], begins: Callable[[str], bool]) -> set[i
         scanner.feed(line)
         while scanner.in_body and number < len(lines):
             found.add(number)
-            scanner.feed(lines[number])
+            scanner.feed(_CONTINUED_PROMPT.sub("", lines[number]))
             number += 1
     return found
 
@@ -182,7 +183,8 @@ class Scanner:
             self.out.append("\n")
             self.at_command = True
             return line
-        if not self.out[-1].endswith((" ", "\n")):
+        is_one_word = self.is_continued and self.out[-1].endswith((",", "=", ":", "/")) and not line[:1].isspace()
+        if not is_one_word and not self.out[-1].endswith((" ", "\n")):
             self.out.append(" ")
         return line.lstrip(" \t") if self._quote else line.strip()
 
@@ -292,7 +294,7 @@ class Scanner:
         if self.stack and self.stack[-1].closer == "`":
             self.stack.pop()
             self._take(1)
-        elif _BACKTICKS_AT_END.match(self.line, self.place):
+        elif _BACKTICKS_AT_END.match(self.line, self.place) and self.out and self.out[-1][-1] not in " \t=(\"'":
             self.place = len(self.line)  # Markdown's, from around the line
         else:
             self._push(_Open("`", "the ` is never closed", has_text=self._has_text()))
@@ -348,6 +350,8 @@ class Scanner:
 
 def without_comment(line: str) -> str:
     """Returns a line without the comment and the backslash at its end."""
+    if "#" not in line and not line.rstrip().endswith("\\"):
+        return line.strip()
     scanner = Scanner()
     scanner.feed(line)
     return scanner.text
