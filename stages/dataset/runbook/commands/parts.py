@@ -18,6 +18,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_BINDING = {"&&", "||", "|", "|&"}  # operators that something must stand behind
 _COMMENT = re.compile(r"#[^\n]*")
 _SUBSTITUTION = re.compile(r"\$\((?P<round>(?:[^()]|\([^()]*\))*)\)|`(?P<back>[^`]*)`")
 _SINGLE = re.compile(r"'[^']*'")
@@ -76,11 +77,14 @@ def parts_of(text: str) -> list[Part] | None:
             else:
                 target = token
         elif kind == "operator":
-            if target:
+            is_empty = not parts[-1].words and not parts[-1].redirects
+            if target or (is_empty and token in _BINDING):
                 return None
-            parts.append(Part(token))
+            if not (is_empty and parts[-1].joined in _BINDING):  # a new line behind `&&` ends nothing
+                parts.append(Part(token))
     end_word()
-    return None if target else [part for part in parts if part.words or part.redirects]
+    parts = [part for part in parts if part.words or part.redirects or part.joined in _BINDING]
+    return parts if not target and all(part.words or part.redirects for part in parts) else None
 
 
 def substituted(text: str) -> Iterator[str]:

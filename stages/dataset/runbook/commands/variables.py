@@ -16,7 +16,9 @@ _EXPANSION = re.compile(r"\$(?:\{[^{}]*\}|\(|\d)|`")
 _USE = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|\\.|\$\{(?P<curly>\w+)\}|\$(?P<bare>[A-Za-z_]\w*)", re.DOTALL)
 _INSIDE = re.compile(r"\\.|\$\{(?P<curly>\w+)\}|\$(?P<bare>[A-Za-z_]\w*)", re.DOTALL)
 _NAMES = re.compile(r"\$\{?(\w+)")
-_CONDITIONS = {"[", "[[", "test", "if", "while", "until", "for", "case", "select"}
+_CONDITIONS = {"[", "[[", "test"}
+_COMPOUNDS = {"if", "while", "until", "for", "case", "select", "function", "{"}
+_SET_SOMEWHERE = re.compile(r"(?:\b(?:for|select|read(?: -\w+)*)\s+|(?=\w+\+?=))\b([A-Za-z_]\w*)")
 _NEVER_PLAIN = "' '"  # stands for a constant that cannot stand in a command
 MAX_VALUE = 300  # characters
 
@@ -32,11 +34,15 @@ class Variables:
         """Goes on behind a part that may set variables, or forget them; is_sure: it is run whatever happens."""
         words = part.words
         if words and words[0] in _UNSETTING:
-            for word in words[1:]:
-                self.values.pop(word, None)
+            self.forget(words[1:])
         declared = words[1:] if words and words[0] in _DECLARING else words
         if declared and all(_ASSIGNMENT.fullmatch(word) or word.startswith("-") for word in declared):
             self.set(declared, is_sure)
+
+    def forget(self, names: Sequence[str]) -> None:
+        """Lets variables stand for nothing that is known."""
+        for name in names:
+            self.values.pop(name, None)
 
     def fill(self, part: Part) -> Part | None:
         """Returns a part with constants in place of its variables; None where one of them cannot stand there."""
@@ -103,8 +109,10 @@ class Above:
         """Goes on behind a command of the block."""
         if "=" not in text and text.split(maxsplit=1)[:1] not in [[word] for word in _UNSETTING]:
             return
-        parts = parts_of(text) or ()
-        is_sure = True
+        parts, is_sure = parts_of(text), True
+        if parts is None or any(part.words and part.words[0] in _COMPOUNDS for part in parts):
+            self.variables.forget(_SET_SOMEWHERE.findall(text))
+            return
         for part in parts:
             is_sure = is_sure and part.joined != "||" and not (part.words and part.words[0] in _CONDITIONS)
             self.variables.see(part, is_sure)
