@@ -483,6 +483,12 @@ def test_what_cannot_be_read_whole_is_told_and_is_no_command(lines: list[str], r
     assert as_json(found)["unread"] == [{"line": 6, "text": lines[0], "reason": reason}]
 
 
+@pytest.mark.parametrize("mark", ["`", "```"])
+def test_a_backtick_that_markdown_left_at_the_end_of_a_line_is_no_part_of_it(mark: str) -> None:
+    found = fence(f"df -h /srv{mark}", f"ls -l 'a b'{mark}", "X=`", "date", "`", "ls -a")
+    assert texts(found) == ["df -h /srv", "ls -l 'a b'", "X=`\ndate\n`", "ls -a"]
+
+
 def test_inline_code_that_is_cut_off_is_told() -> None:
     found = alert("Run `kubectl patch pod x -p '{` and look.\n")
     assert (texts(found), [(cut.line, cut.reason) for cut in found.unread]) == (

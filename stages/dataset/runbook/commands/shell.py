@@ -294,7 +294,7 @@ class Scanner:
         if self.stack and self.stack[-1].closer == "`":
             self.stack.pop()
             self._take(1)
-        elif _BACKTICKS_AT_END.match(self.line, self.place) and self.out and self.out[-1][-1] not in " \t=(\"'":
+        elif _BACKTICKS_AT_END.match(self.line, self.place) and self.out and self.out[-1][-1] not in " \t=(":
             self.place = len(self.line)  # Markdown's, from around the line
         else:
             self._push(_Open("`", "the ` is never closed", has_text=self._has_text()))
