@@ -14,7 +14,17 @@ from stages.dataset.rows import labels
 from stages.dataset.runbook.alert import Alert, Command
 
 Why = Literal[
-    "", "forbidden", "doubtful", "placeholder", "dangerous", "no function", "only looks", "another section", "option"
+    "",
+    "forbidden",
+    "doubtful",
+    "placeholder",
+    "dangerous",
+    "chain",
+    "no function",
+    "unread",
+    "only looks",
+    "another section",
+    "option",
 ]
 """Why a command is passed over; '' where nothing speaks against its call."""
 
@@ -37,14 +47,14 @@ class Judged:
     @property
     def is_unsettled(self) -> bool:
         """Whether a person has to say what is meant before anything can be taught of it."""
-        return self.why in ("doubtful", "placeholder")
+        return self.why in ("doubtful", "placeholder", "chain", "unread")
 
 
 def judged(alert: Alert, tools: Tools) -> list[Judged]:
     """Returns each command of an alert, judged: those that may be the remedy first, best first."""
     ranked = ordered(alert.commands, tools.policy)
     elsewhere = [command for command in alert.commands if command.section not in tools.policy.sections]
-    return [*(_judged(command, alert, tools) for command in ranked), *map(_elsewhere, elsewhere)]
+    return [*(_judged(command, alert, tools) for command in ranked), *_unread(alert), *map(_elsewhere, elsewhere)]
 
 
 def ordered(found: Sequence[Command], policy: Policy) -> list[Command]:
@@ -83,17 +93,17 @@ def _elsewhere(command: Command) -> Judged:
 def _judged(command: Command, alert: Alert, tools: Tools) -> Judged:
     """Returns the first of the command's calls that nothing speaks against, else the first of them, else none."""
     found = list(_calls(command, alert, tools)) or list(_blanks(command, tools))
-    return next((each for each in found if not each.why), found[0] if found else _without_function(command))
+    return next((each for each in found if not each.why), found[0] if found else _without_function(command, tools))
 
 
 def _calls(command: Command, alert: Alert, tools: Tools) -> Iterator[Judged]:
     is_confirmed = bool(command.standing) and tools.confirms(alert.name, command.text)
     for function in tools.functions:
-        arguments = commands.match(command.text, function)
+        arguments = commands.match(command.script, function)
         if arguments is None:
             continue
         arguments = with_apart(arguments, function)
-        label_of = bind(arguments, tools.placeholders, alert.severity, command.text)
+        label_of = bind(arguments, tools.placeholders, alert.severity, command.script)
         why, says = _against(command, function, is_confirmed)
         if isinstance(label_of, str) and why != "forbidden":
             why, says = "placeholder", f"line {command.line}: {label_of}"
@@ -105,7 +115,7 @@ def _blanks(command: Command, tools: Tools) -> Iterator[Judged]:
     """Yields the calls that a command would stand for, did it not hold what nobody could fill in."""
     for function in tools.functions if command.standing.kind == "meant" else ():
         is_allowed = function.dangerous or not command.dangerous
-        if is_allowed and (reason := unfilled(command.text, function)):
+        if is_allowed and (reason := unfilled(command.script, function)):
             yield Judged(command, "placeholder", f"line {command.line}: {reason}", function)
 
 
@@ -126,10 +136,22 @@ def _forbidden(command: Command) -> str:
     return f"line {command.line} is forbidden by {command.standing.words!r} in line {command.standing.line}"
 
 
-def _without_function(command: Command) -> Judged:
+def _without_function(command: Command, tools: Tools) -> Judged:
     if command.standing.kind == "forbidden":
         return Judged(command, "forbidden", _forbidden(command))
-    if command.mutating:
-        missing = "changes something, and no function of tools.yaml stands for it"
-        return Judged(command, "no function", f"line {command.line} {missing}: {command.text:.80}")
-    return Judged(command, "only looks", f"line {command.line} only looks: {command.text:.80}")
+    if not command.mutating:
+        return Judged(command, "only looks", f"line {command.line} only looks: {command.text:.80}")
+    place = f"line {command.line}"
+    if held := next((each.name for each in tools.functions if commands.is_in(command.script, each)), ""):
+        told = f"{place} holds a command of {held} beside what may change something else: {command.text:.80}"
+        return Judged(command, "chain", f"{told}; write each on a line of its own")
+    told = f"{place} changes something, and no function of tools.yaml stands for it: {command.text:.80}"
+    return Judged(command, "no function", told)
+
+
+def _unread(alert: Alert) -> list[Judged]:
+    """Returns what looks like a command and cannot be read whole, as commands that are passed over."""
+    return [
+        Judged(Command(each.text, "", each.line), "unread", f"line {each.line} is not read, {each.reason}: {each.text}")
+        for each in alert.unread
+    ]

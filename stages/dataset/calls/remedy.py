@@ -112,6 +112,7 @@ def _doubts(taught: Judged, passed: Sequence[Judged], policy: Policy) -> Iterato
     before = [each for each in passed if _is_before(each.command, command, policy) and each.command.mutating]
     if skipped := next((each for each in before if each.why not in ("forbidden", "option", "another section")), None):
         yield f"the first remedy was passed over for {line}: {skipped.says}"
+    yield from (each.says for each in passed if each.why == "unread")
     options = [each for each in passed if each.why == "option" and each.command.mutating]
     if lines := [str(each.command.line) for each in options if _is_beside(each, taught, policy)]:
         yield f"{line} was taken, one of several options: line {', line '.join(lines)} would do something else"

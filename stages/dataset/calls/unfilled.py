@@ -9,6 +9,7 @@ from stages.dataset.calls.commands import Arguments
 from stages.dataset.calls.placeholders import as_written, mark, mark_standing_apart, placeholders
 from stages.dataset.calls.schema import Property
 from stages.dataset.calls.tools import Function
+from stages.dataset.runbook.commands.chain import spellings_of
 
 ASIDE = "name one under placeholders in tools.yaml"
 _BLANK = "__unfilled_"
@@ -33,12 +34,11 @@ def _apart(name: str, value: object, function: Function) -> object:
 
 def unfilled(command: str, function: Function) -> str | None:
     """Returns why a command that would be the function's call cannot be filled in, None where it would be none."""
-    programs = tuple(template.command.split(maxsplit=1)[0] for template in function.commands)
-    if not command.lstrip().startswith(programs):
+    if not any(template.command.split(maxsplit=1)[0] in command for template in function.commands):
         return None
     text, written = _hidden(command)
-    marked = mark(text)
-    bound = (commands.bind_words(marked, *way) for way in product(function.commands, (True, False)))
+    spellings = map(mark, spellings_of(text))
+    bound = (commands.bind_words(*way) for way in product(spellings, function.commands, (True, False)))
     return next((reason for words in bound for reason in _reasons(words or {}, function, command, written)), None)
 
 

@@ -51,6 +51,7 @@ def as_json(alert: Alert) -> dict[str, Any]:
             }
             for command in alert.commands
         ],
+        "unread": [{"line": cut.line, "text": cut.text, "reason": cut.reason} for cut in alert.unread],
         "queries": alert.queries,
     }
 

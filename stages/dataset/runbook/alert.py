@@ -9,6 +9,7 @@ KINDS = (
     *("meaning", "symptoms", "causes", "impact", "diagnosis", "mitigation", "verification", "escalation"),
     *("prevention", "references", "other"),
 )
+MAX_SHOWN = 80  # characters of a command that is not read
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,23 @@ class Command:
     mutating: bool = False
     standing: Standing = MEANT
     """Whether the runbook means it, forbids it, or leaves that in doubt, and by which words."""
+    assigned: str = ""
+    """What the lines above it in its block set of its variables, as lines of a shell: `NS=shop`."""
+
+    @property
+    def script(self) -> str:
+        """The command behind what is set above it: what a function's forms are compared with."""
+        return f"{self.assigned}\n{self.text}" if self.assigned else self.text
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A command that cannot be read whole, and is therefore none. text: its first characters; line: of the file."""
+
+    line: int
+    text: str
+    reason: str
+    """What is open in it, in words."""
 
 
 @dataclass
@@ -43,7 +61,10 @@ class Section:
 
 @dataclass
 class Alert:
-    """One alert: sections and commands in their order, and queries (PromQL, LogQL) that a person is to run."""
+    """One alert: sections and commands in their order, and queries (PromQL, LogQL) that a person is to run.
+
+    unread: commands that are cut off, or never end.
+    """
 
     name: str
     line: int
@@ -53,6 +74,7 @@ class Alert:
     sections: list[Section] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     """Names of further alerts of which all this is told as well."""
 

@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Literal
 
-from stages.dataset.runbook.alert import Alert, Command, Section
+from stages.dataset.runbook.alert import MAX_SHOWN, Alert, Command, Section, Unread
 from stages.dataset.runbook.blocks import Block, Code, Fold, Heading, Paragraph, read_blocks
 from stages.dataset.runbook.commands.code import read_code
 from stages.dataset.runbook.commands.danger import effect
 from stages.dataset.runbook.commands.inline import inline_commands, inline_queries
+from stages.dataset.runbook.commands.shell import problem_of
 from stages.dataset.runbook.headings import (
     alert_name,
     alert_names,
@@ -350,7 +351,10 @@ class _Reader:
     def _inline(self, block: Heading | Paragraph) -> None:
         if self.alert:
             for text, line, standing in inline_commands(block.content, block.line):
-                self._command(text, line, "inline", first([standing, self.scope.around(block)]))
+                if problem := problem_of(text):
+                    self.alert.unread.append(Unread(line, text[:MAX_SHOWN], problem))
+                else:
+                    self._command(text, line, "inline", first([standing, self.scope.around(block)]))
 
     def _code(self, code: Code) -> None:
         self._rules(code)
@@ -358,9 +362,11 @@ class _Reader:
             return
         self.outline.command()
         found = read_code(code)
-        for text, line in found.commands:
-            said = of_place(code.lines, line - code.line)
-            self._command(text, line, "fence", first([said.at(said.line + code.line - 1), self.scope.of_code(text)]))
+        for whole in found.commands:
+            said = of_place(code.lines, whole.line - code.line)
+            standing = first([said.at(said.line + code.line - 1), self.scope.of_code(whole.text)])
+            self._command(whole.text, whole.line, "fence", standing, whole.assigned)
+        self.alert.unread += [Unread(cut.line, cut.text[:MAX_SHOWN], cut.reason) for cut in found.unread]
         self.in_block = len(found.commands)
         self.alert.queries += found.queries
 
@@ -381,9 +387,11 @@ class _Reader:
                 self.alert.commands[number] = replace(self.alert.commands[number], standing=said)
         self.in_block = 0
 
-    def _command(self, text: str, line: int, source: Literal["fence", "inline"], standing: Standing) -> None:
+    def _command(
+        self, text: str, line: int, source: Literal["fence", "inline"], standing: Standing, assigned: str = ""
+    ) -> None:
         does = effect(text)
-        command = Command(text, self.section.kind, line, self.section.heading, standing=standing)
+        command = Command(text, self.section.kind, line, self.section.heading, standing=standing, assigned=assigned)
         command = replace(command, source=source, dangerous=does.dangerous, mutating=does.mutating)
         if self.alert:
             self.alert.commands.append(command)

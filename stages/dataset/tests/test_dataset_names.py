@@ -150,6 +150,7 @@ def test_the_program_prints_what_is_read(tmp_path: Path, capsys: pytest.CaptureF
         "sections": ["mitigation"],
         "headings": ["Fix"],
         "commands": [command | {"dangerous": True, "mutating": True} | meant],
+        "unread": [],
         "queries": [],
     }
     assert json.loads(out) == [{"path": str(path), "alerts": [alert]}]

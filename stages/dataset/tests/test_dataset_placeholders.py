@@ -52,7 +52,7 @@ def taught(command: str, tools: str = SRE) -> dict[str, object] | str:
         ),
         *("${POD_NAME:-web-0}", "${POD:?which one}", '"$POD"', '"${POD}"', "$env:POD", "%pod%", "%POD_NAME%", "[pod]"),
         *("[pod name]", "[POD_NAME]", '"[pod-name]"', "[[pod]]", "«pod»", "«pod name»", "@@pod@@", "@POD@", "__pod__"),
-        *("%(pod)s", "POD_NAME", "POD-NAME", "POD", "NAME", "YOUR_POD", "YOUR-POD-NAME", "your-pod-name", "my-pod"),
+        *("POD_NAME", "POD-NAME", "POD", "NAME", "YOUR_POD", "YOUR-POD-NAME", "your-pod-name", "my-pod"),
         "pod-name",
     ],
 )
@@ -138,7 +138,6 @@ def test_one_in_place_of_a_choice_is_named() -> None:
         "kubectl get pod web-0 -n shop -o jsonpath={.items[*]}",
         "kubectl get pod web-0 -n shop -o jsonpath='{range .items[*]}{.a}{end}'",
         'kubectl patch pod web-0 -n shop -p \'{"spec":{"x":[1]}}\'',
-        "kubectl get pod <pod> -n shop | jq '.items[] | {name}'",
         "kubectl get pod $(kubectl get pod -o name) -n shop",
         "test $? -eq 0",
         "kubectl get pod web-$((1 + 2)) -n shop",

@@ -161,3 +161,26 @@ def test_a_runbook_without_a_known_command_is_refused_and_names_one(tmp_path: Pa
         f"no alert of {RUNBOOK_PATH} teaches a call: PodDown: no command stands for a function of tools.yaml, "
         f"such as line 4: kubectl top node; add templates to {TOOLS_PATH}"
     )
+
+
+CHAIN = "kubectl delete pod <pod> -n <ns> && kubectl get pod <pod> -n <ns>"
+
+
+def test_a_chain_teaches_the_one_change_in_it_whole_or_not_at_all() -> None:
+    assert taught(f"```\n{CHAIN}\n```") == taught(f"`{CHAIN}`") == "pod-restart"
+    assert taught(f"```\n{CHAIN.replace('get', 'cordon')}\n```") == (
+        "line 4 holds a command of pod-restart beside what may change something else: "
+        "kubectl delete pod <pod> -n <ns> && kubectl cordon pod <pod> -n <ns>; write each on a line of its own"
+    )
+    remedy = found("```\nNS=shop\nkubectl delete pod <pod> -n $NS\n```")
+    assert isinstance(remedy, Remedy)
+    assert remedy.arguments["namespace"] == "shop"
+
+
+def test_what_cannot_be_read_whole_teaches_nothing_and_is_told() -> None:
+    cut = "```\nkubectl delete pod 'web -n <ns>\n```\n"
+    reason = "line 4 is not read, the quote ' is never closed: kubectl delete pod 'web -n <ns>"
+    assert found(cut) == reason
+    remedy = found(f"{cut}\n```\nkubectl delete pod <pod> -n <ns>\n```\n")
+    assert isinstance(remedy, Remedy)
+    assert reason in remedy.warnings
