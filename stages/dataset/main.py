@@ -4,7 +4,6 @@ The library that writes the splits takes seconds to import: it is imported when 
 `--help` and a mistake are told at once.
 """
 
-import dataclasses
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,18 +15,24 @@ from shared.artifacts import SPLITS, UNSEEN_ALERTS, ChatDataset
 from shared.errors import StageError, one_line
 from stages.dataset.agent_config import AgentConfig, read_config
 from stages.dataset.calls.remedies import Findings, find_remedies
-from stages.dataset.calls.rules import RuleFile, read_rules
+from stages.dataset.calls.rules import read_rules
 from stages.dataset.calls.tools import Tools, read_tools
 from stages.dataset.contract import Inputs, Outputs
 from stages.dataset.rows.card import summarise, write_card
 from stages.dataset.rows.examples import Row, Sampling, make_rows, prompt_file
 from stages.dataset.runbook.reader import read_runbook
-from stages.dataset.runbook.secrets import redact
+from stages.dataset.secrets.files import FoundIn, by_file, without_secrets
+from stages.dataset.secrets.messages import telling_no_secret
 from stages.dataset.source import Source, opened, read_source
 
 
 def run(inputs: Inputs, outputs: Path) -> Outputs:
     """Makes the dataset of one agent at one revision. Raises StageError for what a person can mend."""
+    with telling_no_secret():
+        return _run(inputs, outputs)
+
+
+def _run(inputs: Inputs, outputs: Path) -> Outputs:
     with opened(inputs.repository) as repo:
         source = read_source(repo, inputs.repository, inputs.revision, inputs.agent_name, inputs.runbook_path)
     log(f"reading {source.runbook_path} as of commit {source.commit[:8]}")
@@ -41,7 +46,7 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     _check_taught(findings, source)
     rows, dropped = _rows(findings, tools, inputs)
     dataset = _write(outputs / "dataset", inputs.agent_name, source, config, tools, rows)
-    card = summarise(inputs.agent_name, source, findings, rows, dropped | {"secrets": secrets}, dataset.path)
+    card = summarise(inputs.agent_name, source, findings, rows, dropped | {"secrets": len(secrets)}, dataset.path)
     write_card(card, dataset.path)
     log(f"{len(findings.remedies)} alerts, {len(rows)} rows, {len(findings.skipped)} alerts teach no call")
     return Outputs(dataset, source.commit, len(rows))
@@ -50,17 +55,6 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
 def log(line: str) -> None:
     """Prints one line of the log; what a repository holds cannot move the cursor or start a second line."""
     print(one_line(line), file=sys.stderr, flush=True)
-
-
-def without_secrets(source: Source) -> tuple[Source, int]:
-    """Returns the source with every secret of its runbook and rules redacted, and how many they were."""
-    runbook, count = redact(source.runbook)
-    rules = []
-    for rule in source.rules:
-        text, more = redact(rule.text)
-        rules.append(RuleFile(rule.path, text))
-        count += more
-    return dataclasses.replace(source, runbook=runbook, rules=tuple(rules)), count
 
 
 def find(source: Source, tools: Tools) -> Findings:
@@ -72,13 +66,15 @@ def find(source: Source, tools: Tools) -> Findings:
     return find_remedies(alerts, tools, rules)
 
 
-def _log_findings(findings: Findings, secrets: int) -> None:
+def _log_findings(findings: Findings, secrets: Sequence[FoundIn]) -> None:
     for entry in findings.skipped:
         log(f"no call: {entry.name}, line {entry.line}: {entry.reason}")
     for warning in findings.warnings:
         log(f"warning: {warning}")
+    for told in by_file(secrets):
+        log(f"warning: {told}")
     if secrets:
-        log(f"warning: {secrets} secrets in the runbook or its rules were redacted; take them out, and revoke them")
+        log(f"warning: {len(secrets)} secrets were redacted; take them out, and revoke them")
 
 
 def _check_taught(findings: Findings, source: Source) -> None:

@@ -14,6 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
 
 from shared.errors import StageError, nearest
+from stages.dataset.secrets.redaction import without_secrets
 
 MAX_CHARACTERS = 1 << 18
 MAX_DEPTH = 20  # the parser takes quadratic time beyond
@@ -27,6 +28,17 @@ def read(text: str, name: str, schema: type[Schema]) -> Schema:
     Raises StageError with the file, the line, what was found and what is known there. The file's
     text is not quoted beyond single keys and values of the schema: it may hold a secret.
     """
+    try:
+        return _read(text, name, schema)
+    except StageError as error:
+        # Found again in the text without its secrets: a message may hold a part of one, which has no shape.
+        clean = without_secrets(text)
+        if clean != text:
+            _read(clean, name, schema)
+        raise StageError(without_secrets(str(error))) from None
+
+
+def _read(text: str, name: str, schema: type[Schema]) -> Schema:
     document = _parse(text, name)
     if not isinstance(document, CommentedMap):
         raise StageError(f"{name} must hold keys and values, not {_kind(document)}")

@@ -30,10 +30,7 @@ def lint(folder: AgentFolder) -> list[Finding]:
     found = [*_taught(folder), *_skipped(folder)]
     found.sort(key=lambda finding: (finding.file, finding.line))
     warnings = [Finding("warning", folder.runbook_path, 0, "", text) for text in folder.findings.warnings]
-    if folder.secrets:
-        says = f"{folder.secrets} secrets in the text: take them out, and revoke them"
-        warnings.append(Finding("warning", folder.runbook_path, 0, "", says))
-    return [*found, *warnings]
+    return [*found, *warnings, *_secrets(folder)]
 
 
 def failed(found: list[Finding]) -> bool:
@@ -97,6 +94,12 @@ def _skipped(folder: AgentFolder) -> Iterator[Finding]:
     for entry in folder.findings.skipped:
         level: Level = "error" if entry.kind == "mistake" else "no call"
         yield Finding(level, folder.runbook_path, entry.line, entry.name, entry.reason)
+
+
+def _secrets(folder: AgentFolder) -> Iterator[Finding]:
+    for secret in folder.secrets:
+        says = f"{secret.kind} in the text: take it out, and revoke it"
+        yield Finding("warning", secret.file, secret.line, "", says)
 
 
 def _escaped(text: str, also: str = "") -> str:

@@ -1,0 +1,51 @@
+"""The secrets of an agent's files, each with its place."""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from stages.dataset.calls.rules import RuleFile
+from stages.dataset.secrets.redaction import redact
+from stages.dataset.source import Source
+
+MOST_NAMED = 20  # places of secrets that are told of one file
+
+
+@dataclass(frozen=True)
+class FoundIn:
+    """A secret that was taken out of a file: what it was, and the line that it began in, from 1."""
+
+    file: str
+    line: int
+    kind: str
+
+
+def without_secrets(source: Source) -> tuple[Source, list[FoundIn]]:
+    """Returns the source with every secret of its texts redacted, and where each was."""
+    found: list[FoundIn] = []
+    texts = {
+        "runbook": clean(source.runbook_path, source.runbook, found),
+        "tools": clean(source.tools_path, source.tools, found),
+        "config": clean(source.config_path, source.config, found),
+    }
+    rules = tuple(RuleFile(rule.path, clean(rule.path, rule.text, found)) for rule in source.rules)
+    return dataclasses.replace(source, **texts, rules=rules), found
+
+
+def clean(file: str, text: str, found: list[FoundIn]) -> str:
+    """Returns a file's text redacted, and adds what was in it to found."""
+    redacted, secrets = redact(text)
+    found += [FoundIn(file, secret.line, secret.kind) for secret in secrets]
+    return redacted
+
+
+def by_file(found: Iterable[FoundIn]) -> Iterator[str]:
+    """Yields a sentence for each file that held secrets: which kinds, in which lines."""
+    files: dict[str, list[FoundIn]] = defaultdict(list)
+    for each in found:
+        files[each.file].append(each)
+    for file, secrets in files.items():
+        places = [f"line {each.line}: {each.kind}" for each in secrets]
+        more = f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
+        yield f"{file}: {'; '.join(places[:MOST_NAMED])}{more}"
