@@ -4,6 +4,7 @@ The library that writes the splits takes seconds to import: it is imported when 
 `--help` and a mistake are told at once.
 """
 
+import dataclasses
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,13 +16,13 @@ from shared.artifacts import SPLITS, UNSEEN_ALERTS, ChatDataset
 from shared.errors import StageError, one_line
 from stages.dataset.agent_config import AgentConfig, read_config
 from stages.dataset.calls.remedies import Findings, find_remedies
-from stages.dataset.calls.rules import read_rules
+from stages.dataset.calls.rules import RuleFile, read_rules
 from stages.dataset.calls.tools import Tools, read_tools
 from stages.dataset.contract import Inputs, Outputs
 from stages.dataset.rows.card import summarise, write_card
 from stages.dataset.rows.examples import Row, Sampling, make_rows, prompt_file
 from stages.dataset.runbook.reader import read_runbook
-from stages.dataset.secrets.files import FoundIn, by_file, without_secrets
+from stages.dataset.secrets.files import FoundIn, by_file, clean
 from stages.dataset.secrets.messages import telling_no_secret
 from stages.dataset.source import Source, opened, read_source
 
@@ -55,6 +56,19 @@ def _run(inputs: Inputs, outputs: Path) -> Outputs:
 def log(line: str) -> None:
     """Prints one line of the log; what a repository holds cannot move the cursor or start a second line."""
     print(one_line(line), file=sys.stderr, flush=True)
+
+
+def without_secrets(source: Source) -> tuple[Source, list[FoundIn]]:
+    """Returns the source with every secret of its texts redacted, and where each was."""
+    found: list[FoundIn] = []
+    clean_source = dataclasses.replace(
+        source,
+        runbook=clean(source.runbook_path, source.runbook, found),
+        tools=clean(source.tools_path, source.tools, found),
+        config=clean(source.config_path, source.config, found),
+        rules=tuple(RuleFile(rule.path, clean(rule.path, rule.text, found)) for rule in source.rules),
+    )
+    return clean_source, found
 
 
 def find(source: Source, tools: Tools) -> Findings:

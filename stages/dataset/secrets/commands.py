@@ -16,14 +16,18 @@ _TOKEN = re.compile(
 )
 _PIPED = re.compile(
     r"\b(?:echo|printf)\s+(?:-[neE]+\s+)?(?P<quote>[\"']?)(?P<secret>[^\s\"'|`]{1,300})(?P=quote)\s*\|\s*(?:sudo\s+)?"
-    r"(?:[^|\n]{0,200}?(?:--password-stdin|--stdin\b|-S\b|chpasswd|login\b|cryptsetup|kinit|passwd\b|gpg\b|base64\b))"
+    r"(?:[^|\n]{0,200}?(?:--password-stdin|--stdin\b|-S\b|chpasswd|login\b|cryptsetup|kinit|passwd\b|gpg\b))"
 )
-_HERE = re.compile(r"(?:\s-S\b|stdin\b|-fd[ =]0|chpasswd|login\b)[^|\n]{0,100}?<<<\s*(?P<quote>[\"']?)(?P<secret>[^\s\"'`]{1,300})(?P=quote)")
+_HERE = re.compile(
+    r"(?:\s-S\b|stdin\b|-fd[ =]0|chpasswd|login\b)[^|\n]{0,100}?<<<\s*(?P<quote>[\"']?)(?P<secret>[^\s\"'`]{1,300})(?P=quote)"
+)
 _SQL = re.compile(
-    r"(?:\bidentified\s+(?:with\s+\S{1,60}\s+)?(?:by|as)(?:\s+password)?|\bpassword|\bauth)\s*\(?\s*\\?(?P<quote>['\"])(?P<secret>[^'\"\n\\]{1,300})",
+    r"(?:\bidentified\s+(?:with\s+\S{1,60}\s+)?(?:by|as)(?:\s+password)?|\b(?:with|encrypted|set|login)\s+password(?:\s+for\s+\S{1,80})?(?:\s*=)?|\bauth)(?:\s*\(|\s)\s*\\?(?P<quote>['\"])(?P<secret>[^'\"\n\\]{1,300})",
     re.IGNORECASE,
 )
-_DIRECTIVE = re.compile(r"(?:^|\s)(?:requirepass|masterauth|login\s+\S{1,100}\s+password|machine\s+\S{1,100}.{1,100}\spassword)\s+(?P<secret>[^\s`]{1,300})")
+_DIRECTIVE = re.compile(
+    r"(?:^|\s)(?:requirepass|masterauth|login\s+\S{1,100}\s+password|machine\s+\S{1,100}.{1,100}\spassword)\s+(?P<secret>[^\s`]{1,300})"
+)
 _DSN = re.compile(r"(?:^|[\s\"'`=])[\w.-]{1,60}:(?P<secret>[^\s@/\"'`]{1,100})@(?:tcp|unix)\(")
 _PGPASS = re.compile(r"^[\w.*-]{1,100}:(?:\d{2,5}|\*):[\w*-]{1,60}:[\w*-]{1,60}:(?P<secret>\S{1,300})$", re.MULTILINE)
 _LOGIN = re.compile(r"[\"']?\w{1,60}/(?P<secret>[^\s@\"'/]{1,100})(?=@|[\"']?$)")
@@ -84,7 +88,9 @@ def _in_words(line: str, start: int, end: int, depth: int) -> Iterator[Span]:
 def _of_command(line: str, words: Sequence[Word]) -> Iterator[Span]:
     names = [word.text.strip(_MARKS + "([{*").rpartition("/")[2] for word in words]
     found = _given_by(line, words, names)
-    sentence = next((word.start for word, name in zip(words, names, strict=True) if name.lower() in _words("sentence")), None)
+    sentence = next(
+        (word.start for word, name in zip(words, names, strict=True) if name.lower() in _words("sentence")), None
+    )
     is_prose = bool(words) and bool(re.match(r"[A-Z][a-z]+\b", words[0].text))
     for span in found:
         in_sentence = is_prose or (sentence is not None and sentence < span.start)
@@ -137,7 +143,14 @@ def _next(line: str, words: Sequence[Word], place: int, flags: Sequence[str]) ->
 def _pair(line: str, words: Sequence[Word], place: int, flags: Sequence[str]) -> Iterator[Span]:
     """Yields the password of `user:password` behind a flag."""
     text = words[place].text
-    flag = next((flag for flag in flags if text == flag or text.startswith((f"{flag}=", flag if len(flag) == 2 else f"{flag}="))), None)
+    flag = next(
+        (
+            flag
+            for flag in flags
+            if text == flag or text.startswith((f"{flag}=", flag if len(flag) == 2 else f"{flag}="))
+        ),
+        None,
+    )
     if flag is None:
         return
     if text == flag:
@@ -177,7 +190,9 @@ def _stand_before(wanted: Sequence[str], texts: Sequence[str], place: int) -> bo
     return any(positions[start : start + len(wanted)] == list(wanted) for start in range(min(len(positions), 8)))
 
 
-def _positional(line: str, words: Sequence[Word], texts: Sequence[str], wanted: list[str], place: int) -> Iterator[Span]:
+def _positional(
+    line: str, words: Sequence[Word], texts: Sequence[str], wanted: list[str], place: int
+) -> Iterator[Span]:
     size = len(wanted)
     for start in range(min(len(texts), 12)):
         if [text.lower() for text in texts[start : start + size]] != [text.lower() for text in wanted]:
@@ -221,7 +236,9 @@ def _known() -> dict[str, Any]:
 def _programs() -> dict[str, list[Program]]:
     found: dict[str, list[Program]] = {}
     for entry in _known()["program"]:
-        settings = {key: value if isinstance(value, str | bool) else tuple(value) for key, value in entry.items() if key != "names"}
+        settings: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in entry.items() if key != "names"
+        }
         for name in entry["names"]:
             found.setdefault(name, []).append(Program(**settings))
     return found

@@ -1,13 +1,10 @@
 """The secrets of an agent's files, each with its place."""
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from stages.dataset.calls.rules import RuleFile
 from stages.dataset.secrets.redaction import redact
-from stages.dataset.source import Source
 
 MOST_NAMED = 20  # places of secrets that are told of one file
 
@@ -19,18 +16,6 @@ class FoundIn:
     file: str
     line: int
     kind: str
-
-
-def without_secrets(source: Source) -> tuple[Source, list[FoundIn]]:
-    """Returns the source with every secret of its texts redacted, and where each was."""
-    found: list[FoundIn] = []
-    texts = {
-        "runbook": clean(source.runbook_path, source.runbook, found),
-        "tools": clean(source.tools_path, source.tools, found),
-        "config": clean(source.config_path, source.config, found),
-    }
-    rules = tuple(RuleFile(rule.path, clean(rule.path, rule.text, found)) for rule in source.rules)
-    return dataclasses.replace(source, **texts, rules=rules), found
 
 
 def clean(file: str, text: str, found: list[FoundIn]) -> str:

@@ -27,6 +27,11 @@ def in_lines(text: str) -> Iterator[Span]:
             yield from _found(form.pattern, form.kind, text)
 
 
+def may_be_wrapped(text: str) -> bool:
+    """Returns whether a text may hold a secret that the end of a line cuts."""
+    return any(form.wrapped and any(hint in text for hint in form.hints) for form in _formats())
+
+
 def over_lines(text: str) -> Iterator[Span]:
     """Yields the secrets of known forms and lengths."""
     for form in _formats():

@@ -13,14 +13,17 @@ _SCHEME = re.compile(
     re.IGNORECASE,
 )
 _BARE = re.compile(
-    r"authorization[\"']?\s{0,3}:\s{0,3}[\"']?(?P<secret>[\w.~+/=:-]{8,4000})(?=[\"'`]|\s*$)", re.IGNORECASE | re.MULTILINE
+    r"authorization[\"']?\s{0,3}:\s{0,3}[\"']?(?P<secret>[\w.~+/=:-]{8,4000})(?=[\"'`]|\s*$)",
+    re.IGNORECASE | re.MULTILINE,
 )
 _HEADER = re.compile(
     r"(?<![\w-])(?:X-[\w-]{0,40}(?:token|key|secret|auth|password|signature)|PRIVATE-TOKEN|JOB-TOKEN|DEPLOY-TOKEN|api-?key|DD-API-KEY"
     r"|DD-APPLICATION-KEY|Ocp-Apim-Subscription-Key|circle-token|apikey)[\"']?\s{0,3}:\s{0,3}[\"']?(?P<secret>[^\s\"'`]{4,4000})",
     re.IGNORECASE,
 )
-_COOKIE = re.compile(r"(?<![\w-])(?:set-)?cookie[\"']?\s{0,3}:\s{0,3}[\"']?(?P<secret>[\w.-]{1,80}=[^\"'`\n|]{3,4000})", re.IGNORECASE)
+_COOKIE = re.compile(
+    r"(?<![\w-])(?:set-)?cookie[\"']?\s{0,3}:\s{0,3}[\"']?(?P<secret>[\w.-]{1,80}=[^\"'`\n|]{3,4000})", re.IGNORECASE
+)
 _QUERY = re.compile(
     r"[?&](?:[\w-]{0,30}(?:token|secret|password|passwd|pwd|signature)|api[_-]?key|apikey|access[_-]?key|auth|key|code|sig)=(?P<secret>[^\s&\"'`<>#)\]|]{4,4000})",
     re.IGNORECASE,

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from stages.dataset.secrets.placeholders import is_placeholder
 from stages.dataset.secrets.span import Span
@@ -16,7 +17,9 @@ _PAIR = re.compile(r":\s*\\?[\"'](?P<secret>[^\"'\\\n]{1,10000})")
 _AUTH = re.compile(
     r"\\?[\"']?(?P<key>\.dockerconfigjson|\.dockercfg|auth|identitytoken|registrytoken)\\?[\"']?\s*:\s*\\?[\"']?(?P<secret>[A-Za-z0-9+/_=.-]{8,})"
 )
-_CLUSTER = re.compile(r"\b(?:client-key-data|id-token|refresh-token|_authToken|_password)\s*[:=]\s*[\"']?(?P<secret>[\w+/=.-]{16,})")
+_CLUSTER = re.compile(
+    r"\b(?:client-key-data|id-token|refresh-token|_authToken|_password)\s*[:=]\s*[\"']?(?P<secret>[\w+/=.-]{16,})"
+)
 _FLOW = re.compile(r"[ \t>#]*(?:data|stringData)\s*:\s*\{(?P<body>[^{}\n]+)\}")
 _FLOW_PAIR = re.compile(r"[\w.\"'-]{1,100}\s*:\s*[\"']?(?P<secret>[^\s,}\"']{1,10000})")
 _XML = re.compile(
@@ -24,6 +27,7 @@ _XML = re.compile(
     re.IGNORECASE,
 )
 _WORDS = "a value of a Kubernetes Secret"
+_NO_VALUE = re.compile(r"[|>][+-]?\d?|[{}]|#.*")
 FARTHEST = 400  # lines from a manifest's kind to its values
 
 
@@ -48,22 +52,26 @@ def _is_login(encoded: str) -> bool:
 
 def _of_secrets(text: str) -> Iterator[Span]:
     lines = text.split("\n")
-    starts = _starts(lines)
-    done = -1
-    for number, line in enumerate(lines):
-        if "stringData" in line and number > done and (block := _BLOCK.match(line)):
-            done = yield from _values(lines, starts, number, len(block["indent"]))
-        elif "Secret" in line and _KIND.match(line):
-            first, behind = _document(lines, number)
-            for place in range(max(first, done + 1), behind):
-                block = _BLOCK.match(lines[place])
-                if block and place > done:
-                    done = yield from _values(lines, starts, place, len(block["indent"]))
-                elif flow := _FLOW.match(lines[place]):
-                    yield from _pairs(_FLOW_PAIR, flow["body"], starts[place] + flow.start("body"))
-        if "Secret" in line or "secret" in line or "tringData" in line:
+    starts = [0, *accumulate(len(line) + 1 for line in lines)]
+    for number in sorted(_blocks(lines)):
+        if block := _BLOCK.match(lines[number]):
+            yield from _values(lines, starts, number, len(block["indent"]))
+        elif flow := _FLOW.match(lines[number]):
+            yield from _pairs(_FLOW_PAIR, flow["body"], starts[number] + flow.start("body"))
+    for start, line in zip(starts, lines, strict=False):
+        if "ecret" in line or "tringData" in line:
             for found in _JSON.finditer(line):
-                yield from _pairs(_PAIR, found["body"], starts[number] + found.start("body"))
+                yield from _pairs(_PAIR, found["body"], start + found.start("body"))
+
+
+def _blocks(lines: Sequence[str]) -> set[int]:
+    """Returns the numbers of the lines that open the values of a Secret."""
+    found, behind = {number for number, line in enumerate(lines) if "stringData" in line}, 0
+    for number, line in enumerate(lines):
+        if number >= behind and "Secret" in line and _KIND.match(line):
+            first, behind = _document(lines, number)
+            found |= {place for place in range(first, behind) if "ata" in lines[place]}
+    return found
 
 
 def _pairs(pattern: re.Pattern[str], body: str, start: int) -> Iterator[Span]:
@@ -83,36 +91,26 @@ def _document(lines: Sequence[str], number: int) -> tuple[int, int]:
 
 
 def _values(lines: Sequence[str], starts: Sequence[int], number: int, indent: int) -> Iterator[Span]:
-    """Yields the values below `data:`; returns the number of the last line that belongs to them."""
-    last, deep = number, 0
+    """Yields the values below `data:`, whose indent is given."""
+    deep = 0
     for place in range(number + 1, min(len(lines), number + FARTHEST)):
         line = lines[place]
         width = len(line) - len(line.lstrip(" \t>#"))
         is_comment = line.lstrip(" \t>").startswith("#") and "#" not in lines[number]
-        if is_comment or not line.strip(" \t>#"):
+        if is_comment or width == len(line):
             continue
         if width <= indent or _EDGE.match(line):
-            break
-        last = place
+            return
         entry = _ENTRY.match(line)
         if entry and (not deep or width <= deep):
             deep = width
             yield from _value(entry["value"], starts[place] + entry.start("value"))
         else:
             yield from _value(line[width:], starts[place] + width)
-    return last
 
 
 def _value(text: str, start: int) -> Iterator[Span]:
     bare = text.strip(" \t,\"'")
-    if bare and bare not in ("|", ">", "|-", ">-", "|+", ">+", "{", "}") and not bare.startswith("#") and not is_placeholder(bare):
+    if bare and not _NO_VALUE.fullmatch(bare) and not is_placeholder(bare):
         start += text.index(bare)
         yield Span(start, start + len(bare), _WORDS)
-
-
-def _starts(lines: Sequence[str]) -> list[int]:
-    found, start = [], 0
-    for line in lines:
-        found.append(start)
-        start += len(line) + 1
-    return found

@@ -15,14 +15,68 @@ from stages.dataset.secrets.tables import in_tables
 
 REDACTED = "REDACTED"
 Finder = Callable[[str], Iterable[Span]]
-_LOGICAL = re.compile(r"(?:[^\n]*\\[ \t]*\n){0,40}[^\n]*\n?")
+_LOGICAL = re.compile(r"(?:[^\n]*\\[ \t]*\n){0,40}[^\n]*")
 _CONTINUES = re.compile(r"\\[ \t]*\n")
-# One of these is in every line that a rule of lines finds something in.
-_HINT = re.compile(
-    r"pass|pwd|psw|pw|pin\b|secret|token|key|cred|auth|cookie|jwt|seed|otp|bearer|basic|login|connection|senha|contrase|lösen|kenn|wachtwoord"
-    r"|пароль|密|パス|identified|-[a-z]*[pauw]|/p:|alias|host add|user|vault|bao|unseal|unwrap|kv |write|htpasswd|secret|rclone|sqlplus|rman"
-    r"|expdp|impdp|requirepass|masterauth|@tcp|@unix|<<<|curl|log[a-z]* ?[io]n|sig=|code=|:\d{2,5}:|:\*:",
-    re.IGNORECASE,
+_JOINS = re.compile(r"\\[ \t]*\n$")
+_SMALL = {capital: capital + 32 for capital in range(ord("A"), ord("Z") + 1)}
+# One of these is in every line, in small letters, that a rule of lines finds something in.
+_HINTS = (
+    *(
+        "pass",
+        "pwd",
+        "psw",
+        "pw",
+        "pin",
+        "secret",
+        "token",
+        "key",
+        "cred",
+        "auth",
+        "cookie",
+        "jwt",
+        "seed",
+        "otp",
+        "login",
+        "logged in",
+        "log in",
+    ),
+    *(
+        "bearer",
+        "basic",
+        "connection",
+        "senha",
+        "contrase",
+        "senord",
+        "kenn",
+        "wachtwoord",
+        "ароль",
+        "АРОЛЬ",
+        "密",
+        "パス",
+        "identified",
+        "sig=",
+        "code=",
+    ),
+    *(
+        " -p",
+        " -a",
+        " -u",
+        " -w",
+        " -s",
+        " -k",
+        " -b",
+        " -t",
+        "/p:",
+        "alias",
+        "host add",
+        "user",
+        "vault",
+        "bao",
+        "unseal",
+        "unwrap",
+        "htpasswd",
+    ),
+    *("rclone", "sqlplus", "rman", "expdp", "impdp", "masterauth", "@tcp", "@unix", "<<<", ":5432:", ":6432:", ":*:"),
 )
 _DONE = re.compile(r"(?:REDACTED|[\W_])*")
 _INDENT = re.compile(r"[ \t>#|]*")
@@ -59,13 +113,19 @@ def _redact(text: str, forms: tuple[Finder, ...]) -> tuple[str, list[Found]]:
 
 def _spans(text: str, forms: tuple[Finder, ...]) -> Iterator[Span]:
     seen, bare = views.decoded(text), views.stripped(text)
-    for finder in (*forms, over_many_lines, in_manifests, in_tables, _by_lines(labelled, in_requests, in_commands)):
+    lines = _lines_with_hints(seen.text)
+    for finder in (*forms, over_many_lines, in_manifests, in_tables):
         yield from _back(seen, finder)
-    for finder in (*forms, _by_lines(labelled, in_requests)):
+    for finder in forms:
         yield from _back(bare, finder)
-    for span in _back(views.joined(text), formats.over_lines):
-        if "\n" in text[span.start : span.end]:
-            yield span
+    yield from _back(seen, lambda _: _of_lines(lines, (labelled, in_requests, in_commands)))
+    known = {line for _, line in lines}
+    others = [each for each in _lines_with_hints(bare.text) if each[1] not in known]
+    yield from _back(bare, lambda _: _of_lines(others, (labelled, in_requests)))
+    if formats.may_be_wrapped(bare.text):
+        yield from (
+            span for span in _back(views.joined(text), formats.over_lines) if "\n" in text[span.start : span.end]
+        )
 
 
 def _back(view: views.View, finder: Finder) -> Iterator[Span]:
@@ -74,18 +134,42 @@ def _back(view: views.View, finder: Finder) -> Iterator[Span]:
         yield Span(*view.place(span.start, span.end), span.kind)
 
 
-def _by_lines(*finders: Finder) -> Finder:
-    """Returns a finder that looks at each line, and at lines that a backslash joins as at one."""
+def _lines_with_hints(text: str) -> list[tuple[int, str]]:
+    """Returns the lines that a rule may find something in, each with where it begins; those joined by `\\` are one."""
+    small = text.translate(_SMALL)
+    places = sorted(place for hint in _HINTS for place in _all_places(small, hint))
+    found = []
+    end = 0
+    for place in places:
+        if place < end:
+            continue
+        start = text.rfind("\n", 0, place) + 1
+        while start and _JOINS.search(text, max(0, start - 100), start):
+            start = text.rfind("\n", 0, start - 1) + 1
+        line = _LOGICAL.match(text, max(start, end))
+        if line:
+            found.append((line.start(), _CONTINUES.sub(_blank, line[0])))
+            end = line.end() + 1
+    return found
 
-    def find(text: str) -> Iterator[Span]:
-        for logical in _LOGICAL.finditer(text):
-            if logical[0] and _HINT.search(logical[0]):
-                line = _CONTINUES.sub(lambda end: " " * len(end[0]), logical[0]).rstrip("\n")
-                for finder in finders:
-                    for span in finder(line):
-                        yield Span(logical.start() + span.start, logical.start() + span.end, span.kind)
 
-    return find
+def _all_places(text: str, hint: str) -> Iterator[int]:
+    place = text.find(hint)
+    while place >= 0:
+        yield place
+        behind = text.find("\n", place)
+        place = text.find(hint, behind) if behind >= 0 else -1
+
+
+def _blank(end: re.Match[str]) -> str:
+    return " " * len(end[0])
+
+
+def _of_lines(lines: Iterable[tuple[int, str]], finders: Iterable[Finder]) -> Iterator[Span]:
+    for start, line in lines:
+        for finder in finders:
+            for span in finder(line):
+                yield Span(start + span.start, start + span.end, span.kind)
 
 
 def _merged(text: str, spans: Iterable[Span]) -> list[Span]:

@@ -10,6 +10,7 @@ from functools import cache
 from importlib import import_module
 
 from stages.dataset.secrets.placeholders import is_filling
+from stages.dataset.secrets.plain import is_plain
 from stages.dataset.secrets.span import Span
 
 # Of its plugins those whose rules take linear time, and name nothing that is no secret.
@@ -29,16 +30,33 @@ PLUGINS = {
     "twilio": "TwilioKeyDetector",
 }
 _MIXED = re.compile(r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])")
+_RUN = re.compile(r"[\w-]{20,}|[\w/+=]{40,}")
 _LONG = 16  # characters; a shorter group of a rule is only the beginning of what it finds
 
 
 def scanned(text: str) -> Iterator[Span]:
     """Yields what the scanner's rules find."""
-    for kind, pattern in _rules():
-        for found in pattern.finditer(text):
-            start, end = _secret(found)
-            if _stands_alone(text, start, end) and _MIXED.match(text[start:end]) and not is_filling(text[start:end]):
-                yield Span(start, end, kind)
+    for begin, line in _lines_with_keys(text):
+        for kind, pattern in _rules():
+            for found in pattern.finditer(line):
+                start, end = _secret(found)
+                if (
+                    _stands_alone(line, start, end)
+                    and _MIXED.match(line[start:end])
+                    and not is_filling(line[start:end])
+                ):
+                    yield Span(begin + start, begin + end, kind)
+
+
+def _lines_with_keys(text: str) -> Iterator[tuple[int, str]]:
+    """Yields the lines with a run of letters and digits that is long enough for a key, and where they begin."""
+    end = 0
+    for run in _RUN.finditer(text):
+        if run.start() >= end and _MIXED.match(run[0]) and not is_plain(run[0]):
+            begin = text.rfind("\n", 0, run.start()) + 1
+            end = text.find("\n", run.end())
+            end = len(text) if end < 0 else end
+            yield begin, text[begin:end]
 
 
 def _secret(found: re.Match[str]) -> tuple[int, int]:

@@ -46,7 +46,8 @@ class View:
 
 def decoded(text: str) -> View:
     """Returns the text with its entities and wide letters as plain characters, and without what is not seen."""
-    return _view(text, _DECODED)
+    is_plain = text.isascii() and "&" not in text
+    return View(text, (0,), ((0, 0),)) if is_plain else _view(text, _DECODED)
 
 
 def stripped(text: str) -> View:
