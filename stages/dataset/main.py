@@ -22,8 +22,7 @@ from stages.dataset.contract import Inputs, Outputs
 from stages.dataset.rows.card import summarise, write_card
 from stages.dataset.rows.examples import Row, Sampling, make_rows, prompt_file
 from stages.dataset.runbook.reader import read_runbook
-from stages.dataset.secrets.files import FoundIn, by_file, clean
-from stages.dataset.secrets.messages import telling_no_secret
+from stages.dataset.secrets.reporting import FoundIn, by_file, clean, telling_no_secret
 from stages.dataset.source import Source, opened, read_source
 
 

@@ -10,7 +10,7 @@ from stages.dataset.author import lint as linting
 from stages.dataset.author.compare import compare, read_rows
 from stages.dataset.author.folder import read_folder
 from stages.dataset.author.preview import preview
-from stages.dataset.secrets.messages import telling_no_secret
+from stages.dataset.secrets.reporting import telling_no_secret
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,7 +11,7 @@ from stages.dataset.calls.rules import FUNCTION, RuleFile, read_rules
 from stages.dataset.calls.tools import Tools, read_tools
 from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.runbook.text import decode
-from stages.dataset.secrets.files import FoundIn, clean
+from stages.dataset.secrets.reporting import FoundIn, clean
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ _KNOWN = frozenset(_WORDS["words"])
 _BEGINS = tuple(f"{word}{mark}" for word in _WORDS["begins"] for mark in "-_ .")
 _ENDS = tuple(f"{mark}{word}" for word in _WORDS["ends"] for mark in "-_ .")
 _REFERENCE = re.compile(
-    r"\$\w.*|\$[{(].*|%\w+%|%\{.*|%\(.*|\{.*|\[[\w .…-]*\]?|\[[^\[\]]*\]\(.*|<[A-Za-z_/ ].*|\([A-Za-z].*|@[\w~./-]*[./-][\w./-]*|&[a-z_-]+"
+    r"\$\w.*|\$[{(].*|%\w+%|%\{.*|%\(.*|\{.*|\[[\w .…-]*\]?|\[[^\[\]]*\]\(.*|<[A-Za-z_/ ].*"
+    r"|\([A-Za-z].*|@[\w~./-]*[./-][\w./-]*|&[a-z_-]+"
     r"|!(?:vault|ref|sub|reference|secret|env|include|encrypted)\b.*|__\w+__|[#~]\{.*"
     r"|(?:vault|op|ref\+\w+|secretsmanager|ssm|env|file|aws|gcp|projects|https?|s3|azurekeyvault|keyvault|k8s|doppler)"
     r"[:/].*|arn:aws.*",

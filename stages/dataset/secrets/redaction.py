@@ -4,14 +4,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from stages.dataset.secrets import formats, scanner, views
-from stages.dataset.secrets.commands import in_commands
-from stages.dataset.secrets.headers import in_requests
-from stages.dataset.secrets.keys import over_many_lines
-from stages.dataset.secrets.labels import labelled
-from stages.dataset.secrets.manifests import in_manifests
+from stages.dataset.secrets import views
+from stages.dataset.secrets.rules import formats, scanner
+from stages.dataset.secrets.rules.commands import in_commands
+from stages.dataset.secrets.rules.headers import in_requests
+from stages.dataset.secrets.rules.keys import over_many_lines
+from stages.dataset.secrets.rules.labels import labelled
+from stages.dataset.secrets.rules.manifests import in_manifests
+from stages.dataset.secrets.rules.tables import in_tables
 from stages.dataset.secrets.span import Span
-from stages.dataset.secrets.tables import in_tables
 
 REDACTED = "REDACTED"
 Finder = Callable[[str], Iterable[Span]]

@@ -25,7 +25,7 @@ _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\
 
 @dataclass(frozen=True)
 class View:
-    """A text made of another; starts: where its pieces begin here; places: where they are there, and how wide one is."""
+    """A text made of another; starts: where its pieces begin; places: where they begin there, and how wide each is."""
 
     text: str
     starts: tuple[int, ...]

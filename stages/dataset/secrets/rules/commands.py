@@ -19,14 +19,18 @@ _PIPED = re.compile(
     r"(?:[^|\n]{0,200}?(?:--password-stdin|--stdin\b|-S\b|chpasswd|login\b|cryptsetup|kinit|passwd\b|gpg\b))"
 )
 _HERE = re.compile(
-    r"(?:\s-S\b|stdin\b|-fd[ =]0|chpasswd|login\b)[^|\n]{0,100}?<<<\s*(?P<quote>[\"']?)(?P<secret>[^\s\"'`]{1,300})(?P=quote)"
+    r"(?:\s-S\b|stdin\b|-fd[ =]0|chpasswd|login\b)[^|\n]{0,100}?<<<\s*"
+    r"(?P<quote>[\"']?)(?P<secret>[^\s\"'`]{1,300})(?P=quote)"
 )
 _SQL = re.compile(
-    r"(?:\bidentified\s+(?:with\s+\S{1,60}\s+)?(?:by|as)(?:\s+password)?|\b(?:with|encrypted|set|login)\s+password(?:\s+for\s+\S{1,80})?(?:\s*=)?|\bauth)(?:\s*\(|\s)\s*\\?(?P<quote>['\"])(?P<secret>[^'\"\n\\]{1,300})",
+    r"(?:\bidentified\s+(?:with\s+\S{1,60}\s+)?(?:by|as)(?:\s+password)?"
+    r"|\b(?:with|encrypted|set|login)\s+password(?:\s+for\s+\S{1,80})?(?:\s*=)?|\bauth)"
+    r"(?:\s*\(|\s)\s*\\?(?P<quote>['\"])(?P<secret>[^'\"\n\\]{1,300})",
     re.IGNORECASE,
 )
 _DIRECTIVE = re.compile(
-    r"(?:^|\s)(?:requirepass|masterauth|login\s+\S{1,100}\s+password|machine\s+\S{1,100}.{1,100}\spassword)\s+(?P<secret>[^\s`]{1,300})"
+    r"(?:^|\s)(?:requirepass|masterauth|login\s+\S{1,100}\s+password|machine\s+\S{1,100}.{1,100}\spassword)"
+    r"\s+(?P<secret>[^\s`]{1,300})"
 )
 _DSN = re.compile(r"(?:^|[\s\"'`=])[\w.-]{1,60}:(?P<secret>[^\s@/\"'`]{1,100})@(?:tcp|unix)\(")
 _PGPASS = re.compile(r"^[\w.*-]{1,100}:(?:\d{2,5}|\*):[\w*-]{1,60}:[\w*-]{1,60}:(?P<secret>\S{1,300})$", re.MULTILINE)
@@ -181,7 +185,7 @@ def _literal(line: str, words: Sequence[Word], place: int) -> Iterator[Span]:
 
 
 def _value_of(line: str, word: Word, equals: int) -> Iterator[Span]:
-    if equals > 0 and not word.text.startswith("-") or word.text.startswith("--from-literal") and equals > 0:
+    if (equals > 0 and not word.text.startswith("-")) or (word.text.startswith("--from-literal") and equals > 0):
         yield from _span(line, word.start + equals + 1, word.start + len(word.text))
 
 

@@ -9,7 +9,8 @@ from stages.dataset.secrets.span import Span
 
 _SCHEME = re.compile(
     r"(?P<header>authorization[\"']?\s{0,3}[:=,]\s{0,3}[\"']?(?:f|b)?[\"']?)?(?<![A-Za-z])"
-    r"(?:bearer|basic|token|digest|apikey|api-key|geniekey|negotiate|splunk|bot|key)(?:\s|\+){1,3}(?P<secret>[\w.~+/=:@!$%^&*#-]{4,4000})",
+    r"(?:bearer|basic|token|digest|apikey|api-key|geniekey|negotiate|splunk|bot|key)"
+    r"(?:\s|\+){1,3}(?P<secret>[\w.~+/=:@!$%^&*#-]{4,4000})",
     re.IGNORECASE,
 )
 _BARE = re.compile(
@@ -17,15 +18,17 @@ _BARE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _HEADER = re.compile(
-    r"(?<![\w-])(?:X-[\w-]{0,40}(?:token|key|secret|auth|password|signature)|PRIVATE-TOKEN|JOB-TOKEN|DEPLOY-TOKEN|api-?key|DD-API-KEY"
-    r"|DD-APPLICATION-KEY|Ocp-Apim-Subscription-Key|circle-token|apikey)[\"']?\s{0,3}:\s{0,3}[\"']?(?P<secret>[^\s\"'`]{4,4000})",
+    r"(?<![\w-])(?:X-[\w-]{0,40}(?:token|key|secret|auth|password|signature)|PRIVATE-TOKEN|JOB-TOKEN"
+    r"|DEPLOY-TOKEN|api-?key|DD-API-KEY|DD-APPLICATION-KEY|Ocp-Apim-Subscription-Key|circle-token|apikey)"
+    r"[\"']?\s{0,3}:\s{0,3}[\"']?(?P<secret>[^\s\"'`]{4,4000})",
     re.IGNORECASE,
 )
 _COOKIE = re.compile(
     r"(?<![\w-])(?:set-)?cookie[\"']?\s{0,3}:\s{0,3}[\"']?(?P<secret>[\w.-]{1,80}=[^\"'`\n|]{3,4000})", re.IGNORECASE
 )
 _QUERY = re.compile(
-    r"[?&](?:[\w-]{0,30}(?:token|secret|password|passwd|pwd|signature)|api[_-]?key|apikey|access[_-]?key|auth|key|code|sig)=(?P<secret>[^\s&\"'`<>#)\]|]{4,4000})",
+    r"[?&](?:[\w-]{0,30}(?:token|secret|password|passwd|pwd|signature)|api[_-]?key|apikey|access[_-]?key|auth|key|code|sig)"
+    r"=(?P<secret>[^\s&\"'`<>#)\]|]{4,4000})",
     re.IGNORECASE,
 )
 _RULES = (

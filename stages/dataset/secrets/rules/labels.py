@@ -16,7 +16,10 @@ _BEFORE = r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z]))"
 _SUFFIX = r"(?:[ _-]?(?:\d{1,3}|value|data|base64|b64|old|new|prod|dev)(?![A-Za-z0-9]))?"
 _CLOSES = r"[\\\"'`*\])]{0,5}"
 _FOR = r"(?: \([^()\n]{1,60}\)| (?:for|of|to|on|in) [^:=\n.]{1,60}?)?"
-_SIGN = r"(?P<sign>\s{0,8}(?::=|=>|->|→|={1,2}|：|:(?!//)(?!:))|\s(?:is|was|will be|set|ist|est|es)(?: (?:set|now|currently|still))?(?: to)?\b(?=\s))"
+_SIGN = (
+    r"(?P<sign>\s{0,8}(?::=|=>|->|→|={1,2}|：|:(?!//)(?!:))"
+    r"|\s(?:is|was|will be|set|ist|est|es)(?: (?:set|now|currently|still))?(?: to)?\b(?=\s))"
+)
 _BARE = r"(?:(?![\"'`](?!\w)|</|[;&,][\w. -]{0,30}=|[;&|)]{1,2}(?:\s|$))\S)+"
 _QUOTED = re.compile(r"(?P<mark>\\?[\"'`]|\*{1,3})(?P<value>[^\n]*?)(?P=mark)(?!\w)")
 _VALUE = re.compile(r"[(\[]?" + _BARE)
@@ -24,8 +27,10 @@ _TRAILING = ".,;:!?)]}\"'`*|\\"
 _FILE = re.compile(r"(?:\.{0,2}|~)/[\w.-]")
 _TAKEN = re.compile(r"(?:https?|wss?)://|\d{1,3}%$")
 _LOGIN = re.compile(
-    r"(?:(?P<pair>\b(?:cred(?:ential)?s|log[ -]?ins?|user(?:name)?s?\s?[/&+:]\s?pass\w{0,8})[\"'`*]{0,3}\s?[:=]|\bcredentials are)"
-    r"|\blog(?:ged|s)?[ -]?(?:in|on) (?:with|as|using)|\bcredentials)\s{0,3}[\"'`*]{0,3}(?P<user>[\w.@-]{2,60})[\"'`*]{0,3}\s?[/:]\s?[\"'`*]{0,3}"
+    r"(?:(?P<pair>\b(?:cred(?:ential)?s|log[ -]?ins?|user(?:name)?s?\s?[/&+:]\s?pass\w{0,8})[\"'`*]{0,3}\s?[:=]"
+    r"|\bcredentials are)"
+    r"|\blog(?:ged|s)?[ -]?(?:in|on) (?:with|as|using)|\bcredentials)"
+    r"\s{0,3}[\"'`*]{0,3}(?P<user>[\w.@-]{2,60})[\"'`*]{0,3}\s?[/:]\s?[\"'`*]{0,3}"
     r"(?P<value>[^\s\"'`/:*]{3,200})",
     re.IGNORECASE,
 )
@@ -152,7 +157,8 @@ def _label() -> re.Pattern[str]:
 def _spoken() -> re.Pattern[str]:
     passwords = _alternatives(_LABELS["password"])
     return re.compile(
-        rf"(?<![\w-])(?i:{passwords}) [\"'`*]{{0,3}}(?P<value>(?=[^\s\"'`]*\d)(?=[^\s\"'`]*[A-Za-z])[\w!#%^+@?&$~.*]{{6,100}})(?![\w=:(/-])"
+        rf"(?<![\w-])(?i:{passwords}) [\"'`*]{{0,3}}(?P<value>"
+        r"(?=[^\s\"'`]*\d)(?=[^\s\"'`]*[A-Za-z])[\w!#%^+@?&$~.*]{6,100})(?![\w=:(/-])"
     )
 
 

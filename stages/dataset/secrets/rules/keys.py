@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from stages.dataset.secrets.labels import is_secret, label_of, named
 from stages.dataset.secrets.placeholders import is_placeholder
+from stages.dataset.secrets.rules.labels import is_secret, label_of, named
 from stages.dataset.secrets.span import Span
 
 _BEGIN = re.compile(r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
@@ -12,11 +12,13 @@ _BODY = re.compile(r"(?:[ \t>#*]*\\?(?:[A-Za-z0-9+/=\\]{8,}|[A-Z][\w-]{2,20}: [^
 _PUTTY = re.compile(r"Private-Lines: *\d{1,3}\n(?P<secret>(?:[A-Za-z0-9+/=]+\n?)+)")
 _VAULT = re.compile(r"\$ANSIBLE_VAULT;[\d.]+;\w+(?:;\w+)?(?P<secret>(?:\s{1,40}[0-9a-f]{8,})+)")
 _BELOW = re.compile(
-    r"^[ \t>]*(?:[-*+] )?[\"']?(?P<name>[\w. -]{1,60})[\"']?:[ \t]*[|>]?[+-]?[ \t]*\n(?P<rest>[ \t>]+(?P<secret>[^\s:#`-][^\n]{2,300}))$",
+    r"^[ \t>]*(?:[-*+] )?[\"']?(?P<name>[\w. -]{1,60})[\"']?:[ \t]*[|>]?[+-]?[ \t]*\n"
+    r"(?P<rest>[ \t>]+(?P<secret>[^\s:#`-][^\n]{2,300}))$",
     re.MULTILINE,
 )
 _ENTRY = re.compile(
-    r"name\\?[\"']?\s?[:=]\s?\\?[\"']?(?P<name>[\w.-]{1,60})\\?[\"']?[ \t]*,?[ \t]*\n?[ \t>]*\\?[\"']?value\\?[\"']?\s?[:=]\s?\\?(?P<quote>[\"']?)"
+    r"name\\?[\"']?\s?[:=]\s?\\?[\"']?(?P<name>[\w.-]{1,60})\\?[\"']?[ \t]*,?[ \t]*\n?[ \t>]*"
+    r"\\?[\"']?value\\?[\"']?\s?[:=]\s?\\?(?P<quote>[\"']?)"
     r"(?P<secret>[^\s\"'},\\]{2,300})"
 )
 LONGEST = 20_000  # characters of a private key

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from stages.dataset.secrets.labels import Label, is_secret, named
+from stages.dataset.secrets.rules.labels import Label, is_secret, named
 from stages.dataset.secrets.span import Span
 
 Cell = tuple[int, str]

@@ -1,10 +1,12 @@
-"""The secrets of an agent's files, each with its place."""
+"""What is told of secrets: where each was, and a person's, a parser's or a server's words without them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from stages.dataset.secrets.redaction import redact
+from shared.errors import StageError
+from stages.dataset.secrets.redaction import redact, without_secrets
 
 MOST_NAMED = 20  # places of secrets that are told of one file
 
@@ -34,3 +36,16 @@ def by_file(found: Iterable[FoundIn]) -> Iterator[str]:
         places = [f"line {each.line}: {each.kind}" for each in secrets]
         more = f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
         yield f"{file}: {'; '.join(places[:MOST_NAMED])}{more}"
+
+
+@contextmanager
+def telling_no_secret() -> Iterator[None]:
+    """Lets a StageError pass with its text redacted."""
+    try:
+        yield
+    except StageError as error:
+        told = str(error)
+        clean = without_secrets(told)
+        if clean == told:
+            raise
+        raise StageError(clean) from None

@@ -15,7 +15,8 @@ _EDGE = re.compile(r"[ \t>]*(?:---|\.\.\.|`{3,}|~{3,}|EOF\b|</pre>)")
 _JSON = re.compile(r"(?:\\?[\"'])(?:data|stringData)(?:\\?[\"'])\s*:\s*\{(?P<body>[^{}\n]{1,20000})\}")
 _PAIR = re.compile(r":\s*\\?[\"'](?P<secret>[^\"'\\\n]{1,10000})")
 _AUTH = re.compile(
-    r"\\?[\"']?(?P<key>\.dockerconfigjson|\.dockercfg|auth|identitytoken|registrytoken)\\?[\"']?\s*:\s*\\?[\"']?(?P<secret>[A-Za-z0-9+/_=.-]{8,})"
+    r"\\?[\"']?(?P<key>\.dockerconfigjson|\.dockercfg|auth|identitytoken|registrytoken)\\?[\"']?\s*:\s*"
+    r"\\?[\"']?(?P<secret>[A-Za-z0-9+/_=.-]{8,})"
 )
 _CLUSTER = re.compile(
     r"\b(?:client-key-data|id-token|refresh-token|_authToken|_password)\s*[:=]\s*[\"']?(?P<secret>[\w+/=.-]{16,})"
@@ -23,7 +24,8 @@ _CLUSTER = re.compile(
 _FLOW = re.compile(r"[ \t>#]*(?:data|stringData)\s*:\s*\{(?P<body>[^{}\n]+)\}")
 _FLOW_PAIR = re.compile(r"[\w.\"'-]{1,100}\s*:\s*[\"']?(?P<secret>[^\s,}\"']{1,10000})")
 _XML = re.compile(
-    r"<(?P<tag>[\w.-]{0,40}(?:password|passwd|passphrase|secret|token|apikey|api-key|privatekey))>(?P<secret>[^<>\s]{3,300})</(?P=tag)>",
+    r"<(?P<tag>[\w.-]{0,40}(?:password|passwd|passphrase|secret|token|apikey|api-key|privatekey))>"
+    r"(?P<secret>[^<>\s]{3,300})</(?P=tag)>",
     re.IGNORECASE,
 )
 _WORDS = "a value of a Kubernetes Secret"
