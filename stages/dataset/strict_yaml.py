@@ -14,6 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
 
 from shared.errors import StageError, nearest
+from stages.dataset.secrets.plain import is_plain
 from stages.dataset.secrets.redaction import without_secrets
 
 MAX_CHARACTERS = 1 << 18
@@ -103,8 +104,13 @@ def _describe(problem: ErrorDetails, document: CommentedMap, name: str, schema: 
         return f"{where}: {key + ': ' if key else ''}{problem['ctx']['error']}"
     if problem["type"] == "model_type":
         return f"{where}: {key} must hold keys and values"
-    found = "" if isinstance(problem["input"], dict | list) else f" is {problem['input']!r:.80}"
+    found = f" is {problem['input']!r:.80}" if _may_be_told(problem["input"]) else ""
     return f"{where}: {key}{found}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _may_be_told(value: Any) -> bool:
+    """Returns whether a value is a single one, and none that may be a secret at a place where none is known."""
+    return not isinstance(value, dict | list) and (not isinstance(value, str) or is_plain(value))
 
 
 def _line(document: Any, place: tuple[int | str, ...]) -> int:

@@ -145,7 +145,7 @@ def _lines_with_hints(text: str) -> list[tuple[int, str]]:
         if place < end:
             continue
         start = text.rfind("\n", 0, place) + 1
-        while start and _JOINS.search(text, max(0, start - 100), start):
+        while start > end and _JOINS.search(text, max(0, start - 100), start):
             start = text.rfind("\n", 0, start - 1) + 1
         line = _LOGICAL.match(text, max(start, end))
         if line:

@@ -105,7 +105,9 @@ def _of_command(line: str, words: Sequence[Word]) -> Iterator[Span]:
 def _given_by(line: str, words: Sequence[Word], names: Sequence[str]) -> Iterator[Span]:
     for place, name in enumerate(names):
         for program in _programs().get(name, ()):
-            yield from _given(line, words[place + 1 : place + MOST_WORDS], program)
+            most = min(place + MOST_WORDS, len(names))
+            again = next((other for other in range(place + 1, most) if names[other] == name), most)
+            yield from _given(line, words[place + 1 : again], program)
     yield from _long_flags(line, words, not _words("next_is_other").isdisjoint(names))
 
 

@@ -35,6 +35,7 @@ _LOGIN = re.compile(
     re.IGNORECASE,
 )
 MOST = 2000  # characters of one value
+LONG = 200  # in one that is longer no other label is looked for
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,16 @@ class Label:
 def labelled(line: str) -> Iterator[Span]:
     """Yields the secrets in a line that stand behind what they are called."""
     yield from _said(line)
+    behind = 0
     for found in _label().finditer(line):
+        if found.start() < behind:
+            continue
         is_command = line.startswith("`", found.end()) and found[0].endswith("=") and not found[0].endswith("`=")
         value = None if is_command else _value_at(line, found.end())
         if value is None:
             continue
         start, end, is_quoted = value
+        behind = end if end - start > LONG else behind
         sign = found["sign"].strip()
         tight = "=" in sign and found["sign"] == sign
         label = label_of(found["name"], line[: found.start()])
