@@ -176,7 +176,7 @@ def _of_lines(lines: Iterable[tuple[int, str]], finders: Iterable[Finder]) -> It
 def _merged(text: str, spans: Iterable[Span]) -> list[Span]:
     """Returns what is found, in order and apart, without what is taken out already."""
     apart: list[Span] = []
-    for span in sorted(spans):
+    for span in sorted(spans, key=lambda each: each.start):
         if apart and span.start < apart[-1].end:
             apart[-1] = apart[-1]._replace(end=max(apart[-1].end, span.end))
         elif not _DONE.fullmatch(text, span.start, span.end):

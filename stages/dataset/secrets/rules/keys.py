@@ -8,7 +8,7 @@ from stages.dataset.secrets.rules.labels import is_secret, label_of, named
 from stages.dataset.secrets.span import Span
 
 _BEGIN = re.compile(r"-{4,5} ?BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}")
-_BODY = re.compile(r"(?:[ \t>#*]*\\?(?:[A-Za-z0-9+/=\\]{8,}|[A-Z][\w-]{2,20}: [^\n]{0,120}|)[ \t\"'`,;\\]*(?:\n|$))*")
+_BODY = re.compile(r"(?:[ \t>#*]*\\?(?:[A-Za-z0-9+/=\\]{8,}|[A-Z][\w-]{2,20}: [^\n]{0,120}|)[ \t\"',;\\]*(?:\n|$))*")
 _PUTTY = re.compile(r"Private-Lines: *\d{1,3}\n(?P<secret>(?:[A-Za-z0-9+/=]+\n?)+)")
 _VAULT = re.compile(r"\$ANSIBLE_VAULT;[\d.]+;\w+(?:;\w+)?(?P<secret>(?:\s{1,40}[0-9a-f]{8,})+)")
 _BELOW = re.compile(
@@ -54,6 +54,6 @@ def _private_keys(text: str) -> Iterator[Span]:
         body = text[start:end]
         shown = body.replace("\\n", " ").strip(" \t\n\r\"'`>#*.…\\")
         if shown and not is_placeholder(shown):
-            lead = len(body) - len(body.lstrip())
+            lead = len(body) - len(body.lstrip(" \t\n>#*"))
             yield Span(start + (lead if "\n" in body else 0), start + len(body.rstrip(" \t\n>#")), "a private key")
         begin = following if following and following.start() >= end else _BEGIN.search(text, max(end, start))

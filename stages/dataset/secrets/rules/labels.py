@@ -63,7 +63,7 @@ def labelled(line: str) -> Iterator[Span]:
         sign = found["sign"].strip()
         tight = "=" in sign and found["sign"] == sign
         label = label_of(found["name"], line[: found.start()])
-        alone = not line[end:].strip(_TRAILING + " \t") and not is_in_prose(line[: found.start()])
+        alone = not line[end:].strip(_TRAILING + " \t->") and not is_in_prose(line[: found.start()])
         if is_secret(line[start:end], label, is_set=tight, is_quoted=is_quoted, is_alone=alone and not sign.isalpha()):
             yield Span(start, end, label.kind)
 

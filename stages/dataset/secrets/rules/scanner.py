@@ -76,5 +76,7 @@ def _rules() -> tuple[tuple[str, re.Pattern[str]], ...]:
     for module, name in PLUGINS.items():
         plugin = getattr(import_module(f"detect_secrets.plugins.{module}"), name)
         article = "an" if plugin.secret_type[0] in "AEIOU" else "a"
-        found += [(f"{article} {plugin.secret_type}", pattern) for pattern in plugin.denylist]
+        words = [word if word.isupper() else word.lower() for word in plugin.secret_type.split()[1:]]
+        kind = " ".join((article, plugin.secret_type.split()[0], *words))
+        found += [(kind, pattern) for pattern in plugin.denylist]
     return tuple(found)
