@@ -45,6 +45,8 @@ _HINTS = (
         "bearer",
         "basic",
         "connection",
+        "recovery code",
+        "backup code",
         "senha",
         "contrase",
         "senord",

@@ -288,7 +288,7 @@ def test_no_file_and_no_log_holds_a_secret_of_any_text(tmp_path: Path, capsys: p
     told = said + "".join(path.read_text() for path in folder.iterdir())
     assert [secret for secret in (GITHUB, WORD, CODE, FORMS["GitLab"]) if secret in told] == []
     assert json.loads((folder / "card.json").read_text())["dropped"]["secrets"] == 4
-    assert f"warning: {RUNBOOK_PATH}: line 9: a GitHub token; line 21: a password in a command\n" in said
+    assert f"warning: {RUNBOOK_PATH}: line 9: a GitHub token; line 19: a password in a command\n" in said
     assert f"warning: {TOOLS_PATH}: line 3: a password\n" in said
     assert f"warning: {CONFIG_PATH}: line 5: a GitLab token\n" in said
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from stages.dataset.secrets.placeholders import is_placeholder
 from stages.dataset.secrets.plain import is_plain
+from stages.dataset.secrets.rules.labels import named
 from stages.dataset.secrets.span import Span
 
 _TOKEN = re.compile(
@@ -16,7 +17,7 @@ _TOKEN = re.compile(
 )
 _PIPED = re.compile(
     r"\b(?:echo|printf)\s+(?:-[neE]+\s+)?(?P<quote>[\"']?)(?P<secret>[^\s\"'|`]{1,300})(?P=quote)\s*\|\s*(?:sudo\s+)?"
-    r"(?:[^|\n]{0,200}?(?:--password-stdin|--stdin\b|-S\b|chpasswd|login\b|cryptsetup|kinit|passwd\b|gpg\b))"
+    r"(?:[^|\n]{0,200}?(?:--password-stdin|--stdin\b|-S\b|chpasswd|login\b|cryptsetup|kinit|passwd\b|gpg\b|create\s+secret\b|vault\s))"
 )
 _HERE = re.compile(
     r"(?:\s-S\b|stdin\b|-fd[ =]0|chpasswd|login\b)[^|\n]{0,100}?<<<\s*"
@@ -34,6 +35,9 @@ _DIRECTIVE = re.compile(
 )
 _DSN = re.compile(r"(?:^|[\s\"'`=])[\w.-]{1,60}:(?P<secret>[^\s@/\"'`]{1,100})@(?:tcp|unix)\(")
 _PGPASS = re.compile(r"^[\w.*-]{1,100}:(?:\d{2,5}|\*):[\w*-]{1,60}:[\w*-]{1,60}:(?P<secret>\S{1,300})$", re.MULTILINE)
+_SETTING = re.compile(r"\b(?:set|setx|put|add)\s+(?P<name>[\w.:-]{1,80})\s+(?P<secret>[^\s`]{6,300})", re.IGNORECASE)
+_SENT = re.compile(r"assword[^\n]{0,80}?\bsend\s+(?:--\s+)?\\?[\"'](?P<secret>[^\s\"'\\]{2,200})")
+_JOINED_FLAGS = re.compile(r"-[a-zA-Z]{1,6}u")
 _LOGIN = re.compile(r"[\"']?\w{1,60}/(?P<secret>[^\s@\"'/]{1,100})(?=@|[\"']?$)")
 _SOURCE = re.compile(r"[\"']?(?P<how>pass|file|env|fd|stdin)\b:?")
 _USER = re.compile(r"=?[\"']?(?!https?:|//)[^:%,\"'<${\s]{1,100}[:%,]|=?[\"']?:")
@@ -65,12 +69,15 @@ class Program(NamedTuple):
 
 def in_commands(line: str) -> Iterator[Span]:
     """Yields the secrets that the commands of a logical line give to programs."""
-    for pattern in (_PIPED, _HERE, _SQL, _DIRECTIVE, _DSN, _PGPASS):
+    for pattern in (_PIPED, _HERE, _SENT, _SQL, _DIRECTIVE, _DSN, _PGPASS):
         for found in pattern.finditer(line):
             secret, start = found["secret"], found.start("secret")
             if pattern is _PIPED and "chpasswd" in found[0]:
                 start += secret.find(":") + 1
             yield from _span(line, start, found.end("secret"))
+    for setting in _SETTING.finditer(line):
+        if named(setting["name"]) and not is_plain(setting["secret"]):
+            yield from _span(line, *setting.span("secret"))
     yield from _in_words(line, 0, len(line), DEPTH)
 
 
@@ -157,6 +164,8 @@ def _pair(line: str, words: Sequence[Word], place: int, flags: Sequence[str]) ->
         ),
         None,
     )
+    if flag is None and "-u" in flags and _JOINED_FLAGS.fullmatch(text):
+        flag = text
     if flag is None:
         return
     if text == flag:

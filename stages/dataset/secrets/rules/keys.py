@@ -13,7 +13,13 @@ _PUTTY = re.compile(r"Private-Lines: *\d{1,3}\n(?P<secret>(?:[A-Za-z0-9+/=]+\n?)
 _VAULT = re.compile(r"\$ANSIBLE_VAULT;[\d.]+;\w+(?:;\w+)?(?P<secret>(?:\s{1,40}[0-9a-f]{8,})+)")
 _BELOW = re.compile(
     r"^[ \t>]*(?:[-*+] )?[\"']?(?P<name>[\w. -]{1,60})[\"']?:[ \t]*[|>]?[+-]?[ \t]*\n"
-    r"(?P<rest>[ \t>]+(?P<secret>[^\s:#`-][^\n]{2,300}))$",
+    r"(?P<rest>[ \t>]+(?:[-*+] )?(?P<secret>[^\s:#`-][^\n]{2,300}))$",
+    re.MULTILINE,
+)
+_AFTER = re.compile(
+    r"^[ \t>]*(?:[-*+] )?[*_]{0,2}(?P<name>[\w. -]{1,60})(?:[*_]{0,2}:|:[*_]{1,2})[ \t]*\n"
+    r"[ \t>]*(?:(?:`{3,}|~{3,})\w{0,12}[ \t]*|)\n"
+    r"[ \t>]*[\"'`*]{0,3}(?P<secret>[^\s\"'`*#]{4,300})[\"'`*]{0,3}[ \t]*$",
     re.MULTILINE,
 )
 _ENTRY = re.compile(
@@ -33,6 +39,10 @@ def over_many_lines(text: str) -> Iterator[Span]:
     for found in _ENTRY.finditer(text):
         label = named(found["name"])
         if label and is_secret(found["secret"], label, is_set=label.is_password, is_quoted=False, is_alone=True):
+            yield Span(*found.span("secret"), label.kind)
+    for found in _AFTER.finditer(text):
+        label = named(found["name"])
+        if label and is_secret(found["secret"], label, is_set=False, is_quoted=False, is_alone=False):
             yield Span(*found.span("secret"), label.kind)
     for found in _BELOW.finditer(text):
         label = named(found["name"])

@@ -18,7 +18,8 @@ _CLOSES = r"[\\\"'`*\])]{0,5}"
 _FOR = r"(?: \([^()\n]{1,60}\)| (?:for|of|to|on|in) [^:=\n.]{1,60}?)?"
 _SIGN = (
     r"(?P<sign>\s{0,8}(?::=|=>|->|→|={1,2}|：|:(?!//)(?!:))"
-    r"|\s(?:is|was|will be|set|ist|est|es)(?: (?:set|now|currently|still))?(?: to)?\b(?=\s))"
+    r"|\s(?:is|was|will be|set|ist|est|es)(?: (?:set|now|currently|still))?(?: to)?(?:\s?:|\b(?=\s))"
+    r"|\s[–—-]{1,2}(?=\s))"
 )
 _BARE = r"(?:(?![\"'`](?!\w)|</|[;&,][\w. -]{0,30}=|[;&|)]{1,2}(?:\s|$))\S)+"
 _QUOTED = re.compile(r"(?P<mark>\\?[\"'`]|\*{1,3})(?P<value>[^\n]*?)(?P=mark)(?!\w)")
@@ -32,6 +33,11 @@ _LOGIN = re.compile(
     r"|\blog(?:ged|s)?[ -]?(?:in|on) (?:with|as|using)|\bcredentials)"
     r"\s{0,3}[\"'`*]{0,3}(?P<user>[\w.@-]{2,60})[\"'`*]{0,3}\s?[/:]\s?[\"'`*]{0,3}"
     r"(?P<value>[^\s\"'`/:*]{3,200})",
+    re.IGNORECASE,
+)
+_QUOTED_NAME = re.compile(
+    r"(?<![A-Za-z])(?:token|secret|(?:api|access|secret|auth)[ _-]?key|(?:recovery|backup) code)s?"
+    r" ?:?[\"'`*]{1,3}(?P<value>[^\s\"'`*]{8,300})",
     re.IGNORECASE,
 )
 MOST = 2000  # characters of one value
@@ -74,6 +80,10 @@ def _said(line: str) -> Iterator[Span]:
         value = found["value"].rstrip(_TRAILING)
         if not is_placeholder(value) and not is_plain(value):
             yield Span(found.start("value"), found.start("value") + len(value), "a password")
+    for found in _QUOTED_NAME.finditer(line):
+        value = found["value"]
+        if len(re.findall(r"\d", value)) > 1 and not is_placeholder(value) and not is_plain(value):
+            yield Span(found.start("value"), found.start("value") + len(value), "a token")
     for found in _LOGIN.finditer(line):
         value = found["value"].rstrip(_TRAILING)
         is_alone = bool(found["pair"]) and not line[found.end() :].strip()
@@ -122,7 +132,7 @@ def is_secret(value: str, label: Label, is_set: bool, is_quoted: bool, is_alone:
 
 def is_in_prose(before: str) -> bool:
     """Returns whether what stands before a label is a sentence, and no mark of a list, name or heading."""
-    return bool(re.search(r"[A-Za-z]\s+[A-Za-z]+\s*$|[A-Za-z],\s*$", before[-60:]))
+    return len(re.findall(r"[A-Za-z]+", before[-60:])) > 3 or bool(re.search(r"[A-Za-z],\s*$", before[-60:]))
 
 
 def _value_at(line: str, start: int) -> tuple[int, int, bool] | None:

@@ -64,6 +64,6 @@ def _in_html(text: str) -> Iterator[Span]:
         cell = _TEXT.match(text, gap.end())
         value = cell[0].strip(_MARKS) if cell else ""
         label = named(before)
-        if label and value and _is_value(value, label, is_alone=False):
+        if label and value and _is_value(value, label, is_alone=True):
             start = text.index(value, gap.end())
             yield Span(start, start + len(value), label.kind)
