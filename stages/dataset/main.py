@@ -20,12 +20,18 @@ from stages.dataset.calls.tools import Tools
 from stages.dataset.contract import Inputs, Outputs
 from stages.dataset.rows.card import summarise, write_card
 from stages.dataset.rows.examples import Row, Sampling, make_rows, prompt_file
+from stages.dataset.secrets.reporting import FoundIn, by_file, telling_no_secret
 from stages.dataset.source import Source, opened, read_source
 from stages.dataset.study import study
 
 
 def run(inputs: Inputs, outputs: Path) -> Outputs:
     """Makes the dataset of one agent at one revision. Raises StageError for what a person can mend."""
+    with telling_no_secret():
+        return _run(inputs, outputs)
+
+
+def _run(inputs: Inputs, outputs: Path) -> Outputs:
     with opened(inputs.repository) as repo:
         source = read_source(repo, inputs.repository, inputs.revision, inputs.agent_name, inputs.runbook_path)
     log(f"reading {source.runbook_path} as of commit {source.commit[:8]}")
@@ -36,7 +42,9 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     source = dataclasses.replace(source, **vars(studied.files))
     rows, dropped = _rows(findings, tools, inputs)
     dataset = _write(outputs / "dataset", inputs.agent_name, source, config, tools, rows)
-    card = summarise(inputs.agent_name, source, findings, rows, dropped | {"secrets": studied.secrets}, dataset.path)
+    card = summarise(
+        inputs.agent_name, source, findings, rows, dropped | {"secrets": len(studied.secrets)}, dataset.path
+    )
     write_card(card, dataset.path)
     log(f"{len(findings.remedies)} alerts, {len(rows)} rows, {len(findings.skipped)} alerts teach no call")
     return Outputs(dataset, source.commit, len(rows))
@@ -47,13 +55,15 @@ def log(line: str) -> None:
     print(one_line(line), file=sys.stderr, flush=True)
 
 
-def _log_findings(findings: Findings, secrets: int) -> None:
+def _log_findings(findings: Findings, secrets: Sequence[FoundIn]) -> None:
     for entry in findings.skipped:
         log(f"no call: {entry.name}, line {entry.line}: {entry.reason}")
     for warning in findings.all_warnings:
         log(f"warning: {warning}")
+    for told in by_file(secrets):
+        log(f"warning: {told}")
     if secrets:
-        log(f"warning: {secrets} secrets in the runbook or its rules were redacted; take them out, and revoke them")
+        log(f"warning: {len(secrets)} secrets were redacted; take them out, and revoke them")
 
 
 def _rows(findings: Findings, tools: Tools, inputs: Inputs) -> tuple[list[Row], dict[str, int]]:

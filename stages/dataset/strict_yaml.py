@@ -15,6 +15,8 @@ from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEv
 
 from shared.errors import StageError, nearest
 from stages.dataset.faults import Faults
+from stages.dataset.secrets.plain import is_plain
+from stages.dataset.secrets.redaction import without_secrets
 
 MAX_CHARACTERS = 1 << 18
 MAX_DEPTH = 20  # the parser takes quadratic time beyond
@@ -36,6 +38,18 @@ def read(text: str, name: str, schema: type[Schema]) -> Schema:
     Raises Faults, each with the file, the line, what was found and what is known there. The file's
     text is not quoted beyond single keys and values of the schema: it may hold a secret.
     """
+    try:
+        return _read(text, name, schema)
+    except StageError as error:
+        # Found again in the text without its secrets: a message may hold a part of one, which has no shape.
+        clean = without_secrets(text)
+        if clean != text:
+            _read(clean, name, schema)
+        each = error.each if isinstance(error, Faults) else (str(error),)
+        raise Faults([without_secrets(fault) for fault in each]) from None
+
+
+def _read(text: str, name: str, schema: type[Schema]) -> Schema:
     document = _parse(text, name)
     if not isinstance(document, CommentedMap):
         raise StageError(f"{name} must hold keys and values, not {_kind(document)}")
@@ -111,8 +125,13 @@ def _describe(problem: ErrorDetails, document: CommentedMap, name: str, schema: 
         return f"{where}: {key + ': ' if key else ''}{reason}"
     if problem["type"] == "model_type":
         return f"{where}: {key} must hold keys and values"
-    found = "" if isinstance(problem["input"], dict | list) else f" is {problem['input']!r:.80}"
+    found = f" is {problem['input']!r:.80}" if _may_be_told(problem["input"]) else ""
     return f"{where}: {key}{found}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _may_be_told(value: Any) -> bool:
+    """Returns whether a value is a single one, and none that may be a secret at a place where none is known."""
+    return not isinstance(value, dict | list) and (not isinstance(value, str) or is_plain(value))
 
 
 def _line(document: Any, place: tuple[int | str, ...]) -> int:

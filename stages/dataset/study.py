@@ -13,12 +13,13 @@ from stages.dataset.faults import Faults, check, collect
 from stages.dataset.files import Files
 from stages.dataset.runbook.alert import Alert
 from stages.dataset.runbook.reader import read_runbook
-from stages.dataset.runbook.secrets import redact
+from stages.dataset.secrets.redaction import without_secrets
+from stages.dataset.secrets.reporting import FoundIn, clean
 
 
 @dataclass(frozen=True)
 class Study:
-    """What an agent's files say. files: without secrets; secrets: how many were redacted.
+    """What an agent's files say. files: without secrets; secrets: where each was.
 
     faults: what keeps a dataset from being made, each with its place; what cannot be read for them is None.
     """
@@ -27,7 +28,7 @@ class Study:
     config: AgentConfig | None
     tools: Tools | None
     findings: Findings | None
-    secrets: int
+    secrets: tuple[FoundIn, ...]
     faults: tuple[str, ...]
 
     def sound(self) -> tuple[AgentConfig, Tools, Findings]:
@@ -40,7 +41,7 @@ class Study:
 def study(files: Files, agent: str, faults: Sequence[str] = ()) -> Study:
     """Returns what the files of an agent say. faults: what was found before; an empty text was told there."""
     found = list(faults)
-    files, secrets = without_secrets(files)
+    files, secrets = redacted(files)
     config = collect(found, read_config, files.config, files.config_path) if files.config else None
     tools = collect(found, read_tools, files.tools, files.tools_path) if files.tools else None
     rules = [rule for file in files.rules for rule in collect(found, read_rules, [file]) or ()]
@@ -50,18 +51,20 @@ def study(files: Files, agent: str, faults: Sequence[str] = ()) -> Study:
     if config and tools:
         collect(found, config.check_floors, tools.names.functions, files.config_path, files.tools_path)
     findings = _findings(alerts, tools, rules, files, found) if tools and files.runbook else None
-    return Study(files, config, tools, findings, secrets, tuple(found))
+    return Study(files, config, tools, findings, secrets, tuple(map(without_secrets, found)))
 
 
-def without_secrets(files: Files) -> tuple[Files, int]:
-    """Returns the files with every secret of runbook and rules redacted, and how many they were."""
-    runbook, count = redact(files.runbook)
-    rules = []
-    for rule in files.rules:
-        text, more = redact(rule.text)
-        rules.append(RuleFile(rule.path, text))
-        count += more
-    return replace(files, runbook=runbook, rules=tuple(rules)), count
+def redacted(files: Files) -> tuple[Files, tuple[FoundIn, ...]]:
+    """Returns the files with every secret of their texts redacted, and where each was."""
+    found: list[FoundIn] = []
+    cleaned = replace(
+        files,
+        runbook=clean(files.runbook_path, files.runbook, found),
+        tools=clean(files.tools_path, files.tools, found),
+        config=clean(files.config_path, files.config, found),
+        rules=tuple(RuleFile(rule.path, clean(rule.path, rule.text, found)) for rule in files.rules),
+    )
+    return cleaned, tuple(found)
 
 
 def _findings(

@@ -11,13 +11,15 @@ from stages.dataset.author.folder import read_folder
 from stages.dataset.author.lint import failed, lint
 from stages.dataset.author.preview import preview
 from stages.dataset.author.report import as_annotations, as_json, as_table
+from stages.dataset.secrets.reporting import telling_no_secret
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns the exit status: 1 where a person has to mend something."""
     options = _parser().parse_args(arguments)
     try:
-        status: int = options.run(options)
+        with telling_no_secret():
+            status: int = options.run(options)
     except StageError as error:
         print(one_line(str(error)), file=sys.stderr)
         return 1

@@ -99,9 +99,9 @@ def _warnings(study: Study) -> Iterator[Finding]:
             yield Finding("warning", runbook, remedy.command.line, remedy.alert.name, text)
     for text in study.findings.warnings if study.findings else ():
         yield Finding("warning", runbook, 0, "", text)
-    if study.secrets:
-        says = f"{study.secrets} secrets in the text: take them out, and revoke them"
-        yield Finding("warning", runbook, 0, "", says)
+    for secret in study.secrets:
+        says = f"{secret.kind} in the text: take it out, and revoke it"
+        yield Finding("warning", secret.file, secret.line, "", says)
 
 
 def _error(text: str, runbook: str) -> Finding:

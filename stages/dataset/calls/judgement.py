@@ -12,12 +12,14 @@ from stages.dataset.calls.tools import Function, Policy, Tools
 from stages.dataset.calls.unfilled import ASIDE, unfilled, with_apart
 from stages.dataset.rows import labels
 from stages.dataset.runbook.alert import Alert, Command
+from stages.dataset.secrets.redaction import REDACTED
 
 Why = Literal[
     "",
     "forbidden",
     "doubtful",
     "placeholder",
+    "secret",
     "dangerous",
     "chain",
     "no function",
@@ -47,7 +49,7 @@ class Judged:
     @property
     def is_unsettled(self) -> bool:
         """Whether a person has to say what is meant before anything can be taught of it."""
-        return self.why in ("doubtful", "placeholder", "chain", "unread")
+        return self.why in ("doubtful", "placeholder", "secret", "chain", "unread")
 
 
 def judged(alert: Alert, tools: Tools) -> list[Judged]:
@@ -107,6 +109,8 @@ def _calls(command: Command, alert: Alert, tools: Tools) -> Iterator[Judged]:
         why, says = _against(command, function, is_confirmed)
         if isinstance(label_of, str) and why != "forbidden":
             why, says = "placeholder", f"line {command.line}: {label_of}"
+        if secret := next((name for name, value in arguments.items() if REDACTED in " ".join(texts_in(value))), ""):
+            why, says = "secret", f"line {command.line}: a secret stands where {secret} belongs; write a placeholder"
         known = label_of if isinstance(label_of, dict) else {}
         yield Judged(command, why, says, function, arguments, known, is_confirmed)
 

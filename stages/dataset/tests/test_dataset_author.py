@@ -248,3 +248,14 @@ def test_two_datasets_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture
     same = told(capsys, "compare", folders[0], folders[0])
     assert same == "drift of functions 0.000, of labels 0.000 (0 is equal, 1 is disjoint)\n"
     assert "is no dataset" in told(capsys, "compare", tmp_path, folders[0], status=1)
+
+
+def test_a_secret_is_told_with_its_line_and_never_taught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    token = "gh" + "p_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hJ6"
+    runbook = RUNBOOK.replace("-n {{ $labels.namespace }}", f"-n {token}")
+    *told, error = as_json(capsys, make(tmp_path / "gitops", runbook=runbook), status=1)
+    assert [(entry["level"], entry["line"], entry["says"]) for entry in told] == [
+        ("no rows", 3, "line 15: a secret stands where namespace belongs; write a placeholder"),
+        ("warning", 15, "a GitHub token in the text: take it out, and revoke it"),
+    ]
+    assert token not in str([*told, error])
