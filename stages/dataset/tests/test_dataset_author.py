@@ -255,7 +255,7 @@ def test_a_secret_is_told_with_its_line_and_never_taught(tmp_path: Path, capsys:
     runbook = RUNBOOK.replace("-n {{ $labels.namespace }}", f"-n {token}")
     *told, error = as_json(capsys, make(tmp_path / "gitops", runbook=runbook), status=1)
     assert [(entry["level"], entry["line"], entry["says"]) for entry in told] == [
-        ("no rows", 3, "line 15: a secret stands where namespace belongs; write a placeholder"),
+        ("no rows", 1, "line 15: a secret stands where namespace belongs; write a placeholder"),
         ("warning", 15, "a GitHub token in the text: take it out, and revoke it"),
     ]
     assert token not in str([*told, error])
