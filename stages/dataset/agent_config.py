@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, create_model, field_validator
 
 from shared.agent_config import deployment
 from shared.agent_config.settings import GATE, TRAINING, WATCH, Floor
@@ -96,10 +96,22 @@ def _checked(key: str, hint: Any) -> Any:
     return Annotated[kind, _checking(lambda value: field.parse(to_text(value)))]
 
 
+def _listed(paths: Any) -> Any:
+    """Returns a single text as a list of it."""
+    return [paths] if isinstance(paths, str) else paths
+
+
+def _path(path: str) -> str:
+    if not path.strip() or path.startswith("/") or ".." in path.split("/"):
+        raise ValueError(f"{path!r} is no path or pattern from the repository's root, such as docs/runbooks")
+    return path
+
+
 class AgentConfig(BaseModel):
-    """The whole file; every block and every key may be left out."""
+    """The whole file; every block and every key may be left out. runbook_path: as dataset's input of that name."""
 
     model_config = STRICT
+    runbook_path: Annotated[list[Annotated[str, AfterValidator(_path)]], BeforeValidator(_listed)] = []
     training: _block("Training", TRAINING) | None = None  # type: ignore[valid-type]
     gate: _block("Gate", GATE, floors=dict[str, _checked("a floor", Floor)]) | None = None  # type: ignore[valid-type]
     watch: _block("Watch", WATCH) | None = None  # type: ignore[valid-type]
@@ -107,8 +119,8 @@ class AgentConfig(BaseModel):
     schedule: Schedule | None = Schedule()
 
     def settings(self) -> dict[str, dict[str, Any]]:
-        """Returns the keys that the file sets, by block."""
-        return self.model_dump(exclude_none=True)
+        """Returns the keys that the file sets, by block; without the runbook's path, of which agent.json tells."""
+        return self.model_dump(exclude_none=True, exclude={"runbook_path"})
 
     def inputs(self) -> dict[str, Any]:
         """Returns the keys that the file sets and that are inputs of the training; others are in agent.json alone."""

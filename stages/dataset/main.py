@@ -28,15 +28,17 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     """Makes the dataset of one agent at one revision. Raises StageError for what a person can mend."""
     with opened(inputs.repository) as repo:
         source = read_source(repo, inputs.repository, inputs.revision, inputs.agent_name, inputs.runbook_path)
-    log(f"reading {source.runbook_path} as of commit {source.commit[:8]}")
+    pages = f", {len(source.pages)} pages," if len(source.pages) > 1 else ""
+    log(f"reading {source.runbook_path}{pages} as of commit {source.commit[:8]}")
     studied = study(source, inputs.agent_name)
     if studied.findings:
-        _log_findings(studied.findings, studied.secrets)
+        _log_findings(studied.findings, studied.secrets, studied.without_alert)
     config, tools, findings = studied.sound()
     source = dataclasses.replace(source, **vars(studied.files))
     rows, dropped = _rows(findings, tools, inputs)
     dataset = _write(outputs / "dataset", inputs.agent_name, source, config, tools, rows)
-    card = summarise(inputs.agent_name, source, findings, rows, dropped | {"secrets": studied.secrets}, dataset.path)
+    dropped |= {"secrets": studied.secrets}
+    card = summarise(inputs.agent_name, source, findings, rows, dropped, dataset.path, studied.without_alert)
     write_card(card, dataset.path)
     log(f"{len(findings.remedies)} alerts, {len(rows)} rows, {len(findings.skipped)} alerts teach no call")
     return Outputs(dataset, source.commit, len(rows))
@@ -47,9 +49,11 @@ def log(line: str) -> None:
     print(one_line(line), file=sys.stderr, flush=True)
 
 
-def _log_findings(findings: Findings, secrets: int) -> None:
+def _log_findings(findings: Findings, secrets: int, without_alert: Sequence[str]) -> None:
     for entry in findings.skipped:
-        log(f"no call: {entry.name}, line {entry.line}: {entry.reason}")
+        log(f"no call: {entry.name}, {entry.alert.place}: {entry.reason}")
+    if without_alert:
+        log(f"{len(without_alert)} pages document no alert: {', '.join(without_alert)}")
     for warning in findings.all_warnings:
         log(f"warning: {warning}")
     if secrets:
@@ -108,10 +112,15 @@ def _agent_json(agent: str, source: Source, config: AgentConfig) -> str:
         "repository": source.repository,
         "commit": source.commit,
         "committed": source.committed.isoformat(),
-        "runbook": {"path": source.runbook_path, "sha256": source.runbook_sha256},
+        "runbook": {"path": source.runbook_path, "sha256": source.runbook_sha256, **_page_digests(source)},
         "config": config.settings(),
     }
     return json.dumps(known, indent=2, sort_keys=True) + "\n"
+
+
+def _page_digests(source: Source) -> dict[str, Any]:
+    """Returns the sha256 of each page, of a runbook of several."""
+    return {"pages": source.page_sha256} if len(source.pages) > 1 else {}
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from stages.dataset.calls.remedies import Findings, find_remedies
 from stages.dataset.calls.rules import Rule, RuleFile, read_rules
 from stages.dataset.calls.tools import Tools, read_tools
 from stages.dataset.faults import Faults, check, collect
-from stages.dataset.files import Files
+from stages.dataset.files import Files, Page
+from stages.dataset.pages import read_pages
 from stages.dataset.runbook.alert import Alert
-from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.runbook.secrets import redact
 
 
@@ -20,6 +20,7 @@ from stages.dataset.runbook.secrets import redact
 class Study:
     """What an agent's files say. files: without secrets; secrets: how many were redacted.
 
+    without_alert: the paths of pages that document none, of a runbook of several.
     faults: what keeps a dataset from being made, each with its place; what cannot be read for them is None.
     """
 
@@ -29,6 +30,7 @@ class Study:
     findings: Findings | None
     secrets: int
     faults: tuple[str, ...]
+    without_alert: tuple[str, ...] = ()
 
     def sound(self) -> tuple[AgentConfig, Tools, Findings]:
         """Returns what the files say. Raises Faults where there are any."""
@@ -44,24 +46,27 @@ def study(files: Files, agent: str, faults: Sequence[str] = ()) -> Study:
     config = collect(found, read_config, files.config, files.config_path) if files.config else None
     tools = collect(found, read_tools, files.tools, files.tools_path) if files.tools else None
     rules = [rule for file in files.rules for rule in collect(found, read_rules, [file]) or ()]
-    alerts = read_runbook(files.runbook, files.runbook_path)
+    alerts, without = read_pages(files.pages)
     if config:
         collect(found, _check_deploy, config, files, agent)
     if config and tools:
         collect(found, config.check_floors, tools.names.functions, files.config_path, files.tools_path)
-    findings = _findings(alerts, tools, rules, files, found) if tools and files.runbook else None
-    return Study(files, config, tools, findings, secrets, tuple(found))
+    findings = _findings(alerts, tools, rules, files, found) if tools and files.pages else None
+    return Study(files, config, tools, findings, secrets, tuple(found), tuple(without))
 
 
 def without_secrets(files: Files) -> tuple[Files, int]:
     """Returns the files with every secret of runbook and rules redacted, and how many they were."""
-    runbook, count = redact(files.runbook)
-    rules = []
+    pages, rules, count = [], [], 0
+    for page in files.pages:
+        text, more = redact(page.text)
+        pages.append(Page(page.path, text))
+        count += more
     for rule in files.rules:
         text, more = redact(rule.text)
         rules.append(RuleFile(rule.path, text))
         count += more
-    return replace(files, runbook=runbook, rules=tuple(rules)), count
+    return replace(files, pages=tuple(pages), rules=tuple(rules)), count
 
 
 def _findings(
@@ -70,9 +75,11 @@ def _findings(
     """Returns what alerts and rules teach; None, with a fault, where there are none. Adds the faults of the rest."""
     if not alerts and not rules:
         hint = "head each one with its name, such as `## Alert: PodCrashLooping`"
-        faults.append(f"{files.runbook_path} documents no alert; {hint}")
+        nothing = "documents no alert" if len(files.pages) == 1 else f"documents no alert on {len(files.pages)} pages"
+        faults.append(f"{files.runbook_path} {nothing}; {hint}")
         return None
     findings = find_remedies(alerts, tools, rules)
+    findings.warnings.extend(f"{path} is a symbolic link, and was not read as a page" for path in files.links)
     faults += findings.faults
     faults += _unknown_confirmations(alerts, tools, files.tools_path)
     if not findings.remedies and not findings.faults:

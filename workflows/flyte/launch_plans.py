@@ -18,6 +18,7 @@ from flytekit.models.security import Identity, SecurityContext
 
 from shared.errors import StageError
 from stages.dataset.agent_config import AgentConfig, Schedule, read_config
+from stages.dataset.gitops.folder import missing_pages
 from workflows.agent_training import agent_training_pipeline
 from workflows.retraining import retraining
 
@@ -97,8 +98,10 @@ def _agent(file: Path) -> Agent:
     text = file.read_text("utf-8-sig", "replace")  # as dataset reads it
     agent = Agent(file, read_config(text, str(file)))
     runbook = file.parent.parent / "docs" / "RUNBOOK.md"
-    if not runbook.is_file():
+    if not agent.config.runbook_path and not runbook.is_file():
         raise StageError(f"{agent.name} has {file}, but no runbook {runbook}; write one, or remove the folder training")
+    if faults := missing_pages(file.parents[4], agent.config.runbook_path):
+        raise StageError(f"{file}: runbook_path: {faults[0]}")
     return agent
 
 

@@ -76,7 +76,7 @@ def bind(arguments: Arguments, aliases: dict[str, str], severity: str) -> dict[P
 
 def _elsewhere(command: Command) -> Judged:
     place = f"under {command.heading!r}" if command.heading else f"in a section of {command.section}"
-    return Judged(command, "another section", f"line {command.line} stands {place}, where no remedy is looked for")
+    return Judged(command, "another section", f"{command.place} stands {place}, where no remedy is looked for")
 
 
 def _judged(command: Command, alert: Alert, tools: Tools) -> Judged:
@@ -94,7 +94,7 @@ def _calls(command: Command, alert: Alert, tools: Tools) -> Iterator[Judged]:
         label_of = bind(arguments, tools.placeholders, alert.severity)
         why, says = _against(command, function, is_confirmed)
         if isinstance(label_of, str) and why != "forbidden":
-            why, says = "placeholder", f"line {command.line}: {label_of}"
+            why, says = "placeholder", f"{command.place}: {label_of}"
         known = label_of if isinstance(label_of, dict) else {}
         yield Judged(command, why, says, function, arguments, known, is_confirmed)
 
@@ -104,16 +104,16 @@ def _against(command: Command, function: Function, is_confirmed: bool) -> tuple[
     if said.kind == "forbidden":
         return "forbidden", _forbidden(command)
     if said.kind == "doubtful" and not is_confirmed:
-        doubt = f"line {command.line}: {said.words!r} in line {said.line} leaves in doubt whether it is to be run"
+        doubt = f"{command.place}: {said.words!r} in line {said.line} leaves in doubt whether it is to be run"
         return "doubtful", f"{doubt}; say so in words without a condition, take it out, or confirm it in tools.yaml"
     if command.dangerous and not function.dangerous:
         allow = f"set dangerous: true for {function.name} in tools.yaml to allow it"
-        return "dangerous", f"line {command.line} is dangerous: {command.text:.80}; {allow}"
+        return "dangerous", f"{command.place} is dangerous: {command.text:.80}; {allow}"
     return "", ""
 
 
 def _forbidden(command: Command) -> str:
-    return f"line {command.line} is forbidden by {command.standing.words!r} in line {command.standing.line}"
+    return f"{command.place} is forbidden by {command.standing.words!r} in line {command.standing.line}"
 
 
 def _without_function(command: Command) -> Judged:
@@ -121,5 +121,5 @@ def _without_function(command: Command) -> Judged:
         return Judged(command, "forbidden", _forbidden(command))
     if command.mutating:
         missing = "changes something, and no function of tools.yaml stands for it"
-        return Judged(command, "no function", f"line {command.line} {missing}: {command.text:.80}")
-    return Judged(command, "only looks", f"line {command.line} only looks: {command.text:.80}")
+        return Judged(command, "no function", f"{command.place} {missing}: {command.text:.80}")
+    return Judged(command, "only looks", f"{command.place} only looks: {command.text:.80}")

@@ -11,6 +11,11 @@ KINDS = (
 )
 
 
+def place_of(page: str, line: int) -> str:
+    """Returns `line 12`, and of a runbook of several pages `docs/pods.md, line 12`."""
+    return f"{page}, line {line}" if page else f"line {line}"
+
+
 @dataclass(frozen=True)
 class Command:
     """What a person would paste and run as one command.
@@ -29,6 +34,13 @@ class Command:
     mutating: bool = False
     standing: Standing = MEANT
     """Whether the runbook means it, forbids it, or leaves that in doubt, and by which words."""
+    page: str = ""
+    """The path of its page, of a runbook of several."""
+
+    @property
+    def place(self) -> str:
+        """Where it stands, as a person reads it."""
+        return place_of(self.page, self.line)
 
 
 @dataclass
@@ -55,6 +67,13 @@ class Alert:
     queries: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     """Names of further alerts of which all this is told as well."""
+    page: str = ""
+    """The path of its page, of a runbook of several."""
+
+    @property
+    def place(self) -> str:
+        """Where it starts, as a person reads it."""
+        return place_of(self.page, self.line)
 
     @property
     def texts(self) -> dict[str, list[str]]:
