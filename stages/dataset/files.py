@@ -33,11 +33,12 @@ class Page:
 class Files:
     """An agent's runbook, config.yaml, tools.yaml, and the files of alerting rules that name functions to call.
 
-    runbook_path: the path of the runbook, or what names its pages. runbook_pathspecs: what git's history of the pages
-    is asked by. links: what stands among the pages and is not read.
+    runbook_path: the path of the runbook, or what names its pages. page_paths: of all pages, also where one cannot be
+    read. runbook_pathspecs: what git's history of the pages is asked by. links: what stands among the pages.
     """
 
     runbook_path: str
+    page_paths: tuple[str, ...]
     pages: tuple[Page, ...]
     runbook_pathspecs: tuple[str, ...]
     links: tuple[str, ...]
@@ -55,7 +56,7 @@ class Files:
     @property
     def paths(self) -> list[str]:
         """The paths of all files."""
-        return [*(page.path for page in self.pages), self.config_path, self.tools_path, *(r.path for r in self.rules)]
+        return [*self.page_paths, self.config_path, self.tools_path, *(rule.path for rule in self.rules)]
 
 
 def read_files(place: Place, agent: str, runbook_path: str = "") -> tuple[Files, list[str]]:
@@ -66,6 +67,7 @@ def read_files(place: Place, agent: str, runbook_path: str = "") -> tuple[Files,
     faults: list[str] = []
     training = names.training_folder(agent)
     config_path, tools_path = f"{training}/config.yaml", f"{training}/tools.yaml"
+    place.prepare([config_path, tools_path, names.runbook_path(agent)])
     config = collect(faults, _text, place, config_path, "configuration") or ""
     tools = collect(faults, _text, place, tools_path, "list of functions") or ""
     wanted = [runbook_path] if runbook_path else _configured(place, agent, config, config_path)
@@ -74,7 +76,7 @@ def read_files(place: Place, agent: str, runbook_path: str = "") -> tuple[Files,
     pages = collect(of_runbook, _pages, place, found) or ()
     path = found.paths[0] if len(found.paths) == 1 else ", ".join(wanted)
     rules = collect(faults, _rules, place, agent, _patterns(tools, tools_path), tools_path) or ()
-    files = Files(path, pages, found.pathspecs, found.links, config_path, config, tools_path, tools, rules)
+    files = Files(path, found.paths, pages, found.pathspecs, found.links, config_path, config, tools_path, tools, rules)
     return files, [*of_runbook, *faults]
 
 

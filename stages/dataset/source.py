@@ -73,8 +73,9 @@ def read_source(repo: Repository, repository: str, revision: str, agent: str, ru
     empty, and for a pattern of pages or rules that no file has.
     """
     commit = repo.commit(revision)
-    _check_agent(repo, commit, agent)
-    files, faults = read_files(Committed(repo, commit), agent, runbook_path)
+    place = Committed(repo, commit)
+    _check_agent(place, agent)
+    files, faults = read_files(place, agent, runbook_path)
     check(faults)
     own = (names.training_folder(agent), *(rule.path for rule in files.rules))
     last, committed = repo.last_change(commit, [*files.runbook_pathspecs, *map(literal, own)])
@@ -120,14 +121,15 @@ class Committed:
         """Returns a file's bytes. Raises StageError where it is missing, no file, or larger than most."""
         entry = self._entry(path)
         if entry is None or entry.kind != "file":
-            self._check_parents(path, what)
+            self.check_parents(path, what)
             raise refusal(path, what, entry.kind if entry else "", self.at)
+        self.repo.fetch([entry.oid])
         try:
             size = self.repo.blobs.size(entry.oid)
             if size <= most:
                 return self.repo.blobs.content(entry.oid)
         except UnreadableError as error:
-            raise StageError(f"{path} cannot be read: {self.repo.failure(str(error))}") from None
+            raise StageError(f"{path}: {self.repo.failure(str(error))}") from None
         raise StageError(f"{path} has {size} bytes; a {what} may have at most {most}")
 
     def _entry(self, path: str) -> Entry | None:
@@ -135,7 +137,7 @@ class Committed:
             self.known[path] = found
         return self.known.get(path)
 
-    def _check_parents(self, path: str, what: str) -> None:
+    def check_parents(self, path: str, what: str) -> None:
         """Raises StageError where a folder of the path is something else."""
         names = path.split("/")
         for count in range(1, len(names)):
@@ -190,12 +192,13 @@ def _cloned(git: Git, address: str, target: Path, *options: str) -> str:
     return str(git.execute(command, with_extended_output=True)[2])
 
 
-def _check_agent(repo: Repository, commit: str, agent: str) -> None:
+def _check_agent(place: Committed, agent: str) -> None:
     folder = names.agent_folder(agent)
-    found = repo.entry(commit, folder)
-    if found is None or found.kind != "folder":
-        home = folder.rpartition("/")[0]
-        known = [each.path.rpartition("/")[2] for each in repo.children(commit, home) if each.kind == "folder"]
-        is_other = f", where it is a {found.kind}" if found else ""
-        told = f"there is no agent {agent} in {home} of the repository{is_other}"
-        raise StageError(f"{told}; it has: {', '.join(sorted(known)) or 'none'}")
+    if (kind := place.kind(folder)) == "folder":
+        return
+    place.check_parents(folder, "agent")
+    home = folder.rpartition("/")[0]
+    known = [path.rpartition("/")[2] for path, kind in place.children(home) if kind == "folder"]
+    is_other = f", where it is a {kind}" if kind else ""
+    told = f"there is no agent {agent} in {home} of the repository{is_other}"
+    raise StageError(f"{told}; it has: {', '.join(sorted(known)) or 'none'}")

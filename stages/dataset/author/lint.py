@@ -95,7 +95,7 @@ def _passed(judged: Sequence[Judged]) -> list[dict[str, Any]]:
 
 def _runbook(study: Study) -> str:
     """Returns the file that is meant where none is named: the runbook, '' where it has several pages."""
-    return "" if len(study.files.pages) > 1 else study.files.runbook_path
+    return "" if len(study.files.page_paths) > 1 else study.files.runbook_path
 
 
 def _warnings(study: Study) -> Iterator[Finding]:

@@ -48,7 +48,7 @@ class Blobs:
         if not words:
             raise self._ended(mode)
         if words[-1] == "missing":
-            raise UnreadableError(f"fatal: the object {oid} is missing")
+            raise UnreadableError(f"fatal: the object {oid} is missing or damaged")
         return int(words[-1])
 
     def _process(self, mode: str) -> Any:

@@ -34,6 +34,8 @@ class Pages:
 def find_pages(place: Place, wanted: Sequence[str], faults: list[str]) -> Pages:
     """Returns the pages that texts name, each once, in the order of the texts. Adds what is wrong to the faults."""
     named = [name for text in wanted for name in _parts(place, text)]
+    if wanted and not named:
+        faults.append(f"runbook_path is {', '.join(wanted)!r}, which names nothing; write a path, or leave it empty")
     found = [pages for name in named if (pages := collect(faults, _find, place, name)) is not None]
     paths = tuple(dict.fromkeys(path for pages in found for path in pages.paths))
     links = tuple(dict.fromkeys(path for pages in found for path in pages.links))
@@ -46,9 +48,9 @@ def find_pages(place: Place, wanted: Sequence[str], faults: list[str]) -> Pages:
 
 
 def _parts(place: Place, text: str) -> list[str]:
-    if "," not in text or place.kind(text):
-        return [_plain(text)]
-    return [_plain(part.strip()) for part in text.split(",") if part.strip()] or [text]
+    if place.kind(text):
+        return [text]
+    return [_plain(part.strip()) for part in text.split(",") if part.strip()]
 
 
 def _plain(text: str) -> str:

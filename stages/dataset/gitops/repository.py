@@ -6,7 +6,7 @@ those that are read. So any repository that the installed git knows can be read,
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -19,9 +19,15 @@ from stages.dataset.gitops.blobs import Blobs
 from stages.dataset.gitops.pattern import literal
 
 Kind = Literal["file", "folder", "link", "submodule"]
+ALL = "all"
 MANY = 500  # arguments that one command takes
 _KINDS: dict[str, Kind] = {"100": "file", "040": "folder", "120": "link", "160": "submodule"}
-_TOLD = re.compile(r"^(?:fatal|error|warning): *(?P<says>.+)$", re.MULTILINE)
+_TOLD = re.compile(r"^(?:fatal|error|warning): *(?P<says>.+(?:\n\t.+)*)$", re.MULTILINE)
+_REMEDIES = (
+    (r"repository extension|repo version|unknown repository", "it needs a newer git than the one that runs here"),
+    (r"Permission denied", "give the user of this program the right to read it"),
+)
+_REMEDY = "it is damaged or incomplete: look at it with `git fsck`, and clone it anew"
 _OF_THE_REMOTE = re.compile(r"promisor|could not fetch|unable to access|Could not read from remote")
 
 
@@ -42,6 +48,8 @@ class Repository:
     address: str
     blobs: Blobs
     is_partial: bool = False
+    fetched: set[str] = field(default_factory=set)
+    """Blobs that a partial clone was given; ALL where the server gives but all of them."""
 
     @property
     def shown(self) -> str:
@@ -74,8 +82,8 @@ class Repository:
         if found := self._quietly("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"):
             return found
         oid = self._quietly("rev-parse", "--verify", "--quiet", revision)
-        if oid and revision.startswith(("refs/", "HEAD")) and not self._quietly("cat-file", "-t", oid):
-            raise self._damaged(f"{revision} is at {oid[:8]}, whose object is missing or cannot be read")
+        if oid and revision.startswith(("refs/", "HEAD")):
+            self._check_object(revision, oid)
         return ""
 
     def entry(self, commit: str, path: str) -> Entry | None:
@@ -105,14 +113,16 @@ class Repository:
 
     def fetch(self, oids: Sequence[str]) -> None:
         """Brings blobs into a partial clone in one go; without it, git would fetch them one by one."""
-        if not (self.is_partial and oids):
+        wanted = [oid for oid in dict.fromkeys(oids) if oid not in self.fetched]
+        if not (self.is_partial and wanted) or ALL in self.fetched:
             return
         options = ("--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none")
         try:
-            for start in range(0, len(oids), MANY):
-                self.git.fetch(*options, "origin", *dict.fromkeys(oids[start : start + MANY]))
+            for start in range(0, len(wanted), MANY):
+                self.git.fetch(*options, "origin", *wanted[start : start + MANY])
         except GitCommandError:
             self._fetch_all()  # a server may filter, and yet serve no single object
+        self.fetched.update(wanted)
 
     def last_change(self, commit: str, pathspecs: Sequence[str]) -> tuple[str, datetime]:
         """Returns the last commit up to `commit` that touched what the pathspecs name, and its time in UTC.
@@ -139,12 +149,20 @@ class Repository:
         """Returns the error for what git printed when it could not read the repository."""
         if _OF_THE_REMOTE.search(stderr):
             return git_failure.failure(self.address, " cannot be read", stderr)
-        told = [found["says"] for found in _TOLD.finditer(_unwrapped(stderr))]
-        return self._damaged("; ".join(dict.fromkeys(told)) or one_line(stderr) or "git gave no reason")
+        told = [found["says"].replace("\n\t", " ") for found in _TOLD.finditer(_unwrapped(stderr))]
+        return self._unreadable("; ".join(dict.fromkeys(told)) or one_line(stderr) or "git gave no reason")
 
-    def _damaged(self, reason: str) -> StageError:
-        remedy = "look at it with `git fsck`, and clone it anew"
-        return StageError(f"the repository {self.shown} is damaged: {without_secret(reason)[:300]}; {remedy}")
+    def _unreadable(self, reason: str) -> StageError:
+        remedy = next((told for known, told in _REMEDIES if re.search(known, reason)), _REMEDY)
+        return StageError(f"the repository {self.shown} cannot be read: {without_secret(reason)[:300]}; {remedy}")
+
+    def _check_object(self, revision: str, oid: str) -> None:
+        look = ["git", "cat-file", "-t", oid]
+        status, _, stderr = self.git.execute(look, with_extended_output=True, with_exceptions=False)
+        if status:
+            told = [found["says"] for found in _TOLD.finditer(str(stderr)) if "alternate" in found["says"]]
+            reason = f"{revision} is at {oid[:8]}, whose object is missing or damaged"
+            raise self._unreadable("; ".join([reason, *told[:1]]))
 
     def _quietly(self, command: str, *arguments: str) -> str:
         return str(self.git.execute(["git", command, *arguments], with_exceptions=False)).strip()
@@ -156,15 +174,17 @@ class Repository:
             about, _, path = line.partition("\t")
             mode, _, oid = about.split(" ")
             yield Entry(path, _KINDS[mode[:3]], oid)
-        stderr = process.stderr.read().decode("utf-8", "replace")
-        if process.wait():
-            raise self.failure(stderr)
+        try:
+            process.wait()
+        except GitCommandError as error:
+            raise self.failure(str(error.stderr)) from None
 
     def _fetch_all(self) -> None:
         try:
             self.git.fetch("--refetch", "--no-filter", "--no-write-fetch-head", "origin", "+refs/*:refs/*")
         except GitCommandError as error:
             raise git_failure.failure(self.address, " cannot be read", str(error.stderr)) from None
+        self.fetched.add(ALL)
 
     def _time(self, commit: str, seconds: str) -> datetime:
         try:
@@ -176,7 +196,9 @@ class Repository:
     def _without(self, revision: str) -> str:
         """Returns the sentence about a revision that does not exist."""
         listing = ["git", "for-each-ref", "--format=%(refname:short)", "refs/heads"]
-        _, listed, stderr = self.git.execute(listing, with_extended_output=True, with_exceptions=False)
+        status, listed, stderr = self.git.execute(listing, with_extended_output=True, with_exceptions=False)
+        if status:
+            raise self.failure(str(stderr))
         if broken := re.search(r"ignoring (broken|dangling) \S+ \S+|unable to (parse|resolve|read)[^\n]*", str(stderr)):
             raise self.failure(f"fatal: {broken[0].removeprefix('ignoring ')}")
         branches = str(listed).split("\n") if listed else []
