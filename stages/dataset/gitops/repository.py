@@ -158,8 +158,8 @@ class Repository:
 
     def _check_object(self, revision: str, oid: str) -> None:
         look = ["git", "cat-file", "-t", oid]
-        status, _, stderr = self.git.execute(look, with_extended_output=True, with_exceptions=False)
-        if status:
+        status, kind, stderr = self.git.execute(look, with_extended_output=True, with_exceptions=False)
+        if status or kind == "commit":
             told = [found["says"] for found in _TOLD.finditer(str(stderr)) if "alternate" in found["says"]]
             reason = f"{revision} is at {oid[:8]}, whose object is missing or damaged"
             raise self._unreadable("; ".join([reason, *told[:1]]))

@@ -114,8 +114,14 @@ def test_a_folder_a_pattern_and_several_of_them_name_pages(wiki: Path, runbook: 
         ("flux/ai/agent-test/training", "the folder {0} holds no Markdown page{at}; {0} has: config.yaml, tools.yaml"),
         ("docs/none.md, docs/other.md", "the runbook docs/none.md is missing{at}; add it, or name another path"),
         ("../*.md", "../*.md is no pattern of paths; write it from the repository's root, with / between folders"),
-        ("/docs/*.md", "/docs/*.md is no pattern of paths; write it from the repository's root, with / between folders"),
-        ("docs\\*.md", "docs\\*.md is no pattern of paths; write it from the repository's root, with / between folders"),
+        (
+            "/docs/*.md",
+            "/docs/*.md is no pattern of paths; write it from the repository's root, with / between folders",
+        ),
+        (
+            "docs\\*.md",
+            "docs\\*.md is no pattern of paths; write it from the repository's root, with / between folders",
+        ),
         (" , ", "runbook_path is ' , ', which names nothing; write a path, or leave it empty"),
     ],
 )
@@ -193,7 +199,11 @@ def test_each_page_is_read_by_itself_and_names_its_page() -> None:
 def test_a_single_page_names_lines_alone(wiki: Path) -> None:
     source = source_of(wiki, "docs/runbooks/n*.md")
     (alert,) = read_pages(source.pages)[0]
-    assert (source.runbook_path, alert.place, alert.commands[0].place) == ("docs/runbooks/nodes.md", "line 1", "line 15")
+    assert (source.runbook_path, alert.place, alert.commands[0].place) == (
+        "docs/runbooks/nodes.md",
+        "line 1",
+        "line 15",
+    )
 
 
 def lint(repository: Path, *options: str, status: int = 0) -> None:
@@ -203,7 +213,9 @@ def lint(repository: Path, *options: str, status: int = 0) -> None:
 def test_lint_tells_the_page_and_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     repository = make(tmp_path / "gitops")
     odd = "## Alert: Odd\n\n### Fix\n\n`kubectl delete pod <victim> -n <ns>`\n"
-    commit(repository, {"docs/a b.md": page("PodDown") + "\n" + odd, "docs/index.md": INDEX, "docs/z.md": page("PodDown")})
+    commit(
+        repository, {"docs/a b.md": page("PodDown") + "\n" + odd, "docs/index.md": INDEX, "docs/z.md": page("PodDown")}
+    )
     lint(repository, "--runbook-path", "docs")
     assert capsys.readouterr().out.splitlines() == [
         "docs/a b.md:3  ok      PodDown  pod-restart(name={pod}, namespace={namespace})",
@@ -225,10 +237,14 @@ def test_lint_tells_the_page_and_the_line(tmp_path: Path, capsys: pytest.Capture
 
 def test_two_calls_for_one_alert_name_both_pages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     repository = make(tmp_path / "gitops")
-    commit(repository, {"docs/a.md": page("PodDown"), "docs/b.md": page("PodDown").replace("labels.pod", "labels.node")})
+    commit(
+        repository, {"docs/a.md": page("PodDown"), "docs/b.md": page("PodDown").replace("labels.pod", "labels.node")}
+    )
     lint(repository, "--runbook-path", "docs", "--format", "json", status=1)
     (error,) = (each for each in json.loads(capsys.readouterr().out) if each["level"] == "error")
-    assert error["says"].startswith("PodDown teaches two calls: pod-restart (docs/a.md, line 15) and pod-restart (docs/b.md")
+    assert error["says"].startswith(
+        "PodDown teaches two calls: pod-restart (docs/a.md, line 15) and pod-restart (docs/b.md"
+    )
 
 
 def test_a_fault_of_a_page_is_shown_at_that_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -260,7 +276,7 @@ def test_the_stage_tells_of_pages(tmp_path: Path, wiki: Path, capsys: pytest.Cap
 def test_pages_without_any_alert_are_an_error(tmp_path: Path) -> None:
     repository = make(tmp_path / "gitops")
     commit(repository, {"docs/a.md": INDEX, "docs/b.md": INDEX, "docs/empty.md": ""})
-    with pytest.raises(StageError, match="^docs documents no alert on 3 pages; head each one with its name"):
+    with pytest.raises(StageError, match=r"^docs documents no alert on 3 pages; head each one with its name"):
         read(repository, tmp_path / "out", runbook_path="docs")
 
 
@@ -313,7 +329,10 @@ def test_pages_have_a_digest_of_their_own(wiki: Path, tmp_path: Path) -> None:
         ("runbook_path: docs/runbooks/nodes.md\n", RUNBOOKS[1:2]),
         ("runbook_path: docs/runbooks\n", RUNBOOKS),
         ("runbook_path: docs/other.md, docs/runbooks/pods\n", ["docs/other.md", *RUNBOOKS[2:]]),
-        ("runbook_path:\n  - docs/other.md\n  - docs/runbooks/**/*.md\n", ["docs/other.md", *RUNBOOKS[:2], RUNBOOKS[3]]),
+        (
+            "runbook_path:\n  - docs/other.md\n  - docs/runbooks/**/*.md\n",
+            ["docs/other.md", *RUNBOOKS[:2], RUNBOOKS[3]],
+        ),
         ("runbook_path: []\n", [RUNBOOK_PATH]),
         ("", [RUNBOOK_PATH]),
     ],
@@ -323,15 +342,21 @@ def test_the_configuration_names_the_runbook_and_the_input_wins(tmp_path: Path, 
     commit(repository, PAGES)
     assert paths_of(repository) == paths
     assert paths_of(repository, "docs/other.md") == ["docs/other.md"]
-    assert missing_pages(repository, [each for each in paths]) == []
+    assert missing_pages(repository, list(paths)) == []
 
 
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
         ("runbook_path: 3", "line 1: runbook_path is 3; input should be a valid list"),
-        ("runbook_path: ../docs", "line 1: runbook_path.0: '../docs' is no path or pattern from the repository's root, "),
-        ("runbook_path: [docs, /etc]", "line 1: runbook_path.1: '/etc' is no path or pattern from the repository's root"),
+        (
+            "runbook_path: ../docs",
+            "line 1: runbook_path.0: '../docs' is no path or pattern from the repository's root, ",
+        ),
+        (
+            "runbook_path: [docs, /etc]",
+            "line 1: runbook_path.1: '/etc' is no path or pattern from the repository's root",
+        ),
         ("runbook_path: ''", "line 1: runbook_path.0: '' is no path or pattern from the repository's root"),
         ("runbookpath: docs", "line 1: runbookpath is not known; did you mean runbook_path?"),
     ],
