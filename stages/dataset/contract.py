@@ -31,7 +31,9 @@ DNS_LABEL = matches(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a name such as agent
 class Inputs:
     """What dataset needs."""
 
-    agent_name: Annotated[str, "the agent: a folder below flux/ai", DNS_LABEL]
+    agent_name: Annotated[
+        str, "the agent: a folder below flux/ai, or below the one that agent-training.yaml names", DNS_LABEL
+    ]
     repository: Annotated[str, "the GitOps repository: a URL, or the path of a clone or bare repository"]
     revision: Annotated[str, "branch, tag or commit; empty for the default branch"] = ""
     runbook_path: Annotated[

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from shared import names
 from shared.errors import StageError
-from stages.dataset.agent_config import read_config
+from stages.dataset.agent_config import Fleet, read_config, read_fleet
 from stages.dataset.calls.rules import FUNCTION, RuleFile
 from stages.dataset.calls.tools import read_tools
 from stages.dataset.faults import check, collect
@@ -33,10 +33,12 @@ class Page:
 class Files:
     """An agent's runbook, config.yaml, tools.yaml, and the files of alerting rules that name functions to call.
 
+    fleet: where agents live, and what the repository says of all of them.
     runbook_path: the path of the runbook, or what names its pages. page_paths: of all pages, also where one cannot be
     read. runbook_pathspecs: what git's history of the pages is asked by. links: what stands among the pages.
     """
 
+    fleet: Fleet
     runbook_path: str
     page_paths: tuple[str, ...]
     pages: tuple[Page, ...]
@@ -59,30 +61,52 @@ class Files:
         return [*self.page_paths, self.config_path, self.tools_path, *(rule.path for rule in self.rules)]
 
 
-def read_files(place: Place, agent: str, runbook_path: str = "") -> tuple[Files, list[str]]:
+def read_shared(place: Place) -> Fleet:
+    """Returns what agent-training.yaml at the root says of all agents; the usual where there is none.
+
+    Raises StageError where it is wrong, as nothing is known of an agent then.
+    """
+    return read_fleet(_text(place, names.FLEET, "file of all agents")) if place.kind(names.FLEET) else Fleet()
+
+
+def check_agent(place: Place, agent: str, agents: str) -> None:
+    """Raises StageError where there is no such agent, with those that there are."""
+    folder = names.agent_folder(agent, agents)
+    if (kind := place.kind(folder)) == "folder":
+        return
+    place.check_parents(folder, "agent")
+    home = folder.rpartition("/")[0]
+    known = [path.rpartition("/")[2] for path, found in place.children(home) if found == "folder"]
+    is_other = f", where it is a {kind}" if kind else ""
+    told = f"there is no agent {agent} in {home or 'the root'} of the repository{is_other}"
+    raise StageError(f"{told}; it has: {', '.join(sorted(known)) or 'none'}")
+
+
+def read_files(place: Place, agent: str, fleet: Fleet, runbook_path: str = "") -> tuple[Files, list[str]]:
     """Returns the files, with an empty text for each that cannot be read, and what is wrong with those.
 
     runbook_path: a file, a folder, a pattern, or several with commas between; empty for what config.yaml says.
     """
     faults: list[str] = []
-    training = names.training_folder(agent)
+    training, usual = names.training_folder(agent, fleet.agents), names.runbook_path(agent, fleet.agents)
     config_path, tools_path = f"{training}/config.yaml", f"{training}/tools.yaml"
-    place.prepare([config_path, tools_path, names.runbook_path(agent)])
+    place.prepare([config_path, tools_path, usual])
     config = collect(faults, _text, place, config_path, "configuration") or ""
     tools = collect(faults, _text, place, tools_path, "list of functions") or ""
-    wanted = [runbook_path] if runbook_path else _configured(place, agent, config, config_path)
+    wanted = [runbook_path] if runbook_path else _configured(place, usual, config, config_path)
     of_runbook: list[str] = []
     found = find_pages(place, wanted, of_runbook)
     pages = collect(of_runbook, _pages, place, found) or ()
     path = found.paths[0] if len(found.paths) == 1 else ", ".join(wanted)
-    rules = collect(faults, _rules, place, agent, _patterns(tools, tools_path), tools_path) or ()
-    files = Files(path, found.paths, pages, found.pathspecs, found.links, config_path, config, tools_path, tools, rules)
+    rules = collect(faults, _rules, place, training, _patterns(tools, tools_path), tools_path) or ()
+    files = Files(
+        fleet, path, found.paths, pages, found.pathspecs, found.links, config_path, config, tools_path, tools, rules
+    )
     return files, [*of_runbook, *faults]
 
 
-def _configured(place: Place, agent: str, config: str, path: str) -> list[str]:
+def _configured(place: Place, usual: str, config: str, path: str) -> list[str]:
     """Returns what config.yaml names as the runbook, else the usual place; nothing where neither can be known."""
-    usual = names.runbook_path(agent)
     if not config:
         return [usual]
     known = collect([], read_config, config, path)
@@ -124,10 +148,10 @@ def _patterns(tools: str, path: str) -> Sequence[str]:
     return known.rules if known else ()
 
 
-def _rules(place: Place, agent: str, patterns: Sequence[str], tools: str) -> tuple[RuleFile, ...]:
+def _rules(place: Place, training: str, patterns: Sequence[str], tools: str) -> tuple[RuleFile, ...]:
     """Returns the YAML files below the agent's folder, and those of the patterns, that name functions to call."""
-    own, training = names.agent_folder(agent), f"{names.training_folder(agent)}/"
-    wanted = {path for path in _yaml(place, own) if not path.startswith(training)}
+    own = training.rpartition("/")[0]
+    wanted = {path for path in _yaml(place, own) if not path.startswith(f"{training}/")}
     for pattern in patterns:
         matching = [path for path in _yaml(place, Pattern(pattern).fixed) if fnmatchcase(path, pattern)]
         if not matching:

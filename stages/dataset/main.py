@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from shared import stage
+from shared import names, stage
 from shared.artifacts import SPLITS, UNSEEN_ALERTS, ChatDataset
 from shared.errors import StageError, one_line
 from stages.dataset.agent_config import AgentConfig
@@ -115,6 +115,8 @@ def _agent_json(agent: str, source: Source, config: AgentConfig) -> str:
         "runbook": {"path": source.runbook_path, "sha256": source.runbook_sha256, **_page_digests(source)},
         "config": config.settings(),
     }
+    if source.fleet.agents != names.AGENTS:
+        known["agents"] = source.fleet.agents
     return json.dumps(known, indent=2, sort_keys=True) + "\n"
 
 

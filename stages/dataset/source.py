@@ -16,7 +16,7 @@ from shared.access.git import check_repository, git_environment, without_secret
 from shared.errors import StageError
 from stages.dataset.contract import GIT_SSH_KEY_FILE, GIT_SSH_KNOWN_HOSTS_FILE, GIT_TOKEN
 from stages.dataset.faults import check
-from stages.dataset.files import Files, read_files
+from stages.dataset.files import Files, check_agent, read_files, read_shared
 from stages.dataset.gitops.blobs import Blobs, UnreadableError
 from stages.dataset.gitops.pattern import literal
 from stages.dataset.gitops.place import refusal, refusal_of_parent
@@ -74,10 +74,11 @@ def read_source(repo: Repository, repository: str, revision: str, agent: str, ru
     """
     commit = repo.commit(revision)
     place = Committed(repo, commit)
-    _check_agent(place, agent)
-    files, faults = read_files(place, agent, runbook_path)
+    fleet = read_shared(place)
+    check_agent(place, agent, fleet.agents)
+    files, faults = read_files(place, agent, fleet, runbook_path)
     check(faults)
-    own = (names.training_folder(agent), *(rule.path for rule in files.rules))
+    own = (names.FLEET, names.training_folder(agent, fleet.agents), *(rule.path for rule in files.rules))
     last, committed = repo.last_change(commit, [*files.runbook_pathspecs, *map(literal, own)])
     return Source(**vars(files), repository=_public_name(repository), commit=last, committed=committed)
 
@@ -139,9 +140,9 @@ class Committed:
 
     def check_parents(self, path: str, what: str) -> None:
         """Raises StageError where a folder of the path is something else."""
-        names = path.split("/")
-        for count in range(1, len(names)):
-            parent = "/".join(names[:count])
+        parts = path.split("/")
+        for count in range(1, len(parts)):
+            parent = "/".join(parts[:count])
             if (kind := self.kind(parent)) != "folder":
                 if kind:
                     raise refusal_of_parent(parent, kind, path, what)
@@ -190,15 +191,3 @@ def _cloned(git: Git, address: str, target: Path, *options: str) -> str:
     """Returns what git says while it clones."""
     command = ["git", "clone", "--quiet", "--bare", *options, "--", address, str(target)]
     return str(git.execute(command, with_extended_output=True)[2])
-
-
-def _check_agent(place: Committed, agent: str) -> None:
-    folder = names.agent_folder(agent)
-    if (kind := place.kind(folder)) == "folder":
-        return
-    place.check_parents(folder, "agent")
-    home = folder.rpartition("/")[0]
-    known = [path.rpartition("/")[2] for path, kind in place.children(home) if kind == "folder"]
-    is_other = f", where it is a {kind}" if kind else ""
-    told = f"there is no agent {agent} in {home} of the repository{is_other}"
-    raise StageError(f"{told}; it has: {', '.join(sorted(known)) or 'none'}")

@@ -43,7 +43,8 @@ def study(files: Files, agent: str, faults: Sequence[str] = ()) -> Study:
     """Returns what the files of an agent say. faults: what was found before; an empty text was told there."""
     found = list(faults)
     files, secrets = without_secrets(files)
-    config = collect(found, read_config, files.config, files.config_path) if files.config else None
+    own = collect(found, read_config, files.config, files.config_path) if files.config else None
+    config = own.over(files.fleet) if own else None
     tools = collect(found, read_tools, files.tools, files.tools_path) if files.tools else None
     rules = [rule for file in files.rules for rule in collect(found, read_rules, [file]) or ()]
     alerts, without = read_pages(files.pages)
@@ -104,6 +105,8 @@ def _unknown_confirmations(alerts: Sequence[Alert], tools: Tools, path: str) -> 
 def _check_deploy(config: AgentConfig, files: Files, agent: str) -> None:
     rules = {rule.path for rule in files.rules}
     named = [field.file for field in (config.deploy.fields if config.deploy else ())]
-    if wrong := [file for file in dict.fromkeys(named) if f"{names.agent_folder(agent)}/{file}" in rules]:
+    if wrong := [
+        file for file in dict.fromkeys(named) if f"{names.agent_folder(agent, files.fleet.agents)}/{file}" in rules
+    ]:
         reason = "whose alerting rules the model is trained by; keep them in a file of their own"
         raise Faults([f"{files.config_path}: deploy.fields names {file}, {reason}" for file in wrong])

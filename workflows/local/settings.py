@@ -47,4 +47,4 @@ def configured(
     Raises StageError, as dataset does, where the agent or its files are missing or wrong.
     """
     source = read_source(repo, repository, revision, agent, runbook_path)
-    return read_config(source.config, source.config_path).inputs()
+    return read_config(source.config, source.config_path).over(source.fleet).inputs()

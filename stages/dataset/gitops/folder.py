@@ -58,7 +58,9 @@ class Folder:
     def data(self, path: str, what: str, most: int) -> bytes:
         """Returns a file's bytes. Raises StageError where it is missing, no file, or larger than most."""
         file = self.root / path
-        self._check_parents(path, what)
+        if not is_plain(path):
+            raise StageError(f"{path} is no path below the repository; name the {what} from the repository's root")
+        self.check_parents(path, what)
         kind = _kind(file)
         if kind not in ("", "file"):
             raise refusal(path, what, kind, self.at)
@@ -71,9 +73,8 @@ class Folder:
         except ValueError:  # a zero byte
             raise StageError(f"{path} is no path; name the {what} from the repository's root") from None
 
-    def _check_parents(self, path: str, what: str) -> None:
-        if not is_plain(path):
-            raise StageError(f"{path} is no path below the repository; name the {what} from the repository's root")
+    def check_parents(self, path: str, what: str) -> None:
+        """Raises StageError where something that should be a folder of the path is none."""
         parts = path.split("/")
         for count in range(1, len(parts)):
             parent = "/".join(parts[:count])

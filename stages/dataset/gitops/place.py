@@ -27,6 +27,9 @@ class Place(Protocol):
     def prepare(self, paths: Sequence[str]) -> None:
         """Makes ready what is read next, where fetching it in one go is faster."""
 
+    def check_parents(self, path: str, what: str) -> None:
+        """Raises StageError where something that should be a folder of the path is none."""
+
     def data(self, path: str, what: str, most: int) -> bytes:
         """Returns a file's bytes. Raises StageError where it is missing, no file, or larger than most."""
 

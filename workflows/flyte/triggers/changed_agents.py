@@ -15,12 +15,12 @@ from pathlib import Path
 
 from shared import contract
 from shared.errors import StageError, one_line
+from stages.dataset.files import read_shared
 from stages.dataset.gitops.repository import Repository
-from stages.dataset.source import opened, read_source
+from stages.dataset.source import Committed, opened, read_source
 from workflows.flyte.triggers import job_summary
 
 NONE = "0" * 40  # GitHub's `before` of a branch that is new
-AGENTS = "flux/ai"
 
 
 @dataclass(frozen=True)
@@ -44,15 +44,24 @@ def changed_agents(repo: Repository, repository: str, before: str, after: str) -
     """
     now = _agents(repo, repository, _commit(repo, repository, after))
     earlier = "" if before in ("", NONE) else _known(repo, before)
-    then = _agents(repo, repository, earlier) if earlier else {}
+    then = _earlier(repo, repository, earlier) if earlier else {}
     return {agent: each for agent, each in now.items() if agent not in then or then[agent].content != each.content}
 
 
 def _agents(repo: Repository, repository: str, commit: str) -> dict[str, Inputs]:
     """Returns the agents that a commit has: the folders that hold training/config.yaml."""
-    folders = [each.path for each in repo.children(commit, AGENTS) if each.kind == "folder"]
+    home = read_shared(Committed(repo, commit)).agents.removesuffix("*").rstrip("/")
+    folders = [each.path for each in repo.children(commit, home) if each.kind == "folder"]
     folders = [folder for folder in folders if repo.entry(commit, f"{folder}/training/config.yaml")]
     return {folder.rpartition("/")[2]: _inputs(repo, repository, commit, folder) for folder in folders}
+
+
+def _earlier(repo: Repository, repository: str, commit: str) -> dict[str, Inputs]:
+    """Returns the agents that a commit had; none where it did not say where they live."""
+    try:
+        return _agents(repo, repository, commit)
+    except StageError:
+        return {}
 
 
 def _inputs(repo: Repository, repository: str, commit: str, folder: str) -> Inputs:
@@ -65,7 +74,8 @@ def _inputs(repo: Repository, repository: str, commit: str, folder: str) -> Inpu
         # A person has to mend it; the folders tell whether this revision has made it so.
         hashes = tuple(each.oid for each in repo.entries(commit, [f"{folder}/docs", f"{folder}/training"]))
         return Inputs(hashes, commit, str(error))
-    return Inputs((source.pages, source.config, source.tools, source.rules), source.commit)
+    shared = source.fleet.model_dump_json()
+    return Inputs((shared, source.pages, source.config, source.tools, source.rules), source.commit)
 
 
 def _commit(repo: Repository, repository: str, revision: str) -> str:
