@@ -94,8 +94,9 @@ def _passed(judged: Sequence[Judged]) -> list[dict[str, Any]]:
 
 
 def _runbook(study: Study) -> str:
-    """Returns the file that is meant where none is named: the runbook, '' where it has several pages."""
-    return "" if len(study.files.page_paths) > 1 else study.files.runbook_path
+    """Returns the file that is meant where none is named: the runbook, '' where it has several pages or none."""
+    pages = study.files.page_paths
+    return pages[0] if len(pages) == 1 else ""
 
 
 def _warnings(study: Study) -> Iterator[Finding]:

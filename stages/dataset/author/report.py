@@ -7,6 +7,7 @@ from dataclasses import asdict
 from shared.errors import one_line
 from stages.dataset.author.lint import LEVELS, Finding
 
+WIDEST = 60  # characters of a place that others are aligned with
 _ANNOTATIONS = {"error": "error", "warning": "warning", "no rows": "warning", "no call": "notice"}
 
 
@@ -17,7 +18,7 @@ def as_table(found: Sequence[Finding], pages: int = 1, without_alert: int = 0) -
     """
     wide = max((len(finding.alert) for finding in found), default=0)
     places = [_place(finding, pages > 1) for finding in found]
-    widest = max(5, *map(len, places)) if pages > 1 else 5
+    widest = min(WIDEST, max([5, *map(len, places)])) if pages > 1 else 5
     for finding, line in zip(found, places, strict=True):
         yield one_line(f"{line:<{widest}} {finding.level:<7} {finding.alert:<{wide}}  {finding.says}").rstrip()
         for text in _details(finding):

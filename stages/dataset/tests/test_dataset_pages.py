@@ -257,6 +257,12 @@ def test_a_fault_of_a_page_is_shown_at_that_page(tmp_path: Path, capsys: pytest.
     ]
 
 
+def test_a_fault_of_no_file_is_shown_at_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lint(make(tmp_path / "gitops"), "--runbook-path", "docs/**/*.md", "--format", "github", status=1)
+    told = "no Markdown page has a path such as docs/**/*.md; the repository has: flux/"
+    assert capsys.readouterr().out == f"::error::{told}\n"
+
+
 def test_the_stage_tells_of_pages(tmp_path: Path, wiki: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outputs = read(wiki, tmp_path / "out", runbook_path="docs/runbooks")
     head = git(wiki, "rev-parse", "HEAD")
@@ -315,6 +321,17 @@ def test_the_commit_is_the_last_one_that_touched_a_page_also_one_that_is_gone(tm
     renamed = commit(repository, {})
     commit(repository, {"other.md": "z"})
     assert source_of(repository, runbook).commit == renamed
+
+
+@pytest.mark.parametrize("folder", ["a [x] *", "back\\slash", "?", ":(glob)", "**", "-x", "a,b"])
+def test_a_folder_may_have_any_name(tmp_path: Path, folder: str) -> None:
+    repository = make(tmp_path / "gitops")
+    commit(repository, {f"{folder}/deep/one.MD": page("One"), f"{folder}/two.md": page("Two")})
+    git(repository, "rm", "--quiet", "--", f":(literal){folder}/two.md")
+    removed = commit(repository, {})
+    commit(repository, {"a/other.md": "x", "x/y.md": "x"})
+    source = source_of(repository, folder)
+    assert ([each.path for each in source.pages], source.commit) == ([f"{folder}/deep/one.MD"], removed)
 
 
 def test_pages_have_a_digest_of_their_own(wiki: Path, tmp_path: Path) -> None:
