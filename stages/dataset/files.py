@@ -124,7 +124,7 @@ def _pages(place: Place, found: Pages) -> tuple[Page, ...]:
         text = collect(faults, _text, place, path, "runbook", found.is_one)
         if text is not None:
             pages.append(Page(path, text))
-            size += len(text)
+            size += len(text.encode())
         if size > MAX_PAGES_BYTES:
             raise StageError(f"the {len(found.paths)} pages have more than {MAX_PAGES_BYTES} bytes; name fewer")
     check(faults)

@@ -20,6 +20,7 @@ from stages.dataset.gitops.repository import Repository
 from stages.dataset.source import Committed, opened, read_source
 from workflows.flyte.triggers import job_summary
 
+CONFIG = "training/config.yaml"
 NONE = "0" * 40  # GitHub's `before` of a branch that is new
 
 
@@ -52,7 +53,8 @@ def _agents(repo: Repository, repository: str, commit: str) -> dict[str, Inputs]
     """Returns the agents that a commit has: the folders that hold training/config.yaml."""
     home = read_shared(Committed(repo, commit)).agents.removesuffix("*").rstrip("/")
     folders = [each.path for each in repo.children(commit, home) if each.kind == "folder"]
-    folders = [folder for folder in folders if repo.entry(commit, f"{folder}/training/config.yaml")]
+    trained = {each.path for each in repo.entries(commit, [f"{folder}/{CONFIG}" for folder in folders])}
+    folders = [folder for folder in folders if f"{folder}/{CONFIG}" in trained]
     return {folder.rpartition("/")[2]: _inputs(repo, repository, commit, folder) for folder in folders}
 
 
