@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from shared import stage
+from shared import names, stage
 from shared.artifacts import SPLITS, UNSEEN_ALERTS, ChatDataset
 from shared.errors import StageError, one_line
 from stages.dataset.agent_config import AgentConfig
@@ -34,17 +34,17 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
 def _run(inputs: Inputs, outputs: Path) -> Outputs:
     with opened(inputs.repository) as repo:
         source = read_source(repo, inputs.repository, inputs.revision, inputs.agent_name, inputs.runbook_path)
-    log(f"reading {source.runbook_path} as of commit {source.commit[:8]}")
+    pages = f", {len(source.pages)} pages," if len(source.pages) > 1 else ""
+    log(f"reading {source.runbook_path}{pages} as of commit {source.commit[:8]}")
     studied = study(source, inputs.agent_name)
     if studied.findings:
-        _log_findings(studied.findings, studied.secrets)
+        _log_findings(studied.findings, studied.secrets, studied.without_alert)
     config, tools, findings = studied.sound()
     source = dataclasses.replace(source, **vars(studied.files))
     rows, dropped = _rows(findings, tools, inputs)
     dataset = _write(outputs / "dataset", inputs.agent_name, source, config, tools, rows)
-    card = summarise(
-        inputs.agent_name, source, findings, rows, dropped | {"secrets": len(studied.secrets)}, dataset.path
-    )
+    dropped |= {"secrets": len(studied.secrets)}
+    card = summarise(inputs.agent_name, source, findings, rows, dropped, dataset.path, studied.without_alert)
     write_card(card, dataset.path)
     log(f"{len(findings.remedies)} alerts, {len(rows)} rows, {len(findings.skipped)} alerts teach no call")
     return Outputs(dataset, source.commit, len(rows))
@@ -55,9 +55,11 @@ def log(line: str) -> None:
     print(one_line(line), file=sys.stderr, flush=True)
 
 
-def _log_findings(findings: Findings, secrets: Sequence[FoundIn]) -> None:
+def _log_findings(findings: Findings, secrets: Sequence[FoundIn], without_alert: Sequence[str]) -> None:
     for entry in findings.skipped:
-        log(f"no call: {entry.name}, line {entry.line}: {entry.reason}")
+        log(f"no call: {entry.name}, {entry.alert.place}: {entry.reason}")
+    if without_alert:
+        log(f"{len(without_alert)} pages document no alert: {', '.join(without_alert)}")
     for warning in findings.all_warnings:
         log(f"warning: {warning}")
     for told in by_file(secrets):
@@ -118,10 +120,17 @@ def _agent_json(agent: str, source: Source, config: AgentConfig) -> str:
         "repository": source.repository,
         "commit": source.commit,
         "committed": source.committed.isoformat(),
-        "runbook": {"path": source.runbook_path, "sha256": source.runbook_sha256},
+        "runbook": {"path": source.runbook_path, "sha256": source.runbook_sha256, **_page_digests(source)},
         "config": config.settings(),
     }
+    if source.fleet.agents != names.AGENTS:
+        known["agents"] = source.fleet.agents
     return json.dumps(known, indent=2, sort_keys=True) + "\n"
+
+
+def _page_digests(source: Source) -> dict[str, Any]:
+    """Returns the sha256 of each page, of a runbook of several."""
+    return {"pages": source.page_sha256} if len(source.pages) > 1 else {}
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from stages.dataset.author.preview import preview
 from stages.dataset.author.report import as_annotations, as_json, as_table
 from stages.dataset.secrets.reporting import telling_no_secret
 
+_RUNBOOK = "a file, a folder, a pattern, or several with commas between; else what config.yaml says, or docs/RUNBOOK.md"
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns the exit status: 1 where a person has to mend something."""
@@ -42,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (check, show):
         command.add_argument("--agent", required=True)
         command.add_argument("--repository", type=Path, default=Path(), help="the GitOps repository's folder")
-        command.add_argument("--runbook-path", default="", help="of another runbook than the agent's docs/RUNBOOK.md")
+        command.add_argument("--runbook-path", default="", help=_RUNBOOK)
     versus = commands.add_parser("compare", help="what changed between two datasets")
     versus.add_argument("old", type=Path)
     versus.add_argument("new", type=Path)
@@ -52,11 +54,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _lint(options: argparse.Namespace) -> int:
-    found = lint(read_folder(options.repository, options.agent, options.runbook_path))
+    study = read_folder(options.repository, options.agent, options.runbook_path)
+    found = lint(study)
     if options.format == "json":
         print(as_json(found))
     else:
-        for line in as_table(found) if options.format == "table" else as_annotations(found):
+        table = as_table(found, len(study.files.page_paths), len(study.without_alert))
+        for line in table if options.format == "table" else as_annotations(found):
             print(line)
     return int(failed(found, options.strict))
 

@@ -13,6 +13,7 @@ from stages.dataset.study import Study
 
 Level = Literal["ok", "no call", "no rows", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("ok", "no call", "no rows", "warning", "error")
+_LINE = re.compile(r"(?:, line (?P<line>\d+))?")
 _PLACE = re.compile(r"(?P<file>[^\s:,]+?)(?:, line (?P<line>\d+))?[:,\s]")
 
 
@@ -36,13 +37,13 @@ class Finding:
 
 def lint(study: Study) -> list[Finding]:
     """Returns what is to say of an agent's files: each alert in order, then warnings, then errors."""
-    runbook = study.files.runbook_path
+    runbook = _runbook(study)
     found: list[Finding] = []
     if study.findings:
         found += [_taught(remedy, runbook) for remedy in study.findings.remedies]
         found += [_skipped(entry, runbook) for entry in study.findings.skipped]
     found.sort(key=lambda finding: (finding.file, finding.line))
-    return [*found, *_warnings(study), *(_error(text, runbook) for text in study.faults)]
+    return [*found, *_warnings(study), *(_error(text, study) for text in study.faults)]
 
 
 def failed(found: Sequence[Finding], strict: bool = False) -> bool:
@@ -76,13 +77,15 @@ def _taught(remedy: Remedy, runbook: str) -> Finding:
 
 
 def _place(remedy: Remedy, runbook: str) -> tuple[str, int]:
-    is_rule = remedy.command.section == "rule" and remedy.alert.line == remedy.command.line
-    return (remedy.place.rpartition(", line ")[0], remedy.command.line) if is_rule else (runbook, remedy.alert.line)
+    if remedy.command.section == "rule" and remedy.alert.line == remedy.command.line:
+        return remedy.place.rpartition(", line ")[0], remedy.command.line
+    return remedy.alert.page or runbook, remedy.alert.line
 
 
 def _skipped(entry: Skipped, runbook: str) -> Finding:
     level: Level = "no rows" if entry.kind == "mistake" else "no call"
-    return Finding(level, runbook, entry.line, entry.name, entry.reason, {}, _passed(entry.passed_over))
+    file = entry.alert.page or runbook
+    return Finding(level, file, entry.line, entry.name, entry.reason, {}, _passed(entry.passed_over))
 
 
 def _passed(judged: Sequence[Judged]) -> list[dict[str, Any]]:
@@ -92,11 +95,17 @@ def _passed(judged: Sequence[Judged]) -> list[dict[str, Any]]:
     ]
 
 
+def _runbook(study: Study) -> str:
+    """Returns the file that is meant where none is named: the runbook, '' where it has several pages or none."""
+    pages = study.files.page_paths
+    return pages[0] if len(pages) == 1 else ""
+
+
 def _warnings(study: Study) -> Iterator[Finding]:
-    runbook = study.files.runbook_path
+    runbook = _runbook(study)
     for remedy in study.findings.remedies if study.findings else ():
         for text in remedy.warnings:
-            yield Finding("warning", runbook, remedy.command.line, remedy.alert.name, text)
+            yield Finding("warning", remedy.command.page or runbook, remedy.command.line, remedy.alert.name, text)
     for text in study.findings.warnings if study.findings else ():
         yield Finding("warning", runbook, 0, "", text)
     for secret in study.secrets:
@@ -104,9 +113,11 @@ def _warnings(study: Study) -> Iterator[Finding]:
         yield Finding("warning", secret.file, secret.line, "", says)
 
 
-def _error(text: str, runbook: str) -> Finding:
+def _error(text: str, study: Study) -> Finding:
     """Returns a fault with the file and line that its text begins with; else it is the runbook's."""
-    found = _PLACE.match(text)
-    has_file = found is not None and "/" in found["file"]
-    line = int(found["line"] or 0) if found and has_file else 0
-    return Finding("error", found["file"] if found and has_file else runbook, line, "", text)
+    known = max((path for path in study.files.paths if text.startswith(path)), key=len, default="")
+    found = _LINE.match(text, len(known)) if known else _PLACE.match(text)
+    if not known and found and "/" in found["file"]:
+        known = found["file"]
+    line = int(found["line"] or 0) if found and known else 0
+    return Finding("error", known or _runbook(study), line, "", text)

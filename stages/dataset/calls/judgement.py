@@ -89,7 +89,7 @@ def bind(arguments: Arguments, aliases: dict[str, str], severity: str, text: str
 
 def _elsewhere(command: Command) -> Judged:
     place = f"under {command.heading!r}" if command.heading else f"in a section of {command.section}"
-    return Judged(command, "another section", f"line {command.line} stands {place}, where no remedy is looked for")
+    return Judged(command, "another section", f"{command.place} stands {place}, where no remedy is looked for")
 
 
 def _judged(command: Command, alert: Alert, tools: Tools) -> Judged:
@@ -108,9 +108,9 @@ def _calls(command: Command, alert: Alert, tools: Tools) -> Iterator[Judged]:
         label_of = bind(arguments, tools.placeholders, alert.severity, command.script)
         why, says = _against(command, function, is_confirmed)
         if isinstance(label_of, str) and why != "forbidden":
-            why, says = "placeholder", f"line {command.line}: {label_of}"
+            why, says = "placeholder", f"{command.place}: {label_of}"
         if secret := next((name for name, value in arguments.items() if REDACTED in " ".join(texts_in(value))), ""):
-            why, says = "secret", f"line {command.line}: a secret stands where {secret} belongs; write a placeholder"
+            why, says = "secret", f"{command.place}: a secret stands where {secret} belongs; write a placeholder"
         known = label_of if isinstance(label_of, dict) else {}
         yield Judged(command, why, says, function, arguments, known, is_confirmed)
 
@@ -120,7 +120,7 @@ def _blanks(command: Command, tools: Tools) -> Iterator[Judged]:
     for function in tools.functions if command.standing.kind == "meant" else ():
         is_allowed = function.dangerous or not command.dangerous
         if is_allowed and (reason := unfilled(command.script, function)):
-            yield Judged(command, "placeholder", f"line {command.line}: {reason}", function)
+            yield Judged(command, "placeholder", f"{command.place}: {reason}", function)
 
 
 def _against(command: Command, function: Function, is_confirmed: bool) -> tuple[Why, str]:
@@ -128,24 +128,24 @@ def _against(command: Command, function: Function, is_confirmed: bool) -> tuple[
     if said.kind == "forbidden":
         return "forbidden", _forbidden(command)
     if said.kind == "doubtful" and not is_confirmed:
-        doubt = f"line {command.line}: {said.words!r} in line {said.line} leaves in doubt whether it is to be run"
+        doubt = f"{command.place}: {said.words!r} in line {said.line} leaves in doubt whether it is to be run"
         return "doubtful", f"{doubt}; say so in words without a condition, take it out, or confirm it in tools.yaml"
     if command.dangerous and not function.dangerous:
         allow = f"set dangerous: true for {function.name} in tools.yaml to allow it"
-        return "dangerous", f"line {command.line} is dangerous: {command.text:.80}; {allow}"
+        return "dangerous", f"{command.place} is dangerous: {command.text:.80}; {allow}"
     return "", ""
 
 
 def _forbidden(command: Command) -> str:
-    return f"line {command.line} is forbidden by {command.standing.words!r} in line {command.standing.line}"
+    return f"{command.place} is forbidden by {command.standing.words!r} in line {command.standing.line}"
 
 
 def _without_function(command: Command, tools: Tools) -> Judged:
     if command.standing.kind == "forbidden":
         return Judged(command, "forbidden", _forbidden(command))
     if not command.mutating:
-        return Judged(command, "only looks", f"line {command.line} only looks: {command.text:.80}")
-    place = f"line {command.line}"
+        return Judged(command, "only looks", f"{command.place} only looks: {command.text:.80}")
+    place = command.place
     if held := next((each.name for each in tools.functions if commands.is_in(command.script, each)), ""):
         told = f"{place} holds a command of {held} beside what may change something else: {command.text:.80}"
         return Judged(command, "chain", f"{told}; write each on a line of its own")
@@ -156,6 +156,8 @@ def _without_function(command: Command, tools: Tools) -> Judged:
 def _unread(alert: Alert) -> list[Judged]:
     """Returns what looks like a command and cannot be read whole, as commands that are passed over."""
     return [
-        Judged(Command(each.text, "", each.line), "unread", f"line {each.line} is not read, {each.reason}: {each.text}")
-        for each in alert.unread
+        Judged(command, "unread", f"{command.place} is not read, {reason}: {command.text}")
+        for command, reason in (
+            (Command(each.text, "", each.line, page=alert.page), each.reason) for each in alert.unread
+        )
     ]

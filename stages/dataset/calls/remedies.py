@@ -83,13 +83,13 @@ def _tell(found: Remedy | Skipped, told: dict[str, list[Remedy | Skipped]]) -> N
     if not entries or (isinstance(found, Remedy) and _is_another(found, remedies) and remedies):
         entries.append(found)
     elif isinstance(found, Remedy) and not remedies:
-        entries[:] = [found, *(_again(entry.alert, found.alert.line) for entry in entries)]
+        entries[:] = [found, *(_again(entry.alert, found.alert) for entry in entries)]
     else:
-        entries.append(_again(found.alert, entries[0].alert.line))
+        entries.append(_again(found.alert, entries[0].alert))
 
 
-def _again(alert: Alert, line: int) -> Skipped:
-    return Skipped(alert.name, alert.line, f"repeats the alert of line {line}", "mistake", alert)
+def _again(alert: Alert, other: Alert) -> Skipped:
+    return Skipped(alert.name, alert.line, f"repeats the alert of {other.place}", "mistake", alert)
 
 
 def _is_another(found: Remedy, before: Sequence[Remedy]) -> bool:
@@ -159,7 +159,7 @@ def _decide(alert: Alert, tools: Tools, rules: Sequence[Gold], findings: Finding
 
 def _given_way(found: Remedy) -> Judged:
     command = found.command
-    return Judged(command, "option", f"line {command.line} gives way to a rule: {command.text:.80}", found.function)
+    return Judged(command, "option", f"{command.place} gives way to a rule: {command.text:.80}", found.function)
 
 
 def _gold(rules: Sequence[Rule], tools: Tools, faults: list[str]) -> dict[str, list[Gold]]:

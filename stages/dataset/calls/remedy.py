@@ -65,7 +65,7 @@ def find_remedy(alert: Alert, tools: Tools) -> Remedy | Skipped:
         taught.arguments,
         taught.command,
         taught.label_of,
-        f"line {taught.command.line}",
+        taught.command.place,
         passed,
         tuple(_doubts(taught, passed, tools.policy)),
         taught.is_confirmed,
@@ -88,7 +88,7 @@ def _without_remedy(found: Sequence[Judged]) -> str:
     if not found:
         return "holds no command"
     shown = found[0].command
-    return f"no command stands for a function of tools.yaml, such as line {shown.line}: {shown.text:.80}"
+    return f"no command stands for a function of tools.yaml, such as {shown.place}: {shown.text:.80}"
 
 
 def _passed_over(taught: Judged, found: Sequence[Judged]) -> list[Judged]:
@@ -100,13 +100,13 @@ def _passed_over(taught: Judged, found: Sequence[Judged]) -> list[Judged]:
 def _option(other: Judged, taught: Judged) -> Judged:
     is_same = (other.function, other.arguments) == (taught.function, taught.arguments)
     says = "says the same" if is_same else "is another option" if other.command.mutating else "is only a look-up"
-    return replace(other, why="option", says=f"line {other.command.line} {says}: {other.command.text:.80}")
+    return replace(other, why="option", says=f"{other.command.place} {says}: {other.command.text:.80}")
 
 
 def _doubts(taught: Judged, passed: Sequence[Judged], policy: Policy) -> Iterator[str]:
     """Yields what an author should look at in an alert that teaches a call."""
     command = taught.command
-    line = f"line {command.line}"
+    line = command.place
     if command.section in ("diagnosis", "verification"):
         yield f"the call is taught by {line}, in a section of {command.section}: {command.text:.80}"
     before = [each for each in passed if _is_before(each.command, command, policy) and each.command.mutating]

@@ -12,6 +12,11 @@ KINDS = (
 MAX_SHOWN = 80  # characters of a command that is not read
 
 
+def place_of(page: str, line: int) -> str:
+    """Returns `line 12`, and of a runbook of several pages `docs/pods.md, line 12`."""
+    return f"{page}, line {line}" if page else f"line {line}"
+
+
 @dataclass(frozen=True)
 class Command:
     """What a person would paste and run as one command.
@@ -32,6 +37,13 @@ class Command:
     """Whether the runbook means it, forbids it, or leaves that in doubt, and by which words."""
     assigned: str = ""
     """What the lines above it in its block set of its variables, as lines of a shell: `NS=shop`."""
+    page: str = ""
+    """The path of its page, of a runbook of several."""
+
+    @property
+    def place(self) -> str:
+        """Where it stands, as a person reads it."""
+        return place_of(self.page, self.line)
 
     @property
     def script(self) -> str:
@@ -77,6 +89,13 @@ class Alert:
     unread: list[Unread] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     """Names of further alerts of which all this is told as well."""
+    page: str = ""
+    """The path of its page, of a runbook of several."""
+
+    @property
+    def place(self) -> str:
+        """Where it starts, as a person reads it."""
+        return place_of(self.page, self.line)
 
     @property
     def texts(self) -> dict[str, list[str]]:

@@ -211,7 +211,7 @@ def test_nothing_but_regular_files_of_the_folder_is_read(tmp_path: Path, capsys:
 
 def test_a_missing_runbook_and_an_unknown_agent_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = told(capsys, "lint", "--agent", AGENT, "--repository", tmp_path, status=1)
-    assert said == f"there is no agent {AGENT} in {tmp_path}/flux/ai; it has: none\n"
+    assert said == f"there is no agent {AGENT} in flux/ai of the repository; it has: none\n"
     repository = make(tmp_path / "gitops")
     (repository / RUNBOOK_PATH).unlink()
     (error,) = as_json(capsys, repository, status=1)

@@ -150,7 +150,7 @@ def test_a_runbook_at_another_path_counts_for_the_commit(tmp_path: Path) -> None
     assert (source.commit, source.runbook) == (other, RUNBOOK + "\nMore.\n")
 
 
-@pytest.mark.parametrize("path", ["docs/none.md", "../../etc/passwd", "/etc/passwd", ":(glob)**", "flux/ai", "a//b"])
+@pytest.mark.parametrize("path", ["docs/none.md", "../../etc/passwd", "/etc/passwd", ":(top)a", "a//b", "-x"])
 def test_a_missing_runbook_is_refused(tiny: Path, path: str) -> None:
     assert refused(tiny, runbook=path) == (
         f"the runbook {path} is missing at commit {git(tiny, 'rev-parse', 'HEAD')[:8]}; add it, or name another path"
