@@ -1,0 +1,126 @@
+"""What a function takes, however a repository writes it, as far as tools.yaml can say it.
+
+All that tools.yaml does not know (lists, objects, choices of numbers, defaults) is decided here, and noted.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from shared.function_call import RESERVED_PARAMETERS
+from stages.dataset.adopt.drafted import WORDS, Parameter, in_short, normal
+
+PLAIN = ("string", "integer", "number", "boolean")
+_TYPES: dict[str, str] = WORDS["types"]
+_INSIDE = {"type": "kind", "description": "text", "properties": "fields", "required": "needed", "nullable": "optional"}
+
+
+def read_parameters(declared: Any) -> tuple[Parameter, ...] | None:
+    """Returns the parameters that a JSON schema, a list of named ones, or a mapping by name declares; else None."""
+    if isinstance(declared, Mapping) and (isinstance(declared.get("properties"), Mapping) or _is_empty(declared)):
+        return tuple(_of_schema(declared))
+    if isinstance(declared, Mapping) and declared and all(map(_is_declared, declared.values())):
+        return tuple(_parameter(str(name), entry) for name, entry in declared.items())
+    if isinstance(declared, Sequence) and not isinstance(declared, str):
+        named = [entry for entry in declared if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)]
+        if declared and len(named) == len(declared):
+            return tuple(_parameter(entry["name"], entry) for entry in named)
+    return None
+
+
+def narrowed(parameter: Parameter) -> Parameter | None:
+    """Returns a parameter as tools.yaml takes it, with a note of what was lost; None where it cannot say it."""
+    if parameter.type not in (*PLAIN, ""):
+        return None
+    if parameter.enum and parameter.type in ("integer", "number", "boolean"):
+        choices = ", ".join(parameter.enum)
+        return replace(parameter, enum=(), note=parameter.note or f"one of {choices}, which only its source checks")
+    return replace(parameter, type=parameter.type or "string")
+
+
+def as_property(parameter: Parameter) -> dict[str, Any]:
+    """Returns what tools.yaml says of a narrowed parameter."""
+    said: dict[str, Any] = {"type": parameter.type}
+    if parameter.description:
+        said["description"] = parameter.description
+    if parameter.enum:
+        said["enum"] = list(parameter.enum)
+    return said
+
+
+def inside_names(names: Sequence[str]) -> dict[str, str]:
+    """Returns another name for each parameter that the model cannot know by its own."""
+    renamed: dict[str, str] = {}
+    for name in names:
+        if name in RESERVED_PARAMETERS or not name.isidentifier() or not name.isascii():
+            taken = {*names, *renamed.values()}
+            wanted = _INSIDE.get(name, normal(name) or "value")
+            renamed[name] = next(each for each in (wanted, *_numbered(wanted)) if each not in taken)
+    return renamed
+
+
+def _numbered(name: str) -> Iterator[str]:
+    return (f"{name}_{number}" for number in range(2, 1000))
+
+
+def _is_empty(declared: Mapping[str, Any]) -> bool:
+    return declared.get("type") == "object" and set(declared) <= {
+        *("type", "properties", "required", "additionalProperties", "title", "$schema", "description", "strict")
+    }
+
+
+def _is_declared(entry: Any) -> bool:
+    if isinstance(entry, str):
+        return entry.lower() in _TYPES
+    return isinstance(entry, Mapping) and bool({"type", "description", "default", "enum", "required"} & set(entry))
+
+
+def _of_schema(schema: Mapping[str, Any]) -> Iterator[Parameter]:
+    required = schema.get("required")
+    needed = [str(name) for name in required] if isinstance(required, Sequence) and not isinstance(required, str) else []
+    for name, entry in (schema.get("properties") or {}).items():
+        known = _parameter(str(name), entry if isinstance(entry, Mapping) else {})
+        yield replace(known, required=str(name) in needed or (isinstance(entry, Mapping) and entry.get("required") is True))
+
+
+def _parameter(name: str, entry: Mapping[str, Any] | str) -> Parameter:
+    said: Mapping[str, Any] = {"type": entry} if isinstance(entry, str) else entry
+    schema = said["schema"] if isinstance(said.get("schema"), Mapping) else said
+    default = schema.get("default", said.get("default"))
+    choices = schema.get("enum", [schema["const"]] if "const" in schema else schema.get("options", schema.get("values")))
+    enum = tuple(map(_shown, choices)) if isinstance(choices, Sequence) and not isinstance(choices, str) else ()
+    required = said.get("required", said.get("optional") is not True if "optional" in said else None)
+    return Parameter(
+        name=name,
+        type=_type(schema, default),
+        description=in_short(str(said.get("description") or schema.get("description") or "")),
+        enum=enum,
+        required=required if isinstance(required, bool) else default is None,
+        default=_shown(default) if isinstance(default, str | int | float) else "",
+    )
+
+
+def _type(schema: Mapping[str, Any], default: Any) -> str:
+    """Returns the JSON type, '' where nothing tells it."""
+    said = schema.get("type")
+    if said is None:
+        options = schema.get("anyOf") or schema.get("oneOf") or ()
+        kinds = [_type(option, None) for option in options if isinstance(option, Mapping) and option.get("type") != "null"]
+        return kinds[0] if len(set(kinds)) == 1 else _type_of(default)
+    if isinstance(said, Sequence) and not isinstance(said, str):
+        said = next((each for each in said if each != "null"), "string")
+    return _TYPES.get(str(said).lower(), "string")
+
+
+def _type_of(value: Any) -> str:
+    kinds = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
+    return kinds.get(type(value), "")
+
+
+def type_of(value: Any) -> str:
+    """Returns the JSON type of a value, '' for none."""
+    return _type_of(value)
+
+
+def _shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
