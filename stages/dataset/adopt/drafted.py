@@ -110,10 +110,9 @@ def _both(known: Drafted, more: Drafted) -> Iterator[Parameter]:
 
 
 def _told_later(parameter: Parameter, known: Drafted, more: Drafted) -> Parameter:
-    if more.source != "alerting rule":
+    if more.source != "alerting rule" or known.source == "alerting rule":
         return replace(parameter, required=False)
-    place, own = ", ".join(more.places), ", ".join(known.places)
-    note = f"only the rules of {place} give it, and {own} does not know it; mend either, then this line"
+    note = f"{', '.join(more.places)} gives it, but the function does not know it; mend the rules, then this line"
     return replace(parameter, required=False, note=note)
 
 

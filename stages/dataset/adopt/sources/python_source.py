@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from stages.dataset.adopt.drafted import NAME, WORDS, Drafted, Form, Parameter, in_short, normal
-from stages.dataset.adopt.python_commands import Scope, walk
+from stages.dataset.adopt.sources.python_commands import Scope, walk
 
 _GENERAL, _HANDLERS, _DECORATORS = set(WORDS["general_names"]), set(WORDS["handlers"]), set(WORDS["decorators"])
 _TYPES: dict[str, str] = WORDS["types"]

@@ -306,6 +306,8 @@ def _is_event(value: ast.expr, scope: Scope) -> bool:
         return value.id in scope.events
     if isinstance(value, ast.BoolOp):
         return _is_event(value.values[0], scope)
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "get_json":
+        return True  # of a web framework's request
     inner = _key(value.slice) if isinstance(value, ast.Subscript) else ""
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.args:
         function = value.func
