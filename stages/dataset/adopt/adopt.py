@@ -116,7 +116,7 @@ def _texts(
 def _index(repository: Repository) -> dict[str, str]:
     folder, paths = pages.page_paths(repository)
     if not paths:
-        raise StageError(f"there are no pages in {pages.FOLDER}, of the agent or of the repository; leave the index out")
+        raise StageError(f"neither the agent nor the repository has pages in {pages.FOLDER}; leave the index out")
     return {f"{folder}/{pages.INDEX}": pages.index(folder, pages.read_pages(repository, paths))}
 
 

@@ -14,11 +14,12 @@ from stages.dataset.adopt.runbook_forms import Used
 from stages.dataset.adopt.schema import as_property, inside_names, narrowed
 from stages.dataset.calls import commands
 from stages.dataset.calls.placeholders import placeholders
-from stages.dataset.calls.remedies import MANY_FUNCTIONS, Findings, Remedy, find_remedies
+from stages.dataset.calls.remedies import MANY_FUNCTIONS, Findings, Remedy, Skipped, find_remedies
 from stages.dataset.calls.rules import Rule
 from stages.dataset.calls.tools import Function, Tools
 from stages.dataset.rows import labels
 from stages.dataset.runbook.alert import Alert
+from stages.dataset.runbook.commands.danger import effect
 
 _BOUND = re.compile(r"\{(\w+)\}")
 
@@ -68,7 +69,8 @@ def choose(drafts: Sequence[Drafted], alerts: Sequence[Alert], rules: Sequence[R
     if not functions:
         functions, used = [valid(runbook_forms.as_function(each), ()) for each in _distinct(used)], []
     found = _judged(functions, alerts, rules)
-    chosen, left = _with_proposals([_chosen(each, found, rules) for each in functions], used)
+    looks = runbook_forms.forms(runbook_forms.remedies(alerts, is_change=False), runbook)
+    chosen, left = _with_proposals([_chosen(each, found, rules) for each in functions], used, looks)
     ranked = sorted(chosen, key=_rank)
     most = max(MANY_FUNCTIONS, sum(each.is_called for each in ranked))
     active = sorted(ranked[:most], key=lambda each: each.function.name)
@@ -172,15 +174,16 @@ def _judged(functions: Sequence[Drafted], alerts: Sequence[Alert], rules: Sequen
 
 def _chosen(function: Drafted, found: Findings, rules: Sequence[Rule]) -> Chosen:
     taught = [remedy for remedy in found.remedies if remedy.function.name == function.name]
-    waiting = [
-        skipped.name
-        for skipped in found.skipped
-        if any(each.why == "dangerous" and each.function and each.function.name == function.name for each in skipped.passed_over)
-    ]
+    waiting = [skipped.name for skipped in found.skipped if function.name in _too_dangerous(skipped)]
     counts = tuple(_count(replace(function, forms=(form,)), taught) for form in function.forms)
     is_called = any(rule.function == function.name for rule in rules)
     alerts = dict.fromkeys(remedy.alert.name for remedy in taught)
     return Chosen(function, tuple(alerts), tuple(dict.fromkeys(waiting)), counts, is_called=is_called)
+
+
+def _too_dangerous(skipped: Skipped) -> set[str]:
+    """Returns the functions that an alert would call, were they allowed dangerous commands."""
+    return {each.function.name for each in skipped.passed_over if each.why == "dangerous" and each.function}
 
 
 def _count(function: Drafted, taught: Sequence[Remedy]) -> int:
@@ -189,19 +192,23 @@ def _count(function: Drafted, taught: Sequence[Remedy]) -> int:
     return sum(commands.match(remedy.command.text, known) is not None for remedy in taught)
 
 
-def _with_proposals(chosen: Sequence[Chosen], used: Sequence[Used]) -> tuple[list[Chosen], list[Used]]:
-    """Returns the functions with the runbook's forms that may be theirs, and the forms that are nobody's."""
+def _with_proposals(
+    chosen: Sequence[Chosen], used: Sequence[Used], looks: Sequence[Used]
+) -> tuple[list[Chosen], list[Used]]:
+    """Returns the functions with the runbook's forms that may be theirs, and the changes that are nobody's."""
     functions = [_function(each.function) for each in chosen]
+    readers = [each for each in chosen if not any(effect(form.command).mutating for form in each.function.forms)]
     left: list[Used] = []
     proposed: dict[str, list[Used]] = {}
-    for each in used:
+    for each in (*used, *looks):
         if any(commands.match(each.example, function) is not None for function in functions):
             continue
-        owner = next(_owners(each, chosen), None)
-        if owner is None:
-            left.append(each)
-        else:
+        # A function that changes something is not called for a look-up.
+        owner = next(_owners(each, chosen if each in used else readers), None)
+        if owner:
             proposed.setdefault(owner[0], []).append(owner[1])
+        elif each in used:
+            left.append(each)
     return [replace(each, proposals=tuple(proposed.get(each.function.name, ()))) for each in chosen], left
 
 

@@ -1,6 +1,7 @@
 """Every function that a repository tells of, each with its Python source where that is known."""
 
 import re
+from ast import Module
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -59,7 +60,7 @@ def _operations(repository: Repository) -> Iterator[Drafted]:
 class _Code:
     """The Python sources, by the names of the functions whose they are."""
 
-    def __init__(self, declared: Sequence[Declared], sources: dict[str, python_source.ast.Module]) -> None:
+    def __init__(self, declared: Sequence[Declared], sources: dict[str, Module]) -> None:
         self.declared = declared
         self.sources = sources
 
@@ -69,13 +70,18 @@ class _Code:
         found: dict[str, str] = {}
         for path, tree in self.sources.items():
             for name in python_source.file_names(path):
-                if python_source.is_handler(tree) and name not in taken:
+                if name not in taken and python_source.is_handler(tree) and self._is_function(path, tree, name):
                     file = PurePosixPath(path)
                     found[name] = file.stem if normal(file.stem) == name else file.parent.name
         return sorted(found.values())
 
+    def _is_function(self, path: str, tree: Module, name: str) -> bool:
+        """Returns whether a source is a function's and not a program's: by its folder, or by a command that it runs."""
+        draft = python_source.handler_in(tree, name, path)
+        return "function" in path.rpartition("/")[0].lower() or (draft is not None and bool(draft.forms))
+
     def of(self, name: str) -> Iterator[Drafted]:
-        """Yields what the sources of a function tell: the code in its manifest, files that it names, files of its name."""
+        """Yields what a function's sources tell: the code in its manifest, files that this names, files of its name."""
         for each in self.declared:
             if normal(each.draft.name) == normal(name):
                 yield from self._inline(each, name)
@@ -94,17 +100,17 @@ class _Code:
 
     def _file(self, path: str, name: str, is_sure: bool) -> Iterator[Drafted]:
         tree = self.sources[path]
-        if is_sure or any(normal(getattr(node, "name", "")) == normal(name) for node in tree.body):
-            if draft := python_source.handler_in(tree, name, path, is_sure=is_sure):
-                yield draft
+        is_there = is_sure or any(normal(getattr(node, "name", "")) == normal(name) for node in tree.body)
+        if is_there and (draft := python_source.handler_in(tree, name, path, is_sure=is_sure)):
+            yield draft
 
     def _named(self, pointer: str) -> list[str]:
-        """Returns the files that share most of their path's end with a pointer; none where that is a general name alone."""
+        """Returns the files that share most of their path's end with a pointer; none where a general name is all."""
         parts = PurePosixPath(pointer).parts[::-1]
         shared = {path: _same(parts, PurePosixPath(path).parts[::-1]) for path in self.sources}
         most = max(shared.values(), default=0)
         found = [path for path, count in shared.items() if count == most]
-        is_general = most < 2 and (len(found) > 1 or normal(PurePosixPath(pointer).stem) in python_source._GENERAL)
+        is_general = most < 2 and (len(found) > 1 or python_source.is_general(PurePosixPath(pointer).stem))
         return [] if most == 0 or is_general else found
 
 

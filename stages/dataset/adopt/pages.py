@@ -5,21 +5,23 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from shared import names
+from shared.errors import one_line
 from stages.dataset.adopt.texts import Repository
 from stages.dataset.files import MAX_RUNBOOK
 from stages.dataset.runbook.alert import Alert
 from stages.dataset.runbook.reader import read_runbook
-from stages.dataset.runbook.visible import visible
 
 INDEX = "INDEX.md"
 FOLDER = "docs/runbooks"
+_ENDINGS = (".md", ".mdx", ".markdown")
+_NO_PAGES = ("INDEX", "INDEX.DRAFT", "README")
 
 
 def page_paths(repository: Repository) -> tuple[str, list[str]]:
-    """Returns the folder of pages, the agent's own or else the repository's, and their paths; '' where there is none."""
+    """Returns the folder of pages, the agent's own or else the repository's, and their paths; '' without any."""
     for folder in (f"{names.agent_folder(repository.agent)}/{FOLDER}", FOLDER):
-        found = [path for path in repository.paths() if path.startswith(f"{folder}/") and path.endswith((".md", ".mdx"))]
-        pages = [path for path in found if PurePosixPath(path).stem.upper() not in ("INDEX", "README", "INDEX.DRAFT")]
+        found = [path for path in repository.paths() if path.startswith(f"{folder}/") and path.endswith(_ENDINGS)]
+        pages = [path for path in found if PurePosixPath(path).stem.upper() not in _NO_PAGES]
         if pages:
             return folder, pages
     return "", []
@@ -46,4 +48,4 @@ def index(folder: str, pages: dict[str, list[Alert]]) -> str:
 
 
 def _plain(text: str) -> str:
-    return "".join(f"\\{character}" if character in "[]()<>*_`#!|\\" else character for character in visible(text))
+    return "".join(f"\\{character}" if character in "[]()<>*_`#!|\\" else character for character in one_line(text))

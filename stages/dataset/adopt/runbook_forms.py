@@ -19,7 +19,7 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True)
 class Remedy:
-    """A command that changes something, in a place where a remedy is looked for."""
+    """A command in a place where a remedy is looked for."""
 
     alert: str
     command: Command
@@ -50,13 +50,14 @@ class _Slots:
     remedy: Remedy
 
 
-def remedies(alerts: Sequence[Alert]) -> list[Remedy]:
-    """Returns the changes that mitigations make and that the runbook means, one for each alert and command."""
+def remedies(alerts: Sequence[Alert], is_change: bool = True) -> list[Remedy]:
+    """Returns the changes (or the look-ups) of mitigations that the runbook means, one for each alert and command."""
     found = (
         Remedy(alert.name, command)
         for alert in alerts
         for command in alert.commands
-        if command.mutating and command.section in ("mitigation", "other") and command.standing.kind == "meant"
+        if command.section in ("mitigation", "other") and command.standing.kind == "meant"
+        if command.mutating == is_change
     )
     return list({(remedy.alert, remedy.command.text): remedy for remedy in found}.values())
 
@@ -76,11 +77,13 @@ def as_function(used: Used) -> Drafted:
     words = [word for word in shlex.split(used.form.command) if re.fullmatch(r"[A-Za-z][\w.-]*", word)]
     parts = [part for word in words for part in word.split("/") if part][:4]
     name = "-".join(parts).strip("-.")[:64] or "command"
-    parameters = tuple(
-        Parameter(name, "integer" if name in used.numbers else "string", name.replace("_", " ").capitalize(), required=True)
-        for name in used.parameters
-    )
+    kinds = {each: "integer" if each in used.numbers else "string" for each in used.parameters}
+    parameters = tuple(Parameter(each, kind, _described(each), required=True) for each, kind in kinds.items())
     return Drafted(name, "runbook", "", parameters, (used.form,), (used.form.place,))
+
+
+def _described(name: str) -> str:
+    return "" if name in ("name", "namespace") else name.replace("_", " ").capitalize()
 
 
 def renamed(used: Used, function: Drafted) -> Used | None:
@@ -180,9 +183,13 @@ def _generalised(group: Sequence[_Slots], path: str) -> Iterator[Used]:
     for command, members in by_form.items():
         alerts = tuple(dict.fromkeys(slots.remedy.alert for slots in members))
         values = {index: [slots.names[index][1] for slots in members] for index in differing}
-        numbers = [group[0].names[i][0] for i, texts in values.items() if all(re.fullmatch(r"\d{1,9}", t) for t in texts)]
+        numbers = [group[0].names[index][0] for index, texts in values.items() if all(map(_is_number, texts))]
         place = f"{path}, line {min(slots.remedy.command.line for slots in members)}"
         yield Used(Form(command, (), place), alerts, members[0].remedy.command.text, tuple(numbers))
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\d{1,9}", text) is not None
 
 
 def _written(first: _Slots, slots: _Slots, differing: set[int]) -> str:

@@ -76,19 +76,18 @@ def _is_declared(entry: Any) -> bool:
 
 
 def _of_schema(schema: Mapping[str, Any]) -> Iterator[Parameter]:
-    required = schema.get("required")
-    needed = [str(name) for name in required] if isinstance(required, Sequence) and not isinstance(required, str) else []
+    needed = _list(schema.get("required"))
     for name, entry in (schema.get("properties") or {}).items():
-        known = _parameter(str(name), entry if isinstance(entry, Mapping) else {})
-        yield replace(known, required=str(name) in needed or (isinstance(entry, Mapping) and entry.get("required") is True))
+        said = entry if isinstance(entry, Mapping) else {}
+        yield replace(_parameter(str(name), said), required=name in needed or said.get("required") is True)
 
 
 def _parameter(name: str, entry: Mapping[str, Any] | str) -> Parameter:
     said: Mapping[str, Any] = {"type": entry} if isinstance(entry, str) else entry
     schema = said["schema"] if isinstance(said.get("schema"), Mapping) else said
     default = schema.get("default", said.get("default"))
-    choices = schema.get("enum", [schema["const"]] if "const" in schema else schema.get("options", schema.get("values")))
-    enum = tuple(map(_shown, choices)) if isinstance(choices, Sequence) and not isinstance(choices, str) else ()
+    choices = [schema["const"]] if "const" in schema else schema.get("enum", schema.get("options"))
+    enum = tuple(map(_shown, _list(choices)))
     required = said.get("required", said.get("optional") is not True if "optional" in said else None)
     return Parameter(
         name=name,
@@ -104,22 +103,22 @@ def _type(schema: Mapping[str, Any], default: Any) -> str:
     """Returns the JSON type, '' where nothing tells it."""
     said = schema.get("type")
     if said is None:
-        options = schema.get("anyOf") or schema.get("oneOf") or ()
-        kinds = [_type(option, None) for option in options if isinstance(option, Mapping) and option.get("type") != "null"]
-        return kinds[0] if len(set(kinds)) == 1 else _type_of(default)
-    if isinstance(said, Sequence) and not isinstance(said, str):
+        options = [each for each in _list(schema.get("anyOf") or schema.get("oneOf")) if isinstance(each, Mapping)]
+        kinds = {_type(option, None) for option in options if option.get("type") != "null"}
+        return kinds.pop() if len(kinds) == 1 else type_of(default)
+    if isinstance(said, list):
         said = next((each for each in said if each != "null"), "string")
     return _TYPES.get(str(said).lower(), "string")
 
 
-def _type_of(value: Any) -> str:
+def type_of(value: Any) -> str:
+    """Returns the JSON type of a value, '' for none."""
     kinds = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
     return kinds.get(type(value), "")
 
 
-def type_of(value: Any) -> str:
-    """Returns the JSON type of a value, '' for none."""
-    return _type_of(value)
+def _list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []
 
 
 def _shown(value: Any) -> str:

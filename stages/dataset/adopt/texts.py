@@ -64,16 +64,27 @@ class Repository:
 
     def shared(self, *endings: str) -> list[str]:
         """Returns the paths of the files of some endings that are no agent's."""
-        home = f"{names.agent_folder(self.agent).rpartition('/')[0]}/"
         own = set(self.own(*endings))
-        return [p for p in self.paths() if p.endswith(endings) and (not p.startswith(home)) and p not in own]
+        return [p for p in self.paths() if p.endswith(endings) and not p.startswith(self._home) and p not in own]
+
+    def others(self, *endings: str) -> list[str]:
+        """Returns the paths of the files of some endings that are another agent's."""
+        folder = f"{names.agent_folder(self.agent)}/"
+        own = set(self.own(*endings))
+        home = [p for p in self.paths() if p.startswith(self._home) and not p.startswith(folder)]
+        return [p for p in home if p.endswith(endings) and p not in own]
+
+    @property
+    def _home(self) -> str:
+        return f"{names.agent_folder(self.agent).rpartition('/')[0]}/"
 
     def raw(self, path: str, most: int = MAX_FILE) -> str:
         """Returns a file's text, secrets and all; '' where it cannot be read, which is noted."""
         try:
             data = Folder(self.root).data(path, "file", most)
         except StageError as error:
-            self.unread.append(str(error))
+            if path.startswith(f"{names.agent_folder(self.agent)}/"):
+                self.unread.append(str(error))
             return ""
         return "" if b"\0" in data else decode(data)
 

@@ -11,7 +11,7 @@ from stages.dataset.calls.remedies import MANY_FUNCTIONS
 from stages.dataset.runbook.commands.danger import effect
 
 MOST_SUGGESTED = 14  # forms that are shown as functions to be; a person reads no more
-MOST_PLACES = 3
+MOST_PLACES = 2
 
 
 def tools_yaml(choice: Choice, rules: Sequence[str], command: str) -> str:
@@ -21,11 +21,13 @@ def tools_yaml(choice: Choice, rules: Sequence[str], command: str) -> str:
 
 def _lines(choice: Choice, rules: Sequence[str], command: str) -> Iterator[str]:
     count = len(choice.active)
-    yield from comment(f"Drafted by `make adopt` from what the repository has: {count} functions, "
-                       f"which teach a call for {choice.taught} of {choice.alerts} alerts.")
+    yield from comment(
+        f"Drafted by `make adopt` from what the repository has: {count} functions, "
+        f"which teach a call for {choice.taught} of {choice.alerts} alerts."
+    )
     yield from comment(f"What only a person knows is marked {TODO}. `{command}` tells what each alert teaches.")
     if count > MANY_FUNCTIONS:
-        yield from comment(f"{TODO} rules call {count} functions; beyond {MANY_FUNCTIONS} a model chooses less reliably")
+        yield from comment(f"{TODO} {count} functions: beyond {MANY_FUNCTIONS} a model chooses less reliably")
     yield "functions:"
     for chosen in choice.active:
         yield from _function(chosen)
@@ -47,7 +49,7 @@ def _function(chosen: Chosen) -> Iterator[str]:
     for note in function.notes:
         yield from comment(f"{TODO} {note}", 2)
     if function.source == "runbook":
-        yield from comment(f"{TODO} the runbook alone suggests it: deploy such a function, or write the name of yours", 2)
+        yield from comment(f"{TODO} only the runbook suggests it: deploy it, or write the name of yours", 2)
     said = as_yaml(function)
     yield f"  - name: {value(said['name'])}"
     is_missing = function.description.startswith(TODO)
@@ -88,7 +90,8 @@ def _danger(chosen: Chosen) -> Iterator[str]:
     harmful = [form.command for form in chosen.function.forms if effect(form.command).dangerous]
     if harmful or chosen.waiting:
         shown = f"`{harmful[0]:.100}` is dangerous" if harmful else "a command of the runbook is dangerous"
-        waits = f", and {len(chosen.waiting)} alerts wait for it" if chosen.waiting else ""
+        count = len(chosen.waiting)
+        waits = f", and {count} alert{' waits' if count == 1 else 's wait'} for it" if count else ""
         yield as_comment("    dangerous: true", 4) + remark(f"{TODO} {shown}{waits}: may the agent do this unasked?")
 
 
@@ -122,8 +125,8 @@ def _proposal(used: Used) -> str:
 def _beyond(others: Sequence[Chosen]) -> Iterator[str]:
     if not others:
         return
-    yield from comment(f"{TODO} {len(others)} more functions, which teach fewer alerts: a model chooses less reliably among "
-                       f"more than {MANY_FUNCTIONS}.", 2)
+    reason = f"beyond {MANY_FUNCTIONS} a model chooses less reliably"
+    yield from comment(f"{TODO} {len(others)} more functions, which teach fewer alerts: {reason}", 2)
     for chosen in others[:MOST_SUGGESTED]:
         yield from (as_comment(line, 2) if line.strip() else line for line in _function(chosen))
         yield ""
@@ -136,8 +139,8 @@ def _suggested(used: Sequence[Used]) -> Iterator[str]:
     """Yields the runbook's remedies that no function stands for, as functions to be."""
     if not used:
         return
-    yield from comment(f"{TODO} {len(used)} command forms of the runbook are no function's. Deploy one that does it, or leave "
-                       "them to a person.", 2)
+    settle = "deploy one that does it, or leave it to a person"
+    yield from comment(f"{TODO} {len(used)} command forms of the runbook are no function's: {settle}", 2)
     for each in used[:MOST_SUGGESTED]:
         danger = "; dangerous" if effect(each.form.command).dangerous else ""
         place = f"{each.form.place}.{_alerts(len(each.alerts), f' would teach it{danger}')}"
@@ -155,7 +158,7 @@ def _suggested(used: Sequence[Used]) -> Iterator[str]:
 
 def _placeholders(choice: Choice) -> Iterator[str]:
     if choice.placeholders:
-        yield from comment(f"{TODO} names in the runbook that are no label: which label of the alert does each stand for?")
+        yield from comment(f"{TODO} names in the runbook that are no label: for which label does each stand?")
         yield "# placeholders:"
         for name, count in choice.placeholders:
             yield as_comment(f"  {value(name)}: name_of_a_label{remark(_alerts(count).strip(' .'))}")
@@ -164,8 +167,8 @@ def _placeholders(choice: Choice) -> Iterator[str]:
 
 def _policy(uncovered: Sequence[str]) -> Iterator[str]:
     if uncovered:
-        yield from comment(f"{TODO} the remedies of {len(uncovered)} alerts are no function's, so that they teach nothing. Where a "
-                           "person acts, let the agent stay silent:")
+        settle = "they teach nothing; where a person acts, let the agent stay silent:"
+        yield from comment(f"{TODO} the remedies of {len(uncovered)} alerts are no function's: {settle}")
         yield "# policy:"
         yield "#   no_call:"
         yield from (as_comment(f"    - {value(name)}") for name in dict.fromkeys(uncovered))

@@ -14,6 +14,7 @@ from stages.dataset.calls.rules import FUNCTION, Rule, RuleFile, read_rules
 from stages.dataset.faults import collect
 from stages.dataset.files import MAX_RUNBOOK
 
+_TELLING = (".yaml", ".yml", ".json", ".py")
 _LABEL = re.compile(r"\$labels\.(\w+)|\{\{\s*[.$]?(\w+)\s*\}\}")
 
 
@@ -36,7 +37,7 @@ class Called:
 def read_called(repository: Repository, pattern: re.Pattern[str]) -> Called:
     """Returns the rules of the agent's folder and of folders that are no agent's.
 
-    A file elsewhere counts where all its rules call functions whose name fits the pattern.
+    A file elsewhere counts where all its rules call functions whose name fits the pattern, and none is another agent's.
     """
     rules: list[Rule] = []
     faults: list[str] = []
@@ -48,7 +49,8 @@ def read_called(repository: Repository, pattern: re.Pattern[str]) -> Called:
         file = RuleFile(path, repository.text(path, MAX_RUNBOOK))
         found = collect(faults, read_rules, [file]) or []
         if found and not path.startswith(folder):
-            if not all(pattern.fullmatch(rule.function) for rule in found):
+            called = {rule.function for rule in found}
+            if not all(map(pattern.fullmatch, called)) or _are_anothers(called, repository):
                 continue
             elsewhere.append(path)
         rules += found
@@ -64,14 +66,24 @@ def drafts(called: Called) -> Iterator[Drafted]:
                 yield Drafted(name, "alerting rule", parameters=tuple(_parameters(known)), places=(path,))
 
 
+def _are_anothers(functions: set[str], repository: Repository) -> bool:
+    """Returns whether another agent's files name one of the functions, and this agent's do not."""
+    missing = {name for name in functions if not _is_named(name, repository.own(*_TELLING), repository)}
+    return any(_is_named(name, repository.others(*_TELLING), repository) for name in missing)
+
+
+def _is_named(name: str, paths: Sequence[str], repository: Repository) -> bool:
+    return any(name in path or name in repository.raw(path) for path in paths)
+
+
 def _parameters(given: Sequence[Mapping[str, Any]]) -> Iterator[Parameter]:
     for name in dict.fromkeys(name for parameters in given for name in parameters):
         values = [parameters[name] for parameters in given if name in parameters]
         kinds = {type_of(value) for value in values}
         labels = dict.fromkeys(label for value in values for label in _labels(value))
-        said = " or ".join(labels).replace("_", " ")
+        said = " or ".join(label for label in labels if label != name).replace("_", " ").capitalize()
         required = len(values) == len(given)
-        yield Parameter(name, kinds.pop() if len(kinds) == 1 else "string", said.capitalize(), required=required)
+        yield Parameter(name, kinds.pop() if len(kinds) == 1 else "string", said, required=required)
 
 
 def _labels(value: Any) -> Iterator[str]:

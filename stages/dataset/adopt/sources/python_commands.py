@@ -255,7 +255,8 @@ def _text(value: ast.expr, scope: Scope) -> str | None:
     if isinstance(value, ast.Name):
         return scope.texts.get(value.id)
     if isinstance(value, ast.JoinedStr):
-        return _joined_text([part.value if isinstance(part, ast.FormattedValue) else part for part in value.values], scope)
+        parts = [part.value if isinstance(part, ast.FormattedValue) else part for part in value.values]
+        return _joined_text(parts, scope)
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
         return _joined_text([value.left, value.right], scope)
     if isinstance(value, ast.Call):
@@ -339,4 +340,3 @@ def _command(words: tuple[str, ...] | None) -> str:
 def _quoted(word: str) -> str:
     bare = re.sub(r"\{\w+\}", "x", word)
     return word if bare and shlex.quote(bare) == bare else shlex.quote(word)
-

@@ -29,8 +29,13 @@ def parsed(text: str) -> ast.Module | None:
         return None
 
 
+def is_general(stem: str) -> bool:
+    """Returns whether a file's name says what it is, such as `main`, and not what it does."""
+    return normal(stem) in _GENERAL
+
+
 def file_names(path: str) -> list[str]:
-    """Returns the names that a file may go by as a function's source: its own, or its folder's where that is general."""
+    """Returns the names that a file may go by as a function's source: its own, or its folder's where it is general."""
     file = PurePosixPath(path)
     stem = normal(file.stem)
     return [stem] if stem not in _GENERAL else [name for name in (normal(file.parent.name),) if name not in _GENERAL]
@@ -40,20 +45,20 @@ def tools_in(tree: ast.Module, path: str) -> Iterator[Drafted]:
     """Yields the functions that a decorator such as `@tool` makes callable by an agent."""
     for node in ast.walk(tree):
         if isinstance(node, _FUNCTION) and any(map(_is_tool, node.decorator_list)) and NAME.fullmatch(node.name):
-            yield _drafted(node.name, node, tree, path, 0)
+            yield _drafted(node.name, node, tree, path)
 
 
-def handler_in(tree: ast.Module, name: str, path: str, first_line: int = 0, is_sure: bool = True) -> Drafted | None:
+def handler_in(tree: ast.Module, name: str, path: str, is_sure: bool = True) -> Drafted | None:
     """Returns what the function that a platform calls, or one of that name, tells; None where there is none.
 
-    first_line: of the source in its file, less one. is_sure: whether the file is known to be the function's source, so
-    that its only function, or its first one that runs a command, will do as well.
+    is_sure: whether the file is known to be the function's source, so that its only function, or its first one that
+    runs a command, will do as well.
     """
     own = [node for node in tree.body if isinstance(node, _FUNCTION)]
     named = [node for node in own if normal(node.name) in (normal(name), *_HANDLERS)]
     others = [node for node in own if is_sure and "subprocess" in ast.unparse(node)] or (own if len(own) == 1 else [])
     chosen = (named or (others if is_sure else []))[:1]
-    return _drafted(name, chosen[0], tree, path, first_line) if chosen else None
+    return _drafted(name, chosen[0], tree, path) if chosen else None
 
 
 def is_handler(tree: ast.Module) -> bool:
@@ -67,7 +72,7 @@ def _is_tool(decorator: ast.expr) -> bool:
     return last.lower() in _DECORATORS
 
 
-def _drafted(name: str, node: _FUNCTION, tree: ast.Module, path: str, first_line: int) -> Drafted:
+def _drafted(name: str, node: _FUNCTION, tree: ast.Module, path: str) -> Drafted:
     taken = [] if _takes_event(node) else _signature(node)
     events = set() if taken else {argument.arg for argument in node.args.args[:1]}
     read = list(_read_of_event(node, events))
@@ -77,8 +82,8 @@ def _drafted(name: str, node: _FUNCTION, tree: ast.Module, path: str, first_line
     scope = Scope({p.name: p.name for p in taken}, events, _constants(tree), defaults=defaults)
     walk(node.body, scope)
     parameters = [_with_told(p, told, scope, _compared(node, p.name, scope)) for p in known.values()]
-    forms = tuple(dict.fromkeys(Form(text, held, f"{path}, line {line + first_line}") for line, text, held in scope.found))
-    unclear = [f"{path}, line {line + first_line}, runs a command that is made as it runs" for line in scope.unclear]
+    forms = tuple(dict.fromkeys(Form(text, held, f"{path}, line {line}") for line, text, held in scope.found))
+    unclear = [f"{path}, line {line}, runs a command that is made as it runs" for line in scope.unclear]
     description = in_short(ast.get_docstring(node) or "")
     return Drafted(name, "Python source", description, tuple(parameters), forms, (path,), tuple(unclear))
 
@@ -86,13 +91,12 @@ def _drafted(name: str, node: _FUNCTION, tree: ast.Module, path: str, first_line
 def _takes_event(node: _FUNCTION) -> bool:
     """Returns whether a function takes its request as one object, as those do that a platform calls."""
     names = [argument.arg for argument in node.args.args if argument.arg not in _IGNORED]
-    asked = {ast.unparse(found.func.value) for found in ast.walk(node) if _is_get(found)}
-    asked |= {ast.unparse(found.value) for found in ast.walk(node) if isinstance(found, ast.Subscript)}
+    asked = {ast.unparse(found.value) for found in ast.walk(node) if _is_asked(found)}  # type: ignore[attr-defined]
     return node.name in _HANDLERS or (len(names) == 1 and names[0] in asked)
 
 
-def _is_get(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get"
+def _is_asked(node: ast.AST) -> bool:
+    return isinstance(node, ast.Subscript) or (isinstance(node, ast.Attribute) and node.attr == "get")
 
 
 def _signature(node: _FUNCTION) -> list[Parameter]:
@@ -151,14 +155,14 @@ def _constants(tree: ast.Module) -> dict[str, str]:
 
 def _compared(node: _FUNCTION, name: str, scope: Scope) -> list[str]:
     """Returns the texts that a parameter is compared with: what it may be."""
-    found: list[str] = []
+    found: list[object] = []
     for test in ast.walk(node):
         if isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and len(test.comparators) == 1:
             value = test.comparators[0]
             values = value.elts if isinstance(value, ast.List | ast.Tuple | ast.Set) else [value]
             if scope.parameters.get(test.left.id) == name:
-                found += [each.value for each in values if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-    return list(dict.fromkeys(text for text in found if text))
+                found += [each.value for each in values if isinstance(each, ast.Constant)]
+    return list(dict.fromkeys(text for text in found if isinstance(text, str) and text))
 
 
 def _with_told(parameter: Parameter, told: dict[str, Parameter], scope: Scope, compared: Sequence[str]) -> Parameter:
