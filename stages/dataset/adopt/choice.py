@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from shared.function_call import neutralise
 from stages.dataset.adopt import runbook_forms
 from stages.dataset.adopt.drafted import Drafted, Form, Parameter, normal
-from stages.dataset.adopt.runbook_forms import Used
+from stages.dataset.adopt.runbook_forms import Taken, Used
 from stages.dataset.adopt.schema import as_property, inside_names, narrowed
 from stages.dataset.calls import commands
 from stages.dataset.calls.placeholders import placeholders
@@ -65,12 +65,11 @@ class Choice:
 def choose(drafts: Sequence[Drafted], alerts: Sequence[Alert], rules: Sequence[Rule], runbook: str) -> Choice:
     """Returns the functions to write; those that rules call among them, whatever their number."""
     functions = [valid(draft, [rule for rule in rules if rule.function == draft.name]) for draft in drafts]
-    used = runbook_forms.forms(runbook_forms.remedies(alerts), runbook)
     if not functions:
-        functions, used = [valid(runbook_forms.as_function(each), ()) for each in _distinct(used)], []
+        used = runbook_forms.forms(runbook_forms.remedies(alerts), runbook)
+        functions = [valid(runbook_forms.as_function(each), ()) for each in _distinct(used)]
     found = _judged(functions, alerts, rules)
-    looks = runbook_forms.forms(runbook_forms.remedies(alerts, is_change=False), runbook)
-    chosen, left = _with_proposals([_chosen(each, found, rules) for each in functions], used, looks)
+    chosen, left = _with_proposals([_chosen(each, found, rules) for each in functions], alerts, runbook)
     ranked = sorted(chosen, key=_rank)
     most = max(MANY_FUNCTIONS, sum(each.is_called for each in ranked))
     active = sorted(ranked[:most], key=lambda each: each.function.name)
@@ -118,7 +117,7 @@ def valid(draft: Drafted, rules: Sequence[Rule]) -> Drafted:
     bound = [{*_BOUND.findall(form.command), *dict(form.arguments)} for form in draft.forms]
     parameters = [_settled(known, bound, rules) for _, known in kept if known]
     # Without text for the model the function stands there all the same; a person writes it.
-    description = _told(draft.description) or f"TODO say what {draft.name} does"
+    description = _told(draft.description) or f"TODO what {draft.name} does"
     bare = replace(draft, description=description, parameters=tuple(parameters), forms=())
     forms = []
     for form in draft.forms:
@@ -192,44 +191,68 @@ def _count(function: Drafted, taught: Sequence[Remedy]) -> int:
     return sum(commands.match(remedy.command.text, known) is not None for remedy in taught)
 
 
-def _with_proposals(
-    chosen: Sequence[Chosen], used: Sequence[Used], looks: Sequence[Used]
-) -> tuple[list[Chosen], list[Used]]:
+def _with_proposals(chosen: Sequence[Chosen], alerts: Sequence[Alert], runbook: str) -> tuple[list[Chosen], list[Used]]:
     """Returns the functions with the runbook's forms that may be theirs, and the changes that are nobody's."""
-    functions = [_function(each.function) for each in chosen]
+    # A function that changes something is not called for a look-up.
     readers = [each for each in chosen if not any(effect(form.command).mutating for form in each.function.forms)]
-    left: list[Used] = []
-    proposed: dict[str, list[Used]] = {}
-    for each in (*used, *looks):
-        if any(commands.match(each.example, function) is not None for function in functions):
-            continue
-        # A function that changes something is not called for a look-up.
-        owner = next(_owners(each, chosen if each in used else readers), None)
-        if owner:
-            proposed.setdefault(owner[0], []).append(owner[1])
-        elif each in used:
+    proposed: list[tuple[str, Used]] = []
+    suggested: list[Used] = []
+    for owners, is_change in ((chosen, True), (readers, False)):
+        found = _unmatched(runbook_forms.remedies(alerts, is_change), chosen)
+        near, left = _near(found, owners, runbook)
+        proposed += near
+        for used in runbook_forms.forms(left, runbook):
+            namesake = next(_namesakes(used, chosen), None)
+            proposed += [namesake] if namesake else []
+            suggested += [used] if is_change and not namesake else []
+    own = {each.function.name: tuple(used for name, used in proposed if name == each.function.name) for each in chosen}
+    return [replace(each, proposals=own[each.function.name]) for each in chosen], suggested
+
+
+def _unmatched(found: Sequence[Taken], chosen: Sequence[Chosen]) -> list[Taken]:
+    functions = [_function(each.function) for each in chosen]
+    return [each for each in found if all(commands.match(each.command.text, known) is None for known in functions)]
+
+
+def _near(found: Sequence[Taken], chosen: Sequence[Chosen], runbook: str) -> tuple[list[tuple[str, Used]], list[Taken]]:
+    """Returns the forms that differ by flags alone from a function's own, with its name, and the other commands."""
+    members: dict[tuple[str, Form], list[Taken]] = {}
+    left = []
+    for each in found:
+        key = next(_near_forms(each, chosen), None)
+        if key:
+            members.setdefault(key, []).append(each)
+        else:
             left.append(each)
-    return [replace(each, proposals=tuple(proposed.get(each.function.name, ()))) for each in chosen], left
+    used = [
+        (name, Used(replace(form, place=f"{runbook}, line {own[0].command.line}"), _names(own), own[0].command.text))
+        for (name, form), own in members.items()
+    ]
+    return sorted(used, key=lambda each: (-len(each[1].alerts), each[1].form.command)), left
 
 
-def _owners(used: Used, chosen: Sequence[Chosen]) -> Iterator[tuple[str, Used]]:
-    """Yields the functions that a form may stand for: same words but for flags, else, without any form, same name."""
-    for is_alike in (_is_alike, _is_namesake):
-        for each in chosen:
-            known = runbook_forms.renamed(used, each.function)
-            if known and is_alike(known, each.function) and not _fault(replace(each.function, forms=(known.form,))):
+def _near_forms(found: Taken, chosen: Sequence[Chosen]) -> Iterator[tuple[str, Form]]:
+    for each in chosen:
+        for form in each.function.forms:
+            known = runbook_forms.near(found.command.text, form)
+            if known and not _fault(replace(each.function, forms=(known,))):
+                yield each.function.name, replace(known, place="")
+
+
+def _names(found: Sequence[Taken]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each.alert for each in found))
+
+
+def _namesakes(used: Used, chosen: Sequence[Chosen]) -> Iterator[tuple[str, Used]]:
+    """Yields the functions without a form whose name's words all begin words of a form: cache-flush, cachectl flush."""
+    said = re.findall(r"[a-z0-9]+", _BOUND.sub("", used.form.command).lower())
+    for each in chosen:
+        words = normal(each.function.name).split("_")
+        if each.function.forms or len(words) < 2 or not all(any(own.startswith(w) for own in said) for w in words):
+            continue
+        for known in (runbook_forms.renamed(used, each.function), runbook_forms.with_last(used, each.function)):
+            if known and not _fault(replace(each.function, forms=(known.form,))):
                 yield each.function.name, known
-
-
-def _is_alike(used: Used, function: Drafted) -> bool:
-    return any(runbook_forms.same_but_flags(used.form.command, form.command) for form in function.forms)
-
-
-def _is_namesake(used: Used, function: Drafted) -> bool:
-    """Returns whether all words of a function's name are among those of a form, and it has no form of its own."""
-    said = set(re.findall(r"[a-z0-9]+", _BOUND.sub("", used.form.command).lower()))
-    words = set(normal(function.name).split("_"))
-    return not function.forms and len(words) > 1 and words <= said
 
 
 def _unknown(found: Findings) -> Iterator[tuple[str, int]]:

@@ -18,7 +18,7 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
-class Remedy:
+class Taken:
     """A command in a place where a remedy is looked for."""
 
     alert: str
@@ -47,13 +47,13 @@ class _Slots:
     key: tuple[str, ...]
     names: tuple[tuple[str, str], ...]  # of each slot: the parameter and the value
     always: frozenset[str]
-    remedy: Remedy
+    remedy: Taken
 
 
-def remedies(alerts: Sequence[Alert], is_change: bool = True) -> list[Remedy]:
+def remedies(alerts: Sequence[Alert], is_change: bool = True) -> list[Taken]:
     """Returns the changes (or the look-ups) of mitigations that the runbook means, one for each alert and command."""
     found = (
-        Remedy(alert.name, command)
+        Taken(alert.name, command)
         for alert in alerts
         for command in alert.commands
         if command.section in ("mitigation", "other") and command.standing.kind == "meant"
@@ -62,7 +62,7 @@ def remedies(alerts: Sequence[Alert], is_change: bool = True) -> list[Remedy]:
     return list({(remedy.alert, remedy.command.text): remedy for remedy in found}.values())
 
 
-def forms(found: Sequence[Remedy], path: str) -> list[Used]:
+def forms(found: Sequence[Taken], path: str) -> list[Used]:
     """Returns the forms of commands, those of most alerts first; commands of several programs have none."""
     groups: dict[tuple[str, ...], list[_Slots]] = {}
     for remedy in found:
@@ -96,18 +96,44 @@ def renamed(used: Used, function: Drafted) -> Used | None:
     return replace(used, form=replace(used.form, command=command))
 
 
-def same_but_flags(one: str, other: str) -> bool:
-    """Returns whether two forms act on the same thing, but for switches, and for what is printed."""
-    mine, its = _skeleton(one), _skeleton(other)
-    return mine is not None and mine == its
-
-
-def _skeleton(command: str) -> tuple[str, ...] | None:
-    words = split(command)
-    if words is None:
+def with_last(used: Used, function: Drafted) -> Used | None:
+    """Returns a form without parameters whose last word is the one thing that a function needs; else None."""
+    needed = [parameter.name for parameter in function.parameters if parameter.required]
+    words = used.form.command.split()
+    if used.parameters or len(needed) != 1 or len(words) < 3 or not re.fullmatch(r"\w[\w.-]*", words[-1]):
         return None
-    positions = (_ALIASES.get(word, word) for word in words.positions)
-    return tuple(_PARAMETER.sub("{}", word) for word in positions)
+    return replace(used, form=replace(used.form, command=" ".join([*words[:-1], f"{{{needed[0]}}}"])))
+
+
+def near(command: str, form: Form) -> Form | None:
+    """Returns the form of a command that does the same to the same as another form, but for flags; else None.
+
+    What the form names by a parameter, the command may name as it likes.
+    """
+    given, wanted = split(mark(command)), split(form.command)
+    if given is None or wanted is None or len(given.positions) != len(wanted.positions):
+        return None
+    positions = [_same_word(own, word) for own, word in zip(wanted.positions, given.positions, strict=True)]
+    flags = [_same_flag(flag, value, wanted.flags.get(flag)) for flag, value in given.flags.items()]
+    words = [word for word in (*positions, *flags) if word is not None]
+    return replace(form, command=" ".join(words)) if len(words) == len(positions) + len(flags) else None
+
+
+def _same_word(own: str, word: str) -> str | None:
+    """Returns what stands for a word beside a form's own, None where it is another."""
+    if _PARAMETER.search(own):
+        pieces = map(re.escape, _PARAMETER.split(own)[::2])
+        return _text(own) if re.fullmatch("(?:.+)".join(pieces), word, re.DOTALL) else None
+    return _text(word) if _ALIASES.get(own, own) == _ALIASES.get(word, word) else None
+
+
+def _same_flag(flag: str, value: str, own: str | None) -> str | None:
+    """Returns a flag of a command with the form's parameter; None for another value, or one that nobody can name."""
+    if own is not None and _PARAMETER.search(own):
+        return f"{flag} {own}"
+    if any(placeholders(value)) or own not in (None, value):
+        return None
+    return f"{flag} {_text(value)}" if value else flag
 
 
 def _like(name: str, names: set[str]) -> str | None:
@@ -118,7 +144,7 @@ def _like(name: str, names: set[str]) -> str | None:
     return "name" if "name" in names and name not in _FLAGS.values() else None
 
 
-def _slots(remedy: Remedy) -> _Slots | None:
+def _slots(remedy: Taken) -> _Slots | None:
     """Returns a command's fixed words and its slots, None where it is no simple command."""
     words = split(mark(remedy.command.text))
     if words is None or not words.positions or any(placeholders(words.positions[0])):

@@ -20,12 +20,9 @@ def read_parameters(declared: Any) -> tuple[Parameter, ...] | None:
     if isinstance(declared, Mapping) and (isinstance(declared.get("properties"), Mapping) or _is_empty(declared)):
         return tuple(_of_schema(declared))
     if isinstance(declared, Mapping) and declared and all(map(_is_declared, declared.values())):
-        return tuple(_parameter(str(name), entry) for name, entry in declared.items())
-    if isinstance(declared, Sequence) and not isinstance(declared, str):
-        named = [entry for entry in declared if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)]
-        if declared and len(named) == len(declared):
-            return tuple(_parameter(entry["name"], entry) for entry in named)
-    return None
+        return tuple(_named(declared))
+    named = {each["name"]: each for each in _list(declared) if isinstance(each, Mapping) and "name" in each}
+    return tuple(_named(named)) if named and len(named) == len(declared) else None
 
 
 def narrowed(parameter: Parameter) -> Parameter | None:
@@ -80,6 +77,16 @@ def _of_schema(schema: Mapping[str, Any]) -> Iterator[Parameter]:
     for name, entry in (schema.get("properties") or {}).items():
         said = entry if isinstance(entry, Mapping) else {}
         yield replace(_parameter(str(name), said), required=name in needed or said.get("required") is True)
+
+
+def _named(declared: Mapping[Any, Any]) -> Iterator[Parameter]:
+    """Yields the parameters of a mapping by name. Where one says that it is required, one that does not is not."""
+    entries = [entry for entry in declared.values() if isinstance(entry, Mapping)]
+    says = any(entry.get("required") is True for entry in entries)
+    for name, entry in declared.items():
+        known = _parameter(str(name), entry)
+        is_silent = says and not (isinstance(entry, Mapping) and "required" in entry)
+        yield replace(known, required=False) if is_silent else known
 
 
 def _parameter(name: str, entry: Mapping[str, Any] | str) -> Parameter:

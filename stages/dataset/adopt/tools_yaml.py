@@ -53,7 +53,9 @@ def _function(chosen: Chosen) -> Iterator[str]:
     said = as_yaml(function)
     yield f"  - name: {value(said['name'])}"
     is_missing = function.description.startswith(TODO)
-    yield f"    description: {value(said['description'])}" + (remark(f"{TODO} in a few words") if is_missing else "")
+    yield f"    description: {value(said['description'])}" + (
+        remark(f"{TODO} say in a few words what it does") if is_missing else ""
+    )
     if "parameters" in said:
         yield from _parameters(function)
     if "model_parameters" in said:
@@ -119,7 +121,7 @@ def _forms(chosen: Chosen) -> Iterator[str]:
 
 def _proposal(used: Used) -> str:
     danger = "; dangerous" if effect(used.form.command).dangerous else ""
-    return f"      - {value(used.form.command)}{remark(_alerts(len(used.alerts)).strip(' .') + danger)}"
+    return f"      - {value(form_as_yaml(used.form))}{remark(_alerts(len(used.alerts)).strip(' .') + danger)}"
 
 
 def _beyond(others: Sequence[Chosen]) -> Iterator[str]:
@@ -144,9 +146,8 @@ def _suggested(used: Sequence[Used]) -> Iterator[str]:
     for each in used[:MOST_SUGGESTED]:
         danger = "; dangerous" if effect(each.form.command).dangerous else ""
         place = f"{each.form.place}.{_alerts(len(each.alerts), f' would teach it{danger}')}"
-        yield from comment(place, 2)
         said = as_yaml(as_function(each))
-        yield as_comment(f"  - name: {value(said['name'])}", 2)
+        yield as_comment(f"  - name: {value(said['name'])}", 2) + remark(place)
         yield as_comment(f"    description: {value('TODO')}", 2)
         if "parameters" in said:
             yield as_comment(f"    parameters: {value(said['parameters'])}", 2)
