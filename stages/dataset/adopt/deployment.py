@@ -149,7 +149,7 @@ def _value(item: Node, wanted: str) -> str:
 def _in_text(path: str, steps: tuple[Step, ...], node: ScalarNode, agent: str, is_own: bool) -> Iterator[Unreached]:
     """Yields the models that a patch in a block of text sets: operations of JSON 6902, or a part of the object."""
     keys = [step.name for step in steps if isinstance(step, Key)]
-    if "\n" not in scalar_text(node) or not keys or "patch" not in keys[-1].lower():
+    if node.style not in ("|", ">") or not keys or "patch" not in keys[-1].lower():
         return
     try:
         documents = list(read_documents(scalar_text(node), path))

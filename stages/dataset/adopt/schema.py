@@ -10,6 +10,7 @@ from typing import Any
 from shared.function_call import RESERVED_PARAMETERS
 from stages.dataset.adopt.drafted import WORDS, Parameter, in_short, normal
 
+_DECLARING = {"type", "description", "default", "enum", "required", "anyOf", "oneOf", "const", "schema"}
 PLAIN = ("string", "integer", "number", "boolean")
 _TYPES: dict[str, str] = WORDS["types"]
 _INSIDE = {"type": "kind", "description": "text", "properties": "fields", "required": "needed", "nullable": "optional"}
@@ -69,7 +70,7 @@ def _is_empty(declared: Mapping[str, Any]) -> bool:
 def _is_declared(entry: Any) -> bool:
     if isinstance(entry, str):
         return entry.lower() in _TYPES
-    return isinstance(entry, Mapping) and bool({"type", "description", "default", "enum", "required"} & set(entry))
+    return isinstance(entry, Mapping) and bool(_DECLARING.intersection(entry))
 
 
 def _of_schema(schema: Mapping[str, Any]) -> Iterator[Parameter]:

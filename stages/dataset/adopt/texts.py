@@ -1,6 +1,7 @@
 """A repository's files as texts and documents, as they lie in a folder: no link followed, no secret kept."""
 
 import json
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from shared import names
@@ -22,6 +24,8 @@ MAX_FILE = 1 << 18  # bytes: what people write by hand; a parser in Python takes
 MAX_NODES = 50_000  # of a document, aliases written out
 MAX_DEPTH = 60
 _SKIPPED = frozenset(WORDS["skipped_folders"])
+# What a text that nests deep within few characters has: many openings, nothing but blanks between them.
+_NESTED = re.compile(r"(?:[\[{?:-]\s*){40}")
 _NUMBERS = {"tag:yaml.org,2002:int": int, "tag:yaml.org,2002:float": float}
 
 
@@ -109,11 +113,23 @@ def read_documents(text: str, path: str) -> Iterator[Document]:
         yield Document(path, 1, _json(text, path))
         return
     try:
+        _check_depth(text)
         for node in YAML(typ="safe", pure=True).compose_all(text):
             if node is not None:
                 yield Document(path, node.start_mark.line + 1, plain(node), node)
     except (YAMLError, ValueError, RecursionError, AttributeError, TypeError, LookupError):
         raise StageError(f"{path} is no YAML, or nests too deep") from None
+
+
+def _check_depth(text: str) -> None:
+    """Raises ValueError for a text that nests too deep: the parser takes quadratic time for it."""
+    if not _NESTED.search(text):
+        return
+    depth = 0
+    for event in YAML(typ="base", pure=True).parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise ValueError("too deep")
 
 
 def _json(text: str, path: str) -> Any:

@@ -14,7 +14,7 @@ from stages.dataset.adopt.drafted import WORDS
 
 MOST_WAYS = 24  # lists that one variable may hold; more are no forms that anybody reads
 _MODULES, _CALLS, _BARE = set(WORDS["run_modules"]), set(WORDS["run_calls"]), set(WORDS["bare_run_calls"])
-_CASTS = {"str", "int", "float", "quote", "shlex.quote"}
+_CASTS = {"str", "int", "float", "quote"}
 _TEXT_METHODS = {"strip", "lower", "upper", "rstrip", "lstrip"}
 _SHELLS = {"sh", "bash", "/bin/sh", "/bin/bash"}
 
@@ -130,10 +130,10 @@ def _assign(statement: ast.Assign | ast.AnnAssign | ast.AugAssign, scope: Scope,
 
 
 def _hold(name: str, value: ast.expr, scope: Scope, known: Known) -> None:
-    if parameter := _parameter(value, scope, takes_default=True):
-        scope.parameters[name] = parameter
-    elif _is_event(value, scope):
+    if is_event(value, scope):
         scope.events.add(name)
+    elif parameter := _parameter(value, scope):
+        scope.parameters[name] = parameter
     elif isinstance(value, ast.List | ast.Tuple):
         scope.ways[name] = (Way(_list(value, scope), known),)
     elif isinstance(value, ast.IfExp):
@@ -280,43 +280,44 @@ def _text_of_call(call: ast.Call, scope: Scope) -> str | None:
     return None
 
 
-def _parameter(value: ast.expr, scope: Scope, takes_default: bool = False) -> str:
+def _parameter(value: ast.expr, scope: Scope) -> str:
     """Returns the parameter that an expression is, '' where it is none: `event.get('x')`, `event['x']`, `str(x)`."""
     if isinstance(value, ast.Name):
         return scope.parameters.get(value.id, "")
-    if isinstance(value, ast.Subscript) and _is_event(value.value, scope):
+    if isinstance(value, ast.Subscript) and is_event(value.value, scope):
         return _key(value.slice)
     if isinstance(value, ast.BoolOp) and isinstance(value.op, ast.Or):
         return _parameter(value.values[0], scope)
     if not isinstance(value, ast.Call):
         return ""
     function = value.func
-    if isinstance(function, ast.Attribute) and function.attr == "get" and _is_event(function.value, scope):
+    if isinstance(function, ast.Attribute) and function.attr == "get" and is_event(function.value, scope):
         return _key(value.args[0]) if value.args else ""
     if isinstance(function, ast.Attribute) and function.attr in _TEXT_METHODS and not value.args:
         return _parameter(function.value, scope)
-    if ast.unparse(function) in _CASTS and len(value.args) == 1 and (name := _parameter(value.args[0], scope)):
+    is_cast = len(value.args) == 1 and getattr(function, "id", getattr(function, "attr", "")) in _CASTS
+    if is_cast and (name := _parameter(value.args[0], scope)):
         scope.casts.add(name)
         return name
     return ""
 
 
-def _is_event(value: ast.expr, scope: Scope) -> bool:
+def is_event(value: ast.expr, scope: Scope) -> bool:
     """Returns whether an expression holds the request, or a part such as `event.get('data', {})`."""
     if isinstance(value, ast.Name):
         return value.id in scope.events
     if isinstance(value, ast.BoolOp):
-        return _is_event(value.values[0], scope)
+        return is_event(value.values[0], scope)
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "get_json":
         return True  # of a web framework's request
     inner = _key(value.slice) if isinstance(value, ast.Subscript) else ""
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.args:
         function = value.func
         if function.attr == "loads":
-            return any(_is_event(argument, scope) or _parameter(argument, scope) for argument in value.args)
+            return any(is_event(argument, scope) or _parameter(argument, scope) for argument in value.args)
         inner = _key(value.args[0]) if function.attr == "get" else ""
-        return inner in _PARTS and _is_event(function.value, scope)
-    return isinstance(value, ast.Subscript) and inner in _PARTS and _is_event(value.value, scope)
+        return inner in _PARTS and is_event(function.value, scope)
+    return isinstance(value, ast.Subscript) and inner in _PARTS and is_event(value.value, scope)
 
 
 _PARTS = {"data", "body", "payload", "parameters", "params", "arguments", "args", "input", "inputs", "detail"}

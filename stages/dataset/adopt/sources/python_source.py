@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from stages.dataset.adopt.drafted import NAME, WORDS, Drafted, Form, Parameter, in_short, normal
-from stages.dataset.adopt.sources.python_commands import Scope, walk
+from stages.dataset.adopt.sources.python_commands import Scope, is_event, walk
 
 _GENERAL, _HANDLERS, _DECORATORS = set(WORDS["general_names"]), set(WORDS["handlers"]), set(WORDS["decorators"])
 _TYPES: dict[str, str] = WORDS["types"]
@@ -56,9 +56,13 @@ def handler_in(tree: ast.Module, name: str, path: str, is_sure: bool = True) -> 
     """
     own = [node for node in tree.body if isinstance(node, _FUNCTION)]
     named = [node for node in own if normal(node.name) in (normal(name), *_HANDLERS)]
-    others = [node for node in own if is_sure and "subprocess" in ast.unparse(node)] or (own if len(own) == 1 else [])
+    others = [node for node in own if _has_subprocess(node)] or (own if len(own) == 1 else [])
     chosen = (named or (others if is_sure else []))[:1]
     return _drafted(name, chosen[0], tree, path) if chosen else None
+
+
+def _has_subprocess(node: _FUNCTION) -> bool:
+    return any(getattr(inner, "id", "") == "subprocess" for inner in ast.walk(node))
 
 
 def is_handler(tree: ast.Module) -> bool:
@@ -73,6 +77,13 @@ def _is_tool(decorator: ast.expr) -> bool:
 
 
 def _drafted(name: str, node: _FUNCTION, tree: ast.Module, path: str) -> Drafted:
+    try:
+        return _told_of(name, node, tree, path)
+    except RecursionError:
+        return Drafted(name, "Python source", places=(path,), notes=(f"{path} nests too deep to be read",))
+
+
+def _told_of(name: str, node: _FUNCTION, tree: ast.Module, path: str) -> Drafted:
     taken = [] if _takes_event(node) else _signature(node)
     events = set() if taken else {argument.arg for argument in node.args.args[:1]}
     read = list(_read_of_event(node, events))
@@ -133,6 +144,8 @@ def _read_of_event(node: _FUNCTION, events: set[str]) -> Iterator[Parameter]:
 
 
 def _read_by(found: ast.Call | ast.Subscript, scope: Scope) -> Iterator[Parameter]:
+    if is_event(found, scope):
+        return
     probe = Scope({}, scope.events)
     walk([ast.copy_location(ast.Assign([ast.Name("value", ast.Store())], found), found)], probe)
     name = probe.parameters.get("value", "")
