@@ -1,7 +1,7 @@
 """A repository that knows nothing of training gets drafts of tools.yaml and config.yaml, of what it has."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from glob import escape
@@ -19,12 +19,10 @@ from stages.dataset.adopt.placing import place
 from stages.dataset.adopt.sources.annotations import Called, read_called
 from stages.dataset.adopt.texts import Repository
 from stages.dataset.adopt.tools_yaml import tools_yaml
-from stages.dataset.author.folder import Folder
 from stages.dataset.contract import DNS_LABEL
-from stages.dataset.files import MAX_RUNBOOK, read_files
+from stages.dataset.files import MAX_RUNBOOK
 from stages.dataset.runbook.alert import Alert
 from stages.dataset.runbook.reader import read_runbook
-from stages.dataset.study import study
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Adoption:
-    """Drafts, by path, and what they rest on. faults: what lint would say of them. unread: files left out."""
+    """Drafts, by path, and what they rest on. unread: files left out."""
 
     texts: dict[str, str]
     drafts: tuple[Drafted, ...]
@@ -49,14 +47,13 @@ class Adoption:
     fields: tuple[ModelField, ...]
     unreached: tuple[Unreached, ...]
     runbooks: tuple[str, ...]
-    faults: tuple[str, ...]
     unread: tuple[str, ...]
 
 
 def adopt(request: Request) -> Adoption:
     """Returns the drafts, without writing any. Raises StageError where the repository has no such agent."""
-    _check(request)
     repository = Repository(request.repository, request.agent, request.more)
+    _check(repository)
     pattern = re.compile(translate(request.function))
     called = read_called(repository, pattern)
     paths, alerts = _runbook(repository, request.runbook_path)
@@ -65,9 +62,8 @@ def adopt(request: Request) -> Adoption:
     choice = choose(drafts, alerts, rules, paths[0] if paths else "")
     fields, unreached = model_fields(repository)
     texts = _texts(request, repository, choice, called, fields, unreached)
-    faults = _faults(request, texts)
     unread = tuple(dict.fromkeys((*called.faults, *repository.unread)))
-    return Adoption(texts, tuple(drafts), choice, tuple(fields), tuple(unreached), tuple(paths), faults, unread)
+    return Adoption(texts, tuple(drafts), choice, tuple(fields), tuple(unreached), tuple(paths), unread)
 
 
 def write(request: Request, adoption: Adoption) -> dict[str, str]:
@@ -75,13 +71,15 @@ def write(request: Request, adoption: Adoption) -> dict[str, str]:
     return place(request.repository, adoption.texts)
 
 
-def _check(request: Request) -> None:
-    if not DNS_LABEL.holds(request.agent):
-        raise StageError(f"{request.agent!r} is no name of an agent; it must be {DNS_LABEL.text}")
-    home = request.repository / names.agent_folder(request.agent)
-    if not home.is_dir():
-        known = sorted(path.name for path in home.parent.iterdir() if path.is_dir()) if home.parent.is_dir() else []
-        raise StageError(f"there is no agent {request.agent} in {home.parent}; it has: {', '.join(known) or 'none'}")
+def _check(repository: Repository) -> None:
+    agent = repository.agent
+    if not DNS_LABEL.holds(agent):
+        raise StageError(f"{agent!r} is no name of an agent; it must be {DNS_LABEL.text}")
+    folder = repository.root / repository.folder
+    if not folder.is_dir():
+        home = folder.parent
+        known = sorted(path.name for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
+        raise StageError(f"there is no agent {agent} in {home}; it has: {', '.join(known) or 'none'}")
 
 
 def _runbook(repository: Repository, runbook_path: str) -> tuple[list[str], list[Alert]]:
@@ -103,11 +101,12 @@ def _texts(
     fields: Sequence[ModelField],
     unreached: Sequence[Unreached],
 ) -> dict[str, str]:
-    training = names.training_folder(request.agent)
-    texts = {f"{training}/config.yaml": config_yaml(request.agent, fields, unreached)}
+    texts = {f"{repository.training}/config.yaml": config_yaml(request.agent, fields, unreached)}
     if choice.active:
         command = f"make lint-runbook AGENT={request.agent} REPOSITORY=…"
-        texts[f"{training}/tools.yaml"] = tools_yaml(choice, [escape(path) for path in called.elsewhere], command)
+        texts[f"{repository.training}/tools.yaml"] = tools_yaml(
+            choice, [escape(path) for path in called.elsewhere], command
+        )
     if request.with_index:
         texts |= _index(repository)
     return texts
@@ -118,23 +117,3 @@ def _index(repository: Repository) -> dict[str, str]:
     if not paths:
         raise StageError(f"neither the agent nor the repository has pages in {pages.FOLDER}; leave the index out")
     return {f"{folder}/{pages.INDEX}": pages.index(folder, pages.read_pages(repository, paths))}
-
-
-def _faults(request: Request, texts: Mapping[str, str]) -> tuple[str, ...]:
-    """Returns what lint would say were the drafts in place."""
-    tools = f"{names.training_folder(request.agent)}/tools.yaml"
-    if tools not in texts:
-        return (f"{tools} is missing: no function was found, and no command in the runbook that changes anything",)
-    files, faults = read_files(_WithDrafts(request.repository, texts), request.agent, request.runbook_path)
-    return study(files, request.agent, faults).faults
-
-
-@dataclass(frozen=True)
-class _WithDrafts(Folder):
-    """A folder with the drafts in it."""
-
-    texts: Mapping[str, str]
-
-    def data(self, path: str, what: str, most: int) -> bytes:
-        """Returns a draft's bytes, else the file's."""
-        return self.texts[path].encode() if path in self.texts else super().data(path, what, most)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -52,14 +53,15 @@ def model_fields(repository: Repository) -> tuple[list[ModelField], list[Unreach
     """Returns the fields of the agent's manifests that hold a model, and the patches that a bump does not reach."""
     fields: list[ModelField] = []
     unreached: list[Unreached] = []
-    folder = f"{names.agent_folder(repository.agent)}/"
+    folder = f"{repository.folder}/"
     for path in (*repository.own(".yaml", ".yml"), *repository.shared(".yaml", ".yml")):
         text = repository.raw(path)
         is_own = path.startswith(folder)
         if not _MAYBE.search(text) or FUNCTION in text or (not is_own and not _patches(text, repository.agent)):
             continue
         found = [each for document in repository.documents(path) for each in _scalars(document.node)]
-        unreached += (each for steps, node in found for each in _in_text(path, steps, node, repository.agent, is_own))
+        own_path = path.removeprefix(folder) if is_own else ""
+        unreached += (each for steps, node in found for each in _in_text(path, own_path, steps, node, repository.agent))
         if is_own:
             fields += _once(_fields(path.removeprefix(folder), found, repository.agent))
     return fields, unreached
@@ -146,8 +148,11 @@ def _value(item: Node, wanted: str) -> str:
     return next((scalar_text(value) for key, value in pairs if scalar_text(key) == wanted), "")
 
 
-def _in_text(path: str, steps: tuple[Step, ...], node: ScalarNode, agent: str, is_own: bool) -> Iterator[Unreached]:
-    """Yields the models that a patch in a block of text sets: operations of JSON 6902, or a part of the object."""
+def _in_text(path: str, own_path: str, steps: tuple[Step, ...], node: ScalarNode, agent: str) -> Iterator[Unreached]:
+    """Yields the models that a patch in a block of text sets: operations of JSON 6902, or a part of the object.
+
+    own_path: the file's, below the agent's folder; '' where it is not there.
+    """
     keys = [step.name for step in steps if isinstance(step, Key)]
     if node.style not in ("|", ">") or not keys or "patch" not in keys[-1].lower():
         return
@@ -159,10 +164,10 @@ def _in_text(path: str, steps: tuple[Step, ...], node: ScalarNode, agent: str, i
     for document in documents:
         for inner, scalar in _scalars(document.node):
             text = scalar_text(scalar)
-            if _is_set(inner, text, agent) and (is_own or _is_agents(text, agent)):
+            if _is_set(inner, text, agent) and (own_path or _is_agents(text, agent)):
                 place = f"{path}, line {first + scalar.start_mark.line + 1}"
-                file = f"{path.removeprefix(f'{names.agent_folder(agent)}/').rpartition('/')[0]}/model-patch.yaml"
-                named = (file.lstrip("/"), written(inner)) if is_own else ("", "")
+                beside = str(PurePosixPath(own_path).with_name("model-patch.yaml")) if own_path else ""
+                named = (beside, written(inner)) if own_path else ("", "")
                 yield Unreached(place, _shown(inner), text, *named, _follows(text, agent))
 
 

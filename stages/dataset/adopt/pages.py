@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-from shared import names
 from shared.errors import one_line
 from stages.dataset.adopt.texts import Repository
 from stages.dataset.files import MAX_RUNBOOK
@@ -19,7 +18,7 @@ _NO_PAGES = ("INDEX", "INDEX.DRAFT", "README")
 
 def page_paths(repository: Repository) -> tuple[str, list[str]]:
     """Returns the folder of pages, the agent's own or else the repository's, and their paths; '' without any."""
-    for folder in (f"{names.agent_folder(repository.agent)}/{FOLDER}", FOLDER):
+    for folder in (f"{repository.folder}/{FOLDER}", FOLDER):
         found = [path for path in repository.paths() if path.startswith(f"{folder}/") and path.endswith(_ENDINGS)]
         pages = [path for path in found if PurePosixPath(path).stem.upper() not in _NO_PAGES]
         if pages:

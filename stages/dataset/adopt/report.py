@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import takewhile
 
@@ -14,15 +14,17 @@ from stages.dataset.adopt.lines import TODO
 MOST = 12  # of anything that is listed
 
 
-def summary(adoption: Adoption, written: dict[str, str]) -> Iterator[str]:
-    """Yields the lines; written: the path that each draft got."""
+def summary(adoption: Adoption, written: dict[str, str], faults: Sequence[str]) -> Iterator[str]:
+    """Yields the lines; written: the path that each draft got. faults: what is wrong with the agent's files now."""
     for path, text in adoption.texts.items():
         beside = "" if written[path] == path else f", beside {path.rpartition('/')[2]}, which stays as it is"
         yield one_line(f"wrote {written[path]} ({len(text.splitlines())} lines{beside})")
     yield from (printable(line) for line in _counts(adoption))
     yield from _decisions(adoption, written)
     yield from _listed("left out", adoption.unread)
-    yield from _listed("lint will say", adoption.faults)
+    if not adoption.choice.active:
+        yield "no tools.yaml: there is no function, and no command in a runbook that changes anything"
+    yield from _listed("lint says", faults)
 
 
 def _counts(adoption: Adoption) -> Iterator[str]:
@@ -70,8 +72,7 @@ def _goes_on(before: str, line: str) -> bool:
     return re.match(rf"{before}# (?!- |\w+:$|{TODO} )\S", line) is not None
 
 
-def _listed(what: str, found: object) -> Iterator[str]:
-    entries = list(found) if isinstance(found, list | tuple) else []
+def _listed(what: str, entries: Sequence[str]) -> Iterator[str]:
     if entries:
         yield f"{what} ({len(entries)}):"
     for entry in entries[:MOST]:

@@ -53,6 +53,16 @@ class Repository:
     _documents: dict[str, list[Document]] = field(default_factory=dict)
     _paths: list[str] = field(default_factory=list)
 
+    @property
+    def folder(self) -> str:
+        """The agent's folder."""
+        return names.agent_folder(self.agent)
+
+    @property
+    def training(self) -> str:
+        """The folder of tools.yaml and config.yaml."""
+        return names.training_folder(self.agent)
+
     def paths(self) -> list[str]:
         """Returns the paths of all files but those that programs put there, sorted."""
         if not self._paths:
@@ -62,8 +72,8 @@ class Repository:
 
     def own(self, *endings: str) -> list[str]:
         """Returns the paths of the agent's files of some endings, those of its training apart."""
-        training = f"{names.training_folder(self.agent)}/"
-        folders = tuple(f"{folder.strip('/')}/" for folder in (names.agent_folder(self.agent), *self.more))
+        training = f"{self.training}/"
+        folders = tuple(f"{folder.strip('/')}/" for folder in (self.folder, *self.more))
         return [p for p in self.paths() if p.startswith(folders) and p.endswith(endings) and not p.startswith(training)]
 
     def shared(self, *endings: str) -> list[str]:
@@ -73,21 +83,21 @@ class Repository:
 
     def others(self, *endings: str) -> list[str]:
         """Returns the paths of the files of some endings that are another agent's."""
-        folder = f"{names.agent_folder(self.agent)}/"
+        folder = f"{self.folder}/"
         own = set(self.own(*endings))
         home = [p for p in self.paths() if p.startswith(self._home) and not p.startswith(folder)]
         return [p for p in home if p.endswith(endings) and p not in own]
 
     @property
     def _home(self) -> str:
-        return f"{names.agent_folder(self.agent).rpartition('/')[0]}/"
+        return f"{self.folder.rpartition('/')[0]}/"
 
     def raw(self, path: str, most: int = MAX_FILE) -> str:
         """Returns a file's text, secrets and all; '' where it cannot be read, which is noted."""
         try:
             data = Folder(self.root).data(path, "file", most)
         except StageError as error:
-            if path.startswith(f"{names.agent_folder(self.agent)}/"):
+            if path.startswith(f"{self.folder}/"):
                 self.unread.append(str(error))
             return ""
         return "" if b"\0" in data else decode(data)

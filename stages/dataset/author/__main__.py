@@ -78,7 +78,9 @@ def _adopt(options: argparse.Namespace) -> int:
         options.repository, options.agent, options.runbook_path, options.function, options.also, options.index
     )
     adoption = adopt.adopt(request)
-    for line in summary(adoption, adopt.write(request, adoption)):
+    written = adopt.write(request, adoption)
+    faults = read_folder(options.repository, options.agent, options.runbook_path).faults
+    for line in summary(adoption, written, faults):
         print(line)
     return 0
 

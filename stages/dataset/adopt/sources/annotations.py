@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared import names
 from stages.dataset.adopt.drafted import NAME, Drafted, Parameter
 from stages.dataset.adopt.schema import type_of
 from stages.dataset.adopt.texts import Repository
@@ -42,7 +41,7 @@ def read_called(repository: Repository, pattern: re.Pattern[str]) -> Called:
     rules: list[Rule] = []
     faults: list[str] = []
     elsewhere: list[str] = []
-    folder = f"{names.agent_folder(repository.agent)}/"
+    folder = f"{repository.folder}/"
     for path in (*repository.own(".yaml", ".yml"), *repository.shared(".yaml", ".yml")):
         if FUNCTION not in repository.raw(path, MAX_RUNBOOK):
             continue
