@@ -1,7 +1,7 @@
 """A repository that knows nothing of training gets drafts of tools.yaml and config.yaml, of what it has."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from glob import escape
@@ -20,9 +20,7 @@ from stages.dataset.adopt.sources.annotations import Called, read_called
 from stages.dataset.adopt.texts import Repository
 from stages.dataset.adopt.tools_yaml import tools_yaml
 from stages.dataset.contract import DNS_LABEL
-from stages.dataset.files import MAX_RUNBOOK
 from stages.dataset.runbook.alert import Alert
-from stages.dataset.runbook.reader import read_runbook
 
 
 @dataclass(frozen=True)
@@ -56,14 +54,16 @@ def adopt(request: Request) -> Adoption:
     _check(repository)
     pattern = re.compile(translate(request.function))
     called = read_called(repository, pattern)
-    paths, alerts = _runbook(repository, request.runbook_path)
+    runbook = _runbook(repository, request.runbook_path)
+    alerts = [alert for found in runbook.values() for alert in found]
     drafts = find_functions(repository, called, pattern)
     rules = [rule for rule in called.rules if pattern.fullmatch(rule.function)]
-    choice = choose(drafts, alerts, rules, paths[0] if paths else "")
+    choice = choose(drafts, alerts, rules, next(iter(runbook), ""))
     fields, unreached = model_fields(repository)
-    texts = _texts(request, repository, choice, called, fields, unreached)
-    unread = tuple(dict.fromkeys((*called.faults, *repository.unread)))
-    return Adoption(texts, tuple(drafts), choice, tuple(fields), tuple(unreached), tuple(paths), unread)
+    texts = _texts(repository, choice, called, fields, unreached)
+    texts |= _index(repository, runbook) if request.with_index else {}
+    unread = tuple(dict.fromkeys((*called.faults, *choice.refused, *repository.unread)))
+    return Adoption(texts, tuple(drafts), choice, tuple(fields), tuple(unreached), tuple(runbook), unread)
 
 
 def write(request: Request, adoption: Adoption) -> dict[str, str]:
@@ -82,38 +82,37 @@ def _check(repository: Repository) -> None:
         raise StageError(f"there is no agent {agent} in {home}; it has: {', '.join(known) or 'none'}")
 
 
-def _runbook(repository: Repository, runbook_path: str) -> tuple[list[str], list[Alert]]:
-    """Returns the runbook's path and alerts, or those of its pages where there is no runbook."""
+def _runbook(repository: Repository, runbook_path: str) -> dict[str, list[Alert]]:
+    """Returns the runbook's path with its alerts, or those of its pages where there is no runbook."""
     path = runbook_path or names.runbook_path(repository.agent)
     if path in repository.paths():
-        return [path], read_runbook(repository.text(path, MAX_RUNBOOK), path)
+        return pages.read_pages(repository, [path])
     if runbook_path:
         raise StageError(f"there is no runbook {runbook_path} in {repository.root}; name it from the repository's root")
-    read = pages.read_pages(repository, pages.page_paths(repository)[1])
-    return list(read), [alert for alerts in read.values() for alert in alerts]
+    return pages.read_pages(repository, pages.page_paths(repository)[1])
 
 
 def _texts(
-    request: Request,
     repository: Repository,
     choice: Choice,
     called: Called,
     fields: Sequence[ModelField],
     unreached: Sequence[Unreached],
 ) -> dict[str, str]:
-    texts = {f"{repository.training}/config.yaml": config_yaml(request.agent, fields, unreached)}
+    texts = {f"{repository.training}/config.yaml": config_yaml(repository.agent, fields, unreached)}
     if choice.active:
-        command = f"make lint-runbook AGENT={request.agent} REPOSITORY=…"
+        command = f"make lint-runbook AGENT={repository.agent} REPOSITORY=…"
         texts[f"{repository.training}/tools.yaml"] = tools_yaml(
             choice, [escape(path) for path in called.elsewhere], command
         )
-    if request.with_index:
-        texts |= _index(repository)
     return texts
 
 
-def _index(repository: Repository) -> dict[str, str]:
+def _index(repository: Repository, known: Mapping[str, list[Alert]]) -> dict[str, str]:
     folder, paths = pages.page_paths(repository)
     if not paths:
         raise StageError(f"neither the agent nor the repository has pages in {pages.FOLDER}; leave the index out")
-    return {f"{folder}/{pages.INDEX}": pages.index(folder, pages.read_pages(repository, paths))}
+    read = pages.read_pages(repository, [path for path in paths if path not in known])
+    return {
+        f"{folder}/{pages.INDEX}": pages.index(folder, {path: known.get(path, read.get(path, [])) for path in paths})
+    }

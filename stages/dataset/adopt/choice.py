@@ -46,7 +46,8 @@ class Choice:
 
     others: functions beyond those that a model chooses between reliably. suggested: functions that the runbook's
     commands alone suggest. placeholders: names in remedies that are no label, with how many alerts have each.
-    uncovered: alerts whose remedy is no function's. alerts: how many the runbook and the rules have.
+    uncovered: alerts whose remedy is no function's. alerts: how many the runbook and the rules have. refused: functions
+    that tools.yaml cannot hold, each with the reason.
     """
 
     active: tuple[Chosen, ...]
@@ -55,6 +56,7 @@ class Choice:
     placeholders: tuple[tuple[str, int], ...]
     uncovered: tuple[str, ...]
     alerts: int
+    refused: tuple[str, ...] = ()
 
     @property
     def taught(self) -> int:
@@ -67,7 +69,9 @@ def choose(drafts: Sequence[Drafted], alerts: Sequence[Alert], rules: Sequence[R
     functions = [valid(draft, [rule for rule in rules if rule.function == draft.name]) for draft in drafts]
     if not functions:
         used = runbook_forms.forms(runbook_forms.remedies(alerts), runbook)
-        functions = [valid(runbook_forms.as_function(each), ()) for each in _distinct(used)]
+        functions = [valid(runbook_forms.as_function(each), ()) for each in _worthy(used)]
+    refused = tuple(f"{each.name} of {each.places[0]}: {fault}" for each in functions if (fault := _fault(each)))
+    functions = _clear([each for each in functions if not _fault(each)])
     found = _judged(functions, alerts, rules)
     chosen, left = _with_proposals([_chosen(each, found, rules) for each in functions], alerts, runbook)
     ranked = sorted(chosen, key=_rank)
@@ -76,13 +80,20 @@ def choose(drafts: Sequence[Drafted], alerts: Sequence[Alert], rules: Sequence[R
     found = _judged([each.function for each in active], alerts, rules)
     names = {alert.name for alert in alerts} | {rule.alert for rule in rules}
     return Choice(
-        tuple(active), tuple(ranked[most:]), tuple(left), tuple(_unknown(found)), tuple(_uncovered(found)), len(names)
+        active=tuple(active),
+        others=tuple(ranked[most:]),
+        suggested=tuple(left),
+        placeholders=tuple(_unknown(found)),
+        uncovered=tuple(_uncovered(found)),
+        alerts=len(names),
+        refused=refused,
     )
 
 
-def _distinct(used: Sequence[Used]) -> list[Used]:
-    """Returns the forms of most alerts, one for each function that they would be."""
-    return list({runbook_forms.as_function(each).name: each for each in reversed(used)}.values())[::-1]
+def _worthy(used: Sequence[Used]) -> list[Used]:
+    """Returns the forms that several alerts have, or that hold a parameter; the first where there is none."""
+    distinct = list({runbook_forms.as_function(each).name: each for each in reversed(used)}.values())[::-1]
+    return [each for each in distinct if len(each.alerts) > 1 or each.parameters] or distinct[:1]
 
 
 def _rank(each: Chosen) -> tuple[bool, int, int, int, str]:
@@ -127,6 +138,26 @@ def valid(draft: Drafted, rules: Sequence[Rule]) -> Drafted:
         else:
             forms.append(form)
     return replace(bare, forms=tuple(forms), notes=tuple(dict.fromkeys(notes)))
+
+
+def _clear(functions: Sequence[Drafted]) -> list[Drafted]:
+    """Returns the functions without forms whose words another form has already: a command would be two calls."""
+    taken: dict[object, str] = {}
+    clear = []
+    for function in functions:
+        forms, notes = [], list(function.notes)
+        for form in function.forms:
+            shapes = runbook_forms.shapes(form.command)
+            owner = next((taken[shape] for shape in shapes if shape in taken), "")
+            if not owner:
+                forms.append(form)
+                taken |= dict.fromkeys(shapes, function.name)
+            elif owner != function.name or all(form.arguments != each.arguments for each in forms):
+                notes.append(
+                    f"{form.place} runs {form.command!r:.200}, which stands for {owner} already: for which of the two?"
+                )
+        clear.append(replace(function, forms=tuple(forms), notes=tuple(dict.fromkeys(notes))))
+    return clear
 
 
 def _settled(parameter: Parameter, bound: Sequence[set[str]], rules: Sequence[Rule]) -> Parameter:

@@ -105,6 +105,19 @@ def with_last(used: Used, function: Drafted) -> Used | None:
     return replace(used, form=replace(used.form, command=" ".join([*words[:-1], f"{{{needed[0]}}}"])))
 
 
+def shapes(command: str) -> set[object]:
+    """Returns a form's words with every parameter alike: as a resource and its name, and as it is written."""
+    readings = [split(command, is_resource=is_resource) for is_resource in (True, False)]
+    return {
+        (
+            tuple(_PARAMETER.sub("{}", word) for word in words.positions),
+            _PARAMETER.sub("{}", str(sorted(words.flags.items()))),
+        )
+        for words in readings
+        if words
+    }
+
+
 def near(command: str, form: Form) -> Form | None:
     """Returns the form of a command that does the same to the same as another form, but for flags; else None.
 

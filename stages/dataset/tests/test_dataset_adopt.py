@@ -161,7 +161,9 @@ def test_without_any_function_the_runbook_suggests_some(tmp_path: Path) -> None:
     assert found["kubectl-rollout-restart-deployment"] == [
         "kubectl rollout restart deployment {name} --namespace {namespace}"
     ]
-    assert texts[TOOLS].count("only the runbook suggests it") == len(found) == 7
+    assert texts[TOOLS].count("only the runbook suggests it") == len(found) == 5
+    # A command of one alert without any parameter is a comment.
+    assert "  #   commands: [queuectl drain manifests]\n" in texts[TOOLS]
 
 
 def test_fields_that_hold_the_model_follow_it_and_hidden_patches_are_named(tmp_path: Path) -> None:
@@ -299,6 +301,33 @@ def test_a_rule_that_gives_what_a_function_does_not_know_is_said_and_does_not_br
     assert levels(tmp_path)["error"] == []
     said = " ".join(line.strip(" #") for line in (tmp_path / TOOLS).read_text().splitlines())
     assert f"TODO {RULES} gives it, but the function does not know it; mend the rules, then this line" in said
+
+
+def test_a_form_stands_for_one_function_alone(tmp_path: Path) -> None:
+    source = FILES[f"{HOME}/k8s/functions/src/worker-restart/main.py"]
+    twin = {f"{HOME}/k8s/functions/src/worker-bounce/main.py": source}
+    texts = drafted(tmp_path, FILES | twin)
+    function = tools_of(texts).function("worker-restart")
+    assert function and function.commands == []
+    said = " ".join(line.strip(" #") for line in texts[TOOLS].splitlines())
+    assert (
+        "'kubectl delete pod {name} -n {namespace}', which stands for worker-bounce already: for which of the two?"
+        in said
+    )
+
+
+def test_a_form_that_says_the_same_twice_stands_there_once(tmp_path: Path) -> None:
+    source = """import subprocess
+
+
+def handler(event):
+    subprocess.run(["cmctl", "renew", event["certificate"], "-n", event["namespace"]])
+    subprocess.run(["cmctl", "renew", event["certificate"], f"--namespace={event['namespace']}"])
+"""
+    texts = drafted(tmp_path, FILES | {f"{HOME}/k8s/functions/src/cert-renew/main.py": source})
+    function = tools_of(texts).function("cert-renew")
+    assert function and [form.command for form in function.commands] == ["cmctl renew {certificate} -n {namespace}"]
+    assert "for which of the two" not in texts[TOOLS]
 
 
 def test_the_fourteen_functions_that_teach_most_are_drafted_and_the_others_are_comments(tmp_path: Path) -> None:
