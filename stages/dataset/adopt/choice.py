@@ -13,8 +13,9 @@ from stages.dataset.adopt.drafted import Drafted, Form, Parameter, normal
 from stages.dataset.adopt.runbook_forms import Taken, Used
 from stages.dataset.adopt.schema import as_property, inside_names, narrowed
 from stages.dataset.calls import commands
+from stages.dataset.calls.judgement import Judged
 from stages.dataset.calls.placeholders import placeholders
-from stages.dataset.calls.remedies import MANY_FUNCTIONS, Findings, Remedy, Skipped, find_remedies
+from stages.dataset.calls.remedies import MANY_FUNCTIONS, Findings, find_remedies
 from stages.dataset.calls.rules import Rule
 from stages.dataset.calls.tools import Function, Tools
 from stages.dataset.rows import labels
@@ -189,8 +190,8 @@ def _fault(draft: Drafted) -> str:
     return ""
 
 
-def _function(draft: Drafted, is_dangerous: bool = False) -> Function:
-    return Function.model_validate(as_yaml(draft) | ({"dangerous": True} if is_dangerous else {}))
+def _function(draft: Drafted) -> Function:
+    return Function.model_validate(as_yaml(draft))
 
 
 def _judged(functions: Sequence[Drafted], alerts: Sequence[Alert], rules: Sequence[Rule]) -> Findings:
@@ -204,22 +205,23 @@ def _judged(functions: Sequence[Drafted], alerts: Sequence[Alert], rules: Sequen
 
 def _chosen(function: Drafted, found: Findings, rules: Sequence[Rule]) -> Chosen:
     taught = [remedy for remedy in found.remedies if remedy.function.name == function.name]
-    waiting = [skipped.name for skipped in found.skipped if function.name in _too_dangerous(skipped)]
-    counts = tuple(_count(replace(function, forms=(form,)), taught) for form in function.forms)
+    waiting = [skipped.name for skipped in found.skipped if function.name in _too_dangerous(skipped.passed_over)]
+    texts = [remedy.command.text for remedy in taught]
+    counts = tuple(_count(replace(function, forms=(form,)), texts) for form in function.forms)
     is_called = any(rule.function == function.name for rule in rules)
     alerts = dict.fromkeys(remedy.alert.name for remedy in taught)
     return Chosen(function, tuple(alerts), tuple(dict.fromkeys(waiting)), counts, is_called=is_called)
 
 
-def _too_dangerous(skipped: Skipped) -> set[str]:
+def _too_dangerous(found: Sequence[Judged]) -> set[str]:
     """Returns the functions that an alert would call, were they allowed dangerous commands."""
-    return {each.function.name for each in skipped.passed_over if each.why == "dangerous" and each.function}
+    return {each.function.name for each in found if each.why == "dangerous" and each.function}
 
 
-def _count(function: Drafted, taught: Sequence[Remedy]) -> int:
-    """Returns how many of the alerts a function's only form teaches."""
-    known = _function(function, is_dangerous=True)
-    return sum(commands.match(remedy.command.text, known) is not None for remedy in taught)
+def _count(function: Drafted, taught: Sequence[str]) -> int:
+    """Returns how many of the commands a function's only form stands for."""
+    known = _function(function)
+    return sum(commands.match(command, known) is not None for command in taught)
 
 
 def _with_proposals(chosen: Sequence[Chosen], alerts: Sequence[Alert], runbook: str) -> tuple[list[Chosen], list[Used]]:
