@@ -55,7 +55,7 @@ lint-runbook: .venvs/dataset/.made ## what each alert of an agent teaches: lint-
 	@$(AUTHOR) lint --agent $(AGENT) --repository $(REPOSITORY) --format $(or $(FORMAT),table) $(if $(STRICT),--strict)
 
 .PHONY: adopt
-adopt: .venvs/dataset/.made ## drafts of an agent's tools.yaml and config.yaml, of what its repository has: adopt AGENT= REPOSITORY= FUNCTION='flux-*' ALSO=folder INDEX=1
+adopt: .venvs/dataset/.made ## drafts of an agent's tools.yaml and config.yaml, of what its repository has: adopt AGENT= REPOSITORY= FUNCTION='flux-*' ALSO=folder RUNBOOK= INDEX=1
 	@$(AUTHOR) adopt --agent '$(AGENT)' --repository '$(REPOSITORY)' $(call given,FUNCTION,--function) $(call given,ALSO,--also) \
 	  $(call given,RUNBOOK,--runbook-path) $(if $(INDEX),--index)
 
