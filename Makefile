@@ -54,6 +54,11 @@ REPOSITORY ?= examples/homelab
 lint-runbook: .venvs/dataset/.made ## what each alert of an agent teaches: lint-runbook AGENT=agent-sre REPOSITORY=… FORMAT=github STRICT=1
 	@$(AUTHOR) lint --agent $(AGENT) --repository $(REPOSITORY) --format $(or $(FORMAT),table) $(if $(STRICT),--strict)
 
+.PHONY: adopt
+adopt: .venvs/dataset/.made ## drafts of an agent's tools.yaml and config.yaml, of what its repository has: adopt AGENT= REPOSITORY= FUNCTION='flux-*' ALSO=folder RUNBOOK= INDEX=1
+	@$(AUTHOR) adopt --agent '$(AGENT)' --repository '$(REPOSITORY)' $(call given,FUNCTION,--function) $(call given,ALSO,--also) \
+	  $(call given,RUNBOOK,--runbook-path) $(if $(INDEX),--index)
+
 .PHONY: preview
 preview: .venvs/dataset/.made ## rows as the model sees them: preview AGENT=agent-sre ALERT=… ROWS=3
 	@$(AUTHOR) preview --agent $(AGENT) --repository $(REPOSITORY) --alert '$(ALERT)' --rows $(or $(ROWS),5)

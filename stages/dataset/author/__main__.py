@@ -1,4 +1,4 @@
-"""Tools for the author of a runbook: `python -m stages.dataset.author lint|preview|compare`."""
+"""Tools for the author of a runbook: `python -m stages.dataset.author lint|preview|compare|adopt`."""
 
 import argparse
 import sys
@@ -6,6 +6,8 @@ from pathlib import Path
 
 from shared.artifacts import SPLITS, UNSEEN_ALERTS
 from shared.errors import StageError, one_line
+from stages.dataset.adopt import adopt
+from stages.dataset.adopt.report import summary
 from stages.dataset.author.compare import compare, read_rows
 from stages.dataset.author.folder import read_folder
 from stages.dataset.author.lint import failed, lint
@@ -41,7 +43,12 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--rows", type=int, default=5)
     show.add_argument("--seed", type=int, default=0)
     show.set_defaults(run=_preview)
-    for command in (check, show):
+    draft = commands.add_parser("adopt", help="drafts of tools.yaml and config.yaml, of what the repository has")
+    draft.add_argument("--function", default="*", metavar="PATTERN", help="only functions of such names: 'flux-*'")
+    draft.add_argument("--also", action="append", default=[], metavar="FOLDER", help="where more functions lie")
+    draft.add_argument("--index", action="store_true", help="an index of the pages in docs/runbooks, too")
+    draft.set_defaults(run=_adopt)
+    for command in (check, show, draft):
         command.add_argument("--agent", required=True)
         command.add_argument("--repository", type=Path, default=Path(), help="the GitOps repository's folder")
         command.add_argument("--runbook-path", default="", help=_RUNBOOK)
@@ -69,6 +76,18 @@ def _preview(options: argparse.Namespace) -> int:
     _, tools, findings = read_folder(options.repository, options.agent, options.runbook_path).sound()
     for text in preview(findings, tools, options.alert, options.split, max(options.rows, 1), options.seed):
         print(text)
+    return 0
+
+
+def _adopt(options: argparse.Namespace) -> int:
+    request = adopt.Request(
+        options.repository, options.agent, options.runbook_path, options.function, options.also, options.index
+    )
+    adoption = adopt.adopt(request)
+    written = adopt.write(request, adoption)
+    faults = read_folder(options.repository, options.agent, options.runbook_path).faults
+    for line in summary(adoption, written, faults):
+        print(line)
     return 0
 
 
