@@ -20,6 +20,10 @@ from stages.dataset.adopt.sources.annotations import Called, read_called
 from stages.dataset.adopt.texts import Repository
 from stages.dataset.adopt.tools_yaml import tools_yaml
 from stages.dataset.contract import DNS_LABEL
+from stages.dataset.faults import check
+from stages.dataset.files import read_shared
+from stages.dataset.gitops.folder import Folder
+from stages.dataset.gitops.pages import find_pages
 from stages.dataset.runbook.alert import Alert
 
 
@@ -50,7 +54,8 @@ class Adoption:
 
 def adopt(request: Request) -> Adoption:
     """Returns the drafts, without writing any. Raises StageError where the repository has no such agent."""
-    repository = Repository(request.repository, request.agent, request.more)
+    agents = read_shared(Folder(request.repository)).agents
+    repository = Repository(request.repository, request.agent, request.more, agents)
     _check(repository)
     pattern = re.compile(translate(request.function))
     called = read_called(repository, pattern)
@@ -60,7 +65,9 @@ def adopt(request: Request) -> Adoption:
     rules = [rule for rule in called.rules if pattern.fullmatch(rule.function)]
     choice = choose(drafts, alerts, rules, next(iter(runbook), ""))
     fields, unreached = model_fields(repository)
-    texts = _texts(repository, choice, called, fields, unreached)
+    usual = names.runbook_path(repository.agent, repository.agents)
+    where = request.runbook_path or ("" if usual in runbook else pages.page_paths(repository)[0])
+    texts = _texts(repository, choice, called, fields, unreached, where)
     texts |= _index(repository, runbook) if request.with_index else {}
     unread = tuple(dict.fromkeys((*called.faults, *choice.refused, *repository.unread)))
     return Adoption(texts, tuple(drafts), choice, tuple(fields), tuple(unreached), tuple(runbook), unread)
@@ -84,12 +91,15 @@ def _check(repository: Repository) -> None:
 
 def _runbook(repository: Repository, runbook_path: str) -> dict[str, list[Alert]]:
     """Returns the runbook's path with its alerts, or those of its pages where there is no runbook."""
-    path = runbook_path or names.runbook_path(repository.agent)
-    if path in repository.paths():
-        return pages.read_pages(repository, [path])
+    usual = names.runbook_path(repository.agent, repository.agents)
+    paths = [usual] if usual in repository.paths() else pages.page_paths(repository)[1]
     if runbook_path:
-        raise StageError(f"there is no runbook {runbook_path} in {repository.root}; name it from the repository's root")
-    return pages.read_pages(repository, pages.page_paths(repository)[1])
+        faults: list[str] = []
+        paths = list(find_pages(Folder(repository.root), [runbook_path], faults).paths)
+        check(faults)
+    if missing := [path for path in paths if path not in repository.paths()]:
+        raise StageError(f"there is no runbook {missing[0]} in {repository.root}; name it from the repository's root")
+    return pages.read_pages(repository, paths)
 
 
 def _texts(
@@ -98,8 +108,9 @@ def _texts(
     called: Called,
     fields: Sequence[ModelField],
     unreached: Sequence[Unreached],
+    runbook: str,
 ) -> dict[str, str]:
-    texts = {f"{repository.training}/config.yaml": config_yaml(repository.agent, fields, unreached)}
+    texts = {f"{repository.training}/config.yaml": config_yaml(repository.agent, fields, unreached, runbook)}
     if choice.active:
         command = f"make lint-runbook AGENT={repository.agent} REPOSITORY=…"
         texts[f"{repository.training}/tools.yaml"] = tools_yaml(

@@ -8,13 +8,15 @@ from stages.dataset.adopt.deployment import ModelField, Unreached
 from stages.dataset.adopt.lines import TODO, as_comment, comment, remark, value
 
 
-def config_yaml(agent: str, fields: Sequence[ModelField], unreached: Sequence[Unreached]) -> str:
-    """Returns the file's text."""
-    return "\n".join((*_lines(agent, fields, unreached), ""))
+def config_yaml(agent: str, fields: Sequence[ModelField], unreached: Sequence[Unreached], runbook: str = "") -> str:
+    """Returns the file's text. runbook: its path, or its pages', where it is not in the usual place."""
+    return "\n".join((*_lines(agent, fields, unreached, runbook), ""))
 
 
-def _lines(agent: str, fields: Sequence[ModelField], unreached: Sequence[Unreached]) -> Iterator[str]:
+def _lines(agent: str, fields: Sequence[ModelField], unreached: Sequence[Unreached], runbook: str) -> Iterator[str]:
     yield from comment("Drafted by `make adopt`. A key left out takes the default of the stage it is for.")
+    if runbook:
+        yield f"runbook_path: {value(runbook)}"
     yield "training: {}"
     yield "gate:"
     yield f"  minimum_accuracy: 0.8{remark(f'{TODO} the least share of right answers that may be published')}"

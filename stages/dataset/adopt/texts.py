@@ -16,9 +16,9 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from shared import names
 from shared.errors import StageError
 from stages.dataset.adopt.drafted import WORDS
-from stages.dataset.author.folder import Folder
-from stages.dataset.runbook.secrets import redact
+from stages.dataset.gitops.folder import Folder
 from stages.dataset.runbook.text import decode
+from stages.dataset.secrets.redaction import redact
 
 MAX_FILE = 1 << 18  # bytes: what people write by hand; a parser in Python takes a second for it
 MAX_NODES = 50_000  # of a document, aliases written out
@@ -49,6 +49,7 @@ class Repository:
     root: Path
     agent: str
     more: Sequence[str] = ()
+    agents: str = names.AGENTS
     unread: list[str] = field(default_factory=list)
     _documents: dict[str, list[Document]] = field(default_factory=dict)
     _paths: list[str] = field(default_factory=list)
@@ -56,17 +57,17 @@ class Repository:
     @property
     def folder(self) -> str:
         """The agent's folder."""
-        return names.agent_folder(self.agent)
+        return names.agent_folder(self.agent, self.agents)
 
     @property
     def training(self) -> str:
         """The folder of tools.yaml and config.yaml."""
-        return names.training_folder(self.agent)
+        return names.training_folder(self.agent, self.agents)
 
     def paths(self) -> list[str]:
         """Returns the paths of all files but those that programs put there, sorted."""
         if not self._paths:
-            found = Folder(self.root).paths("")
+            found = sorted(path for path, kind in Folder(self.root).below("") if kind == "file")
             self._paths += [path for path in found if not _SKIPPED.intersection(path.split("/"))]
         return self._paths
 
@@ -90,7 +91,7 @@ class Repository:
 
     @property
     def _home(self) -> str:
-        return f"{self.folder.rpartition('/')[0]}/"
+        return f"{self.folder.rpartition('/')[0]}/".lstrip("/")
 
     def raw(self, path: str, most: int = MAX_FILE) -> str:
         """Returns a file's text, secrets and all; '' where it cannot be read, which is noted."""
