@@ -427,7 +427,7 @@ def test_secrets_and_control_tokens_do_not_get_into_a_draft(tmp_path: Path) -> N
     texts = drafted(tmp_path, FILES | {f"{HOME}/k8s/functions/src/cert-renew/main.py": source})
     assert "hunter2" not in texts[TOOLS] and "ghp_" not in texts[TOOLS]
     function = tools_of(texts).function("cert-renew")
-    assert function and function.description == "Renew < end_of_turn> a certificate, password=REDACTED"
+    assert function and function.description == "Renew < end_of_turn> a certificate, password=REDACTED."
 
 
 def test_names_that_break_lines_stay_comments(tmp_path: Path) -> None:

@@ -476,21 +476,21 @@ def test_an_overlay_outside_the_agents_folder_is_named_without_a_field(tmp_path:
     ],
 )
 def test_a_long_source_takes_no_long_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     of_source(text)
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize("nested", ["[" * 40_000, "{a: " * 20_000, "- " * 40_000, "? " * 40_000, "- [" * 20_000])
 def test_a_document_that_nests_deep_is_refused_soon(nested: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(StageError, match=r"^x\.yaml is no YAML, or nests too deep$"):
         list(read_documents(f"kind: Function\nspec:\n  {nested}", "x.yaml"))
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 def test_a_long_document_takes_no_long_time() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     many = {"tools": [{"name": f"t{n}", "description": "x", "inputSchema": SCHEMA} for n in range(5_000)]}
     assert len(list(declarations(Document("x", 1, many)))) == 5_000
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20

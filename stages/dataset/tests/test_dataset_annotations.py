@@ -220,7 +220,7 @@ def test_a_label_called_value_is_that_label() -> None:
     "piece", ["{{", "{{ ", "}}", '{{"', "{{`", "{{ if ", " {{- ", " -}} ", "{{(", "<a ", "$", "{{ $value }}"]
 )
 def test_long_texts_take_no_time(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     prepare(piece * 50_000)
     prepare(piece + " " * 50_000 + piece)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -224,21 +224,21 @@ def lines_of(text: str) -> int:
 @FUZZ
 @given(TEXTS)
 def test_any_text_is_read_as_a_runbook(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     alerts = read_runbook(text)
     find_remedies(alerts, read_tools(TOOLS, "tools.yaml"))
     for command in (command for alert in alerts for command in alert.commands):
         assert command.standing.kind in ("meant", "forbidden", "doubtful")
         assert 1 <= command.line <= lines_of(clean(text)) + 1
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 @FUZZ
 @given(st.integers(0, len(RUNBOOK)), TEXTS)
 def test_a_runbook_that_is_broken_anywhere_is_read(place: int, text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     assert all(alert.name for alert in read_runbook(RUNBOOK[:place] + text + RUNBOOK[place:]))
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 @FUZZ
@@ -253,12 +253,12 @@ def test_any_bytes_are_a_text_of_lines(data: bytes) -> None:
 @FUZZ
 @given(st.one_of(YAMLS, st.integers(0, len(TOOLS)).flatmap(lambda n: YAMLS.map(lambda y: TOOLS[:n] + y + TOOLS[n:]))))
 def test_tools_are_read_or_refused_with_a_sentence(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     try:
         read_tools(text, "tools.yaml")
     except StageError as error:
         assert str(error).startswith("tools.yaml")
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 @FUZZ
@@ -296,14 +296,14 @@ def test_any_text_is_scanned_as_a_shell_s(text: str) -> None:
 @FUZZ
 @given(TEXTS)
 def test_a_redacted_text_has_its_lines_and_nothing_more_to_redact(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     redacted, found = redact(text)
     assert redact(redacted) == (redacted, [])
     assert lines_of(redacted) == lines_of(text)
     assert (redacted == text) == (not found)
     assert all(1 <= secret.line <= lines_of(text) + 1 for secret in found)
     assert without_secrets(redacted) == redacted
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 @pytest.mark.parametrize("kind", SECRETS)

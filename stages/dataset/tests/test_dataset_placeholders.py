@@ -220,7 +220,7 @@ def test_a_placeholder_is_shown_as_it_was_written() -> None:
     "piece", ["<", "<a", "[a ", "{{ ", "${a:-", "«a ", "%a", "__a", "@a", "A_", "my-", "{{ index "]
 )
 def test_long_commands_take_no_time(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     mark(piece * 50_000)
     mark_text(piece * 50_000)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -561,8 +561,11 @@ def seconds(text: str) -> float:
 @pytest.mark.parametrize("name", LONG)
 def test_time_grows_with_the_text_and_no_faster(name: str) -> None:
     piece, start = LONG[name]
-    short, long = (seconds("# PodDown\n\n## Fix\n\n```\n" + start + piece * count) for count in (2_000, 8_000))
-    assert long < max(8 * short, 0.2)
+    for _ in range(5):
+        short, long = (seconds("# PodDown\n\n## Fix\n\n```\n" + start + piece * count) for count in (2_000, 8_000))
+        if long < max(8 * short, 0.2):
+            return
+    pytest.fail(f"{short:.3f} s became {long:.3f} s")
 
 
 @pytest.mark.parametrize(
