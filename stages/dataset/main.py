@@ -7,19 +7,20 @@ The library that writes the splits takes seconds to import: it is imported when 
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from shared import names, stage
-from shared.artifacts import SPLITS, UNSEEN_ALERTS, ChatDataset
-from shared.errors import StageError, one_line
+from shared.artifacts import ChatDataset
+from shared.errors import one_line
 from stages.dataset.agent_config import AgentConfig
 from stages.dataset.calls.remedies import Findings
 from stages.dataset.calls.tools import Tools
 from stages.dataset.contract import Inputs, Outputs
 from stages.dataset.rows.card import summarise, write_card
-from stages.dataset.rows.examples import Row, Sampling, make_rows, prompt_file
+from stages.dataset.rows.drawing import draw_rows, sampling_of
+from stages.dataset.rows.examples import Row, prompt_file
 from stages.dataset.secrets.reporting import FoundIn, by_file, telling_no_secret
 from stages.dataset.source import Source, opened, read_source
 from stages.dataset.study import study
@@ -41,7 +42,7 @@ def _run(inputs: Inputs, outputs: Path) -> Outputs:
         _log_findings(studied.findings, studied.secrets, studied.without_alert)
     config, tools, findings = studied.sound()
     source = dataclasses.replace(source, **vars(studied.files))
-    rows, dropped = _rows(findings, tools, inputs)
+    rows, dropped = draw_rows(findings, tools, sampling_of(inputs))
     dataset = _write(outputs / "dataset", inputs.agent_name, source, config, tools, rows)
     dropped |= {"secrets": len(studied.secrets)}
     card = summarise(inputs.agent_name, source, findings, rows, dropped, dataset.path, studied.without_alert)
@@ -66,40 +67,6 @@ def _log_findings(findings: Findings, secrets: Sequence[FoundIn], without_alert:
         log(f"warning: {told}")
     if secrets:
         log(f"warning: {len(secrets)} secrets were redacted; take them out, and revoke them")
-
-
-def _rows(findings: Findings, tools: Tools, inputs: Inputs) -> tuple[list[Row], dict[str, int]]:
-    """Returns the rows of every split, checked, and how many were left out. Raises StageError for a leak."""
-    # Not at the top: loading the library takes longer than telling a mistake.
-    from stages.dataset.rows.balance import balanced
-    from stages.dataset.rows.leaks import check_leaks, without_duplicates
-
-    sampling = Sampling(
-        inputs.examples_per_alert,
-        inputs.seed,
-        inputs.no_call_share,
-        inputs.renamed_share,
-        inputs.grouped_share,
-        inputs.unseen_alerts_share,
-        inputs.max_function_share,
-    )
-    drawn = make_rows(findings, tools, prompt_file(tools), sampling)
-    single = without_duplicates(drawn)
-    rows = balanced(single, inputs.max_function_share)
-    for split in SPLITS:
-        if not any(row.split == split for row in rows):
-            raise StageError(f"the split {split} would be empty; raise examples_per_alert or add alerts to the runbook")
-    check_leaks(by_split(rows))
-    return rows, {"duplicates": len(drawn) - len(single), "balance": len(single) - len(rows)}
-
-
-def by_split(rows: Sequence[Row]) -> Mapping[str, Iterator[dict[str, str]]]:
-    """Returns the rows of each split as its file holds them, training first; each is made when it is asked for."""
-    return {split: _columns(rows, split) for split in (*SPLITS, UNSEEN_ALERTS)}
-
-
-def _columns(rows: Sequence[Row], split: str) -> Iterator[dict[str, str]]:
-    return (row.columns() for row in rows if row.split == split)
 
 
 def _write(

@@ -6,12 +6,9 @@ from pathlib import Path
 
 from shared.artifacts import SPLITS, UNSEEN_ALERTS
 from shared.errors import StageError, one_line
-from stages.dataset.adopt import adopt
-from stages.dataset.adopt.report import summary
 from stages.dataset.author.compare import compare, read_rows
 from stages.dataset.author.folder import read_folder
 from stages.dataset.author.lint import failed, lint
-from stages.dataset.author.preview import preview
 from stages.dataset.author.report import as_annotations, as_json, as_table
 from stages.dataset.secrets.reporting import telling_no_secret
 
@@ -73,6 +70,8 @@ def _lint(options: argparse.Namespace) -> int:
 
 
 def _preview(options: argparse.Namespace) -> int:
+    from stages.dataset.author.preview import preview
+
     _, tools, findings = read_folder(options.repository, options.agent, options.runbook_path).sound()
     for text in preview(findings, tools, options.alert, options.split, max(options.rows, 1), options.seed):
         print(text)
@@ -80,6 +79,10 @@ def _preview(options: argparse.Namespace) -> int:
 
 
 def _adopt(options: argparse.Namespace) -> int:
+    # Not at the top, as lint is to answer at once.
+    from stages.dataset.adopt import adopt
+    from stages.dataset.adopt.report import summary
+
     request = adopt.Request(
         options.repository, options.agent, options.runbook_path, options.function, options.also, options.index
     )

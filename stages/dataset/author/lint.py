@@ -2,18 +2,23 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from stages.dataset.calls.judgement import Judged
 from stages.dataset.calls.nested import with_texts
 from stages.dataset.calls.placeholders import fill
 from stages.dataset.calls.remedy import Remedy, Skipped
+from stages.dataset.contract import Inputs
+from stages.dataset.faults import collect
+from stages.dataset.rows.drawing import draw_rows, sampling_of
 from stages.dataset.study import Study
 
 Level = Literal["ok", "no call", "no rows", "warning", "error"]
 LEVELS: tuple[Level, ...] = ("ok", "no call", "no rows", "warning", "error")
 _LINE = re.compile(r"(?:, line (?P<line>\d+))?")
+MANY_ALERTS, FEW_ROWS = 100, 3  # beyond which all rows would take seconds; three are one for each split
+_SETTINGS = {each.name for each in fields(Inputs)}
 _PLACE = re.compile(r"(?P<file>[^\s:,]+?)(?:, line (?P<line>\d+))?[:,\s]")
 
 
@@ -111,6 +116,18 @@ def _warnings(study: Study) -> Iterator[Finding]:
     for secret in study.secrets:
         says = f"{secret.kind} in the text: take it out, and revoke it"
         yield Finding("warning", secret.file, secret.line, "", says)
+
+
+def _faults_of_rows(study: Study) -> list[str]:
+    """Returns what keeps rows from being drawn, as the stage draws them; fewer of each alert where they are many."""
+    faults: list[str] = []
+    config, tools, findings = study.sound()
+    given = {key: value for key, value in config.inputs().items() if key in _SETTINGS}
+    inputs = replace(Inputs("", ""), **given)
+    if len(findings.remedies) > MANY_ALERTS:
+        inputs = replace(inputs, examples_per_alert=min(inputs.examples_per_alert, FEW_ROWS))
+    collect(faults, draw_rows, findings, tools, sampling_of(inputs))
+    return faults
 
 
 def _error(text: str, study: Study) -> Finding:

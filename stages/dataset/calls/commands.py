@@ -36,6 +36,8 @@ def match(command: str, function: Function) -> Arguments | None:
     """
     spellings = [mark(text) for text in spellings_of(command)]
     for marked, template, is_resource in product(spellings, function.commands, (True, False)):
+        if template.program not in marked:
+            continue
         arguments = bind_words(marked, template, is_resource)
         if arguments is not None and (typed := _typed(arguments, function, template)) is not None:
             return typed

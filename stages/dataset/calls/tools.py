@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
@@ -50,6 +51,12 @@ class Template(BaseModel):
     def bound(self) -> set[str]:
         """The parameters that a match of this form gives a value."""
         return {*self.in_words, *self.arguments}
+
+    @cached_property
+    def program(self) -> str:
+        """The first of its words."""
+        words = split(self.command)
+        return words.positions[0] if words else ""
 
     @property
     def in_words(self) -> set[str]:
@@ -217,6 +224,7 @@ class Tools(BaseModel):
         return next((function for function in self.functions if function.name == name), None)
 
 
+@lru_cache(maxsize=4)
 def read_tools(text: str, name: str) -> Tools:
     """Returns the functions in the text of the file `name`.
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from shared.errors import StageError
 from stages.dataset.gitops.pages import find_pages
+from stages.dataset.gitops.pattern import is_plain
 from stages.dataset.gitops.place import refusal, refusal_of_parent
-from stages.dataset.gitops.repository import is_plain
 
 
 def missing_pages(repository: Path, runbook_path: Sequence[str]) -> list[str]:

@@ -69,3 +69,8 @@ def below(folder: str, name: str) -> str:
     """Returns git's pathspec of the files below a folder ('' for the root) whose names match."""
     plain = re.sub(r"([\\*?\[])", r"\\\1", folder)
     return f":(glob){plain + '/' if plain else ''}**/{name}"
+
+
+def is_plain(path: str) -> bool:
+    """Returns whether a path leads from the repository's root straight down."""
+    return bool(path) and not {"", ".", ".."} & set(path.split("/"))

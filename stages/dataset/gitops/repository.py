@@ -16,7 +16,7 @@ from shared.access import git_failure
 from shared.access.git import check_revision, without_secret
 from shared.errors import StageError, one_line
 from stages.dataset.gitops.blobs import Blobs
-from stages.dataset.gitops.pattern import literal
+from stages.dataset.gitops.pattern import is_plain, literal
 
 Kind = Literal["file", "folder", "link", "submodule"]
 ALL = "all"
@@ -208,11 +208,6 @@ class Repository:
             hint = f"; its default branch {head} has no commit: name another as the revision"
         known = ", ".join(branches[:10]) or "none"
         return f"the repository {self.shown} has no revision {revision or 'HEAD'}; its branches: {known}{hint}"
-
-
-def is_plain(path: str) -> bool:
-    """Returns whether a path leads from the repository's root straight down."""
-    return bool(path) and not {"", ".", ".."} & set(path.split("/"))
 
 
 def _split(chunks: Iterator[bytes]) -> Iterator[str]:

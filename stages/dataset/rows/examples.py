@@ -100,6 +100,7 @@ class _Maker:
 
     def __init__(self, findings: Findings, tools: Tools, prompt: PromptFile, sampling: Sampling) -> None:
         self.findings, self.tools, self.prompt, self.sampling = findings, tools, prompt, sampling
+        self.functions = tools.names
         self.names = {remedy.alert.name for remedy in findings.remedies}
         self.names |= {entry.name for entry in findings.skipped}
         self.teachers = _teachers(findings.remedies)
@@ -181,7 +182,7 @@ class _Maker:
         notification: dict[str, Any] = {"alerts": alerts} if len(alerts) > 1 else alerts[0]
         text = self.prompt.prompt(render_notification(notification))
         written = [{"name": call.name, "arguments": call.arguments} for call in calls]
-        inside = [self.tools.names.to_model(call) for call in calls]
+        inside = [self.functions.to_model(call) for call in calls]
         return Row(
             split=split,
             id=hashlib.sha256(text.encode()).hexdigest()[:16],

@@ -259,3 +259,15 @@ def test_a_secret_is_told_with_its_line_and_never_taught(tmp_path: Path, capsys:
         ("warning", 15, "a GitHub token in the text: take it out, and revoke it"),
     ]
     assert token not in str([*told, error])
+
+
+def test_lint_fails_where_no_rows_can_be_drawn_as_the_stage_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tools = TOOLS.replace("{type: string, description: Pod}", "{type: string, pattern: ^zzz$}")
+    repository = make(tmp_path / "gitops", tools=tools)
+    _, error = as_json(capsys, repository, status=1)
+    assert error["says"].startswith("line 15: name of pod-restart takes no label's value")
+    with pytest.raises(StageError) as raised:
+        read(repository, tmp_path / "out")
+    assert str(raised.value) == error["says"]
