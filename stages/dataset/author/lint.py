@@ -48,7 +48,8 @@ def lint(study: Study) -> list[Finding]:
         found += [_taught(remedy, runbook) for remedy in study.findings.remedies]
         found += [_skipped(entry, runbook) for entry in study.findings.skipped]
     found.sort(key=lambda finding: (finding.file, finding.line))
-    return [*found, *_warnings(study), *(_error(text, study) for text in study.faults)]
+    faults = study.faults or _faults_of_rows(study)
+    return [*found, *_warnings(study), *(_error(text, study) for text in faults)]
 
 
 def failed(found: Sequence[Finding], strict: bool = False) -> bool:
@@ -118,7 +119,7 @@ def _warnings(study: Study) -> Iterator[Finding]:
         yield Finding("warning", secret.file, secret.line, "", says)
 
 
-def _faults_of_rows(study: Study) -> list[str]:
+def _faults_of_rows(study: Study) -> Sequence[str]:
     """Returns what keeps rows from being drawn, as the stage draws them; fewer of each alert where they are many."""
     faults: list[str] = []
     config, tools, findings = study.sound()
