@@ -35,7 +35,7 @@ watch: .venvs/dataset/.made .venvs/watch/.made ## is an agent to be trained agai
 	@.venv/bin/python -m workflows.local.watching $(SETTINGS)
 
 .PHONY: ask
-ask: .venvs/evaluate/.made ## what would the model call? ALERT= an Alertmanager notification: a JSON file, or JSON; RUN= a folder in .runs
+ask: .venvs/evaluate/.made ## what would the model call? ALERT= alerts as Alertmanager tells of them: a JSON file, or JSON; RUN= a folder in .runs
 	@.venvs/evaluate/bin/python -m stages.evaluate.ask \
 	  --model '.runs/$(or $(RUN),latest)/train/outputs/model' --alert '$(subst ','\'',$(or $(ALERT),.runs/latest/alert.json))'
 

@@ -68,6 +68,14 @@ def render_alert(alert: Alert) -> str:
     return "\n".join([f"{alert.status} alert {name}".strip(), *lines])
 
 
+def render_notification(notification: Any) -> str:
+    """Returns a notification as text, its alerts one below another. Raises StageError as `read_alerts`, or for none."""
+    alerts = read_alerts(notification)
+    if not alerts:
+        raise StageError(f"the alert {_NO_ALERT}")
+    return "\n\n".join(map(render_alert, alerts))
+
+
 def _found(notification: Any) -> list[tuple[int, Mapping[str, Any]]]:
     """Returns the alerts with their places from 1. Raises StageError where the value holds none."""
     value = _data(notification)

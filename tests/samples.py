@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from shared.alert import render_alert
+from shared.alert import render_notification
 from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel, ModelCard, TrainingMetrics
 from shared.function_call import Call
 from shared.prompt import FunctionNames, NameMap, PromptFile, render_completion
@@ -61,7 +61,7 @@ def row(number: int) -> dict[str, Any]:
     alert = {"labels": {"alertname": "Down" if number % 2 == 0 else "Busy", "deployment": name, "namespace": "web"}}
     return {
         "id": f"{number:016x}",
-        "prompt": prompt_file().prompt(render_alert(alert)),
+        "prompt": prompt_file().prompt(render_notification(alert)),
         "completion": render_completion([NAMES.to_model(call)]),
         "alert": alert["labels"]["alertname"],
         "function": call.name,

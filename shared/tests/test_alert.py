@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.alert import MAX_ALERTS, MAX_LABEL, MAX_LABELS, MAX_TEXT, read_alerts, render_alert
+from shared.alert import MAX_ALERTS, MAX_LABEL, MAX_LABELS, MAX_TEXT, read_alerts, render_alert, render_notification
 from shared.errors import StageError
 
 ALERT: dict[str, Any] = {
@@ -72,7 +72,14 @@ def test_a_notification_is_its_alerts_of_which_some_fire() -> None:
         (TEXT, True),
         ("resolved alert Other", False),
     ]
+    assert render_notification({"alerts": [ALERT, other]}) == f"{TEXT}\n\nresolved alert Other"
+
+
+def test_a_notification_of_no_alert_has_no_text() -> None:
     assert read_alerts({"alerts": []}) == read_alerts([]) == []
+    with pytest.raises(StageError) as raised:
+        render_notification([])
+    assert str(raised.value) == NO_ALERT
 
 
 def test_an_alert_without_a_name_still_has_a_head() -> None:

@@ -1,19 +1,19 @@
-"""Asks a fine-tuned model about one alert: `make ask ALERT=alert.json` prints the call that it answers.
+"""Asks a fine-tuned model about a notification: `make ask ALERT=alert.json` prints the call for each firing alert.
 
-The prompt is made as the agent makes it: from the notification by `shared.alert`, and by the
-prompt.json that travels with the model.
+The prompt is made as the agent makes it: from one alert by `shared.alert`, and by the prompt.json that travels with the
+model. What needs no model is not asked of it: a resolved alert needs no call, and equal alerts are asked once.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from shared import archive
-from shared.alert import render_notification
+from shared.alert import Alert, read_alerts, render_alert
 from shared.artifacts import FineTunedModel
 from shared.contract import load
 from shared.errors import StageError, one_line
@@ -21,36 +21,47 @@ from shared.function_call import Reading
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the call for one alert; returns 0, or 1 where the alert or the model cannot be used."""
-    parser = argparse.ArgumentParser(prog="python -m stages.evaluate.ask", description="Ask a model about one alert.")
+    """Prints the call for each alert; returns 0, or 1 where the notification or the model cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m stages.evaluate.ask", description="Ask a model about alerts.")
     parser.add_argument(
         "--model", type=Path, required=True, help="train's output `model`, or a folder that was fetched"
     )
-    parser.add_argument("--alert", required=True, help="an Alertmanager notification: a JSON file, or JSON")
+    parser.add_argument("--alert", required=True, help="alerts as Alertmanager tells of them: a JSON file, or JSON")
     options = parser.parse_args(arguments)
     try:
-        content = render_notification(read_alert(options.alert))
+        alerts = read_alerts(read_notification(options.alert))
         with TemporaryDirectory() as folder:
-            reading, text = ask(open_model(options.model, Path(folder) / "model"), content)
+            print("\n\n".join(told(alerts, options.model, Path(folder) / "model")) or "no alert: no call is due")
     except StageError as error:
         print(f"ask: {error}", file=sys.stderr)
         return 1
-    print(f"{content}\n\n→ {shown(reading, text)}")
     return 0
 
 
-def read_alert(source: str) -> Any:
-    """Returns the JSON value in a file or, where source starts with a brace, in the text itself.
+def told(alerts: Sequence[Alert], source: Path, folder: Path) -> Iterator[str]:
+    """Yields each alert with its answer; the model at source is opened, into folder, for the first that fires."""
+    asked: dict[str, str] = {}
+    ask: Callable[[str], str] | None = None
+    for alert in alerts:
+        content = render_alert(alert)
+        if alert.is_firing and content not in asked:
+            ask = ask or asking(open_model(source, folder))
+            asked[content] = ask(content)
+        yield f"{content}\n\n→ {asked[content] if alert.is_firing else 'no call: the alert is resolved'}"
+
+
+def read_notification(source: str) -> Any:
+    """Returns the JSON value in a file or, where source starts with a brace or a bracket, in the text itself.
 
     Raises StageError where there is none.
     """
-    is_json = source.lstrip().startswith("{")
+    is_json = source.lstrip().startswith(("{", "["))
     try:
         return json.loads(source if is_json else Path(source).read_text("utf-8"))
     except OSError as error:
         raise StageError(f"the alert {source} cannot be read: {error.strerror}; give a JSON file, or JSON") from None
     except (ValueError, RecursionError) as error:
-        raise StageError(f"the alert {'' if is_json else source} is not valid JSON: {error}") from None
+        raise StageError(f"the alert{'' if is_json else f' {source}'} is not valid JSON: {error}") from None
 
 
 def open_model(source: Path, folder: Path) -> FineTunedModel:
@@ -64,16 +75,20 @@ def open_model(source: Path, folder: Path) -> FineTunedModel:
     return model
 
 
-def ask(model: FineTunedModel, content: str) -> tuple[Reading, str]:
-    """Returns the model's answer to the user turn `content`: as calls in the agent's names, and as text."""
+def asking(model: FineTunedModel) -> Callable[[str], str]:
+    """Returns what answers a user turn by the model, for a terminal."""
     from stages.evaluate.answering.decoding import WarmModel
     from stages.evaluate.answering.tokens import PromptTokenizer
 
     prompt = model.prompt()
     max_tokens = next(field.default for field in load("evaluate").inputs if field.name == "max_tokens")
     warm = WarmModel(model.path, PromptTokenizer(model.path, prompt.stop_tokens), prompt.prefix, max_tokens)
-    text = warm.answer(prompt.prompt(content)).text
-    return prompt.read(text), text
+
+    def ask(content: str) -> str:
+        text = warm.answer(prompt.prompt(content)).text
+        return shown(prompt.read(text), text)
+
+    return ask
 
 
 def shown(reading: Reading, text: str) -> str:

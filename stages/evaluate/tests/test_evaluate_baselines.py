@@ -1,13 +1,13 @@
 """What the baselines learn from training rows, and only from those."""
 
-from shared.alert import render_alert
+from shared.alert import render_notification
 from shared.function_call import Call
 from stages.evaluate.judging.baselines import baselines, labels, most_frequent_function
 from stages.evaluate.judging.scoring import Question
 
 
 def question(alert: str, call: Call | None, **held: str) -> Question:
-    content = render_alert({"labels": {"alertname": alert, **held}})
+    content = render_notification({"labels": {"alertname": alert, **held}})
     return Question("", alert, "", content, "", (call,) if call else ())
 
 
@@ -60,7 +60,7 @@ def test_lookup_answers_an_unknown_alert_with_the_majority() -> None:
 def test_lookup_knows_an_alert_by_the_name_that_it_shows_alone() -> None:
     training = [busy("a", 1, "1"), busy("b", 1, "1"), busy("b", 1, "1"), down("c"), down("d")]
     nameless = Question(
-        "", "Down", "", render_alert({"labels": {"pod": "e", "namespace": "web"}}), "", down("e").expected
+        "", "Down", "", render_notification({"labels": {"pod": "e", "namespace": "web"}}), "", down("e").expected
     )
     assert looked_up(training, nameless) == busy("b", 1, "1").expected
 

@@ -12,7 +12,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from shared import archive, names
-from shared.alert import render_alert
+from shared.alert import render_notification
 from shared.artifacts import SPLITS, ChatDataset
 from shared.function_call import Call
 from shared.prompt import INSTRUCTION, PromptFile, render_completion
@@ -132,7 +132,7 @@ def write_lines(file: Path, objects: Iterable[dict[str, Any]]) -> Path:
 
 def _row(prompt: PromptFile, alert: str, function: str, name: str) -> dict[str, Any]:
     arguments = {"name": name, "namespace": "web"} if function == RESTART else {"name": name, "replicas": 3}
-    text = prompt.prompt(render_alert({"labels": {"alertname": alert, "deployment": name, "namespace": "web"}}))
+    text = prompt.prompt(render_notification({"labels": {"alertname": alert, "deployment": name, "namespace": "web"}}))
     return {
         "id": hashlib.sha256(text.encode()).hexdigest()[:16],
         "prompt": text,
