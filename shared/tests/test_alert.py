@@ -126,7 +126,7 @@ REFUSED: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("notification", "says"), REFUSED)
+@pytest.mark.parametrize(("notification", "says"), [*((value, NO_ALERT) for value in NO_ALERTS), *REFUSED])
 def test_what_cannot_be_read_whole_is_refused_with_a_reason(notification: Any, says: str) -> None:
     assert refused(notification).startswith(says)
 
