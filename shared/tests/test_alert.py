@@ -104,11 +104,8 @@ def test_a_long_text_ends_where_it_is_cut_and_a_long_label_is_refused() -> None:
     )
 
 
+NO_ALERTS: list[Any] = [None, "text", 3, [None], {}, {"alerts": {}}, {"alerts": [None]}, {"labels": "a"}]
 REFUSED: list[tuple[Any, str]] = [
-    *(
-        (value, NO_ALERT)
-        for value in (None, "text", 3, [None], {}, {"alerts": {}}, {"alerts": [None]}, {"labels": "a"})
-    ),
     ({"alerts": [{"annotations": {}}]}, NO_ALERT),
     ({"alerts": [{"labels": []}]}, NO_ALERT),
     ({"labels": {}, "annotations": "a"}, NO_ALERT),
