@@ -1,0 +1,176 @@
+"""What a passage says of one command in it: in its sentence, in what leads to it, and in what follows and speaks of it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause, clauses_of
+from stages.dataset.runbook.wording.fragments import remarks_ahead
+from stages.dataset.runbook.wording.lexicon import MARK, TARGET, spans_of
+from stages.dataset.runbook.wording.reference import spoken_of
+from stages.dataset.runbook.wording.remarks import DOUBTS, FORBIDS, HINTS, LIFTS, MEANS, Remark, Remarks, remarks_on
+
+CROSSES, TICKS = "❌🚫⛔✗✘👎❎🛑", "✅✔👍☑🟢"
+SENTENCE_END = re.compile(
+    rf"(?<=[.!?。])[)\"”’'*_]*\s+(?=[\"“(*_^\w{MARK}{TARGET}{CROSSES}{TICKS}])|\n(?=\W*[{CROSSES}{TICKS}])"
+)
+_SENTENCES = 3  # behind a command, in which words about it are looked for
+_REFUSED = re.compile(
+    r"^\W*(?:no|never|nope|don['’]?t|do not|not|hands off|forget it|please don['’]?t|please do not|better not)\b", re.IGNORECASE
+)
+_AGREED = re.compile(r"^\W*(?:yes|yep|sure|absolutely|of course|by all means)\b", re.IGNORECASE)
+_NAMES = re.compile(
+    rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|i mean|i['’]m talking about|namely|the \w+)\W*(?:is|was|['’]s)?\W*(?:called\W*)?)?{TARGET}\W*$", re.IGNORECASE
+)
+_LEADING = {":", "：", "—", "-", "→", "=", "("}
+_CHOICE = re.compile(
+    rf"\b(?:instead|rather|better|it is|what you want|what helps|what works|so|hence|right|correct|proper|use|go with|go for|take|stick)\b|[:→]\s*{TARGET}", re.IGNORECASE
+)
+
+
+@dataclass
+class Evidence:
+    """What is said of a command, in the order of the text, as verdicts of remarks.py and the words that say it."""
+
+    said: list[tuple[str, str]] = field(default_factory=list)
+    is_ordered: bool = False
+    is_reported: bool = False
+    is_passed_over: bool = False
+    """Whether another command is chosen beside it, and this one is not told to be run."""
+
+    def add(self, text: str, remarks: Sequence[Remark]) -> None:
+        """Adds what a clause of a text says."""
+        self.said += [(remark.verdict, text[remark.start : remark.end]) for remark in remarks]
+
+
+def sentences_of(text: str) -> list[str]:
+    """Returns the sentences of a text."""
+    return [sentence for sentence in SENTENCE_END.split(text) if sentence and sentence.strip()]
+
+
+class Passage:
+    """Reads the sentences around one command."""
+
+    def __init__(self) -> None:
+        self.evidence = Evidence()
+
+    def read(self, before: Sequence[str], own: str, after: Sequence[str]) -> Evidence:
+        """Returns what is said of TARGET in own, a sentence, and of it in those before and after."""
+        clauses = clauses_of(own)
+        at = next(number for number, clause in enumerate(clauses) if clause.has(TARGET))
+        remarks = self._own(own, clauses, at)
+        self.evidence.is_ordered, self.evidence.is_reported = remarks.orders, remarks.is_reported
+        if remarks.is_bare:
+            self._led_to(own, clauses, at)
+        if _NAMES.match(own) and before and MARK not in before[-1]:
+            self._named(before[-1])
+        self._behind(own, clauses, at)
+        self._following(own, after)
+        self.evidence.is_passed_over = self._is_passed_over(clauses, at, after)
+        return self.evidence
+
+    def told(self, sentences: Sequence[str], is_note: bool = False) -> Evidence:
+        """Returns what sentences say of a command that they call `it`, or do not name."""
+        for number, sentence in enumerate(sentences[:_SENTENCES]):
+            if MARK in sentence or (sentence.rstrip().endswith((":", "：")) and not is_note):
+                break
+            if not self._speaks(sentence, is_note) and number:
+                break
+        return self.evidence
+
+    def _own(self, own: str, clauses: Sequence[Clause], at: int) -> Remarks:
+        clause = clauses[at]
+        remarks = remarks_on(clause)
+        if clause.kind == "condition" and not remarks.orders:
+            remarks.said = [remark for remark in remarks.said if remark.verdict == FORBIDS and _is_right_before(own, remark, clause)]
+            if at:
+                self._asked_before(own, clauses[at - 1])
+        self.evidence.add(own, remarks.said)
+        return remarks
+
+    def _asked_before(self, own: str, clause: Clause) -> None:
+        """Hears who is to be asked before the command is run."""
+        for span in spans_of(clause.texts):
+            if span.families & {"not", "spare"} and "restricted" not in span.families:
+                return
+            if "restricted" in span.families:
+                self.evidence.said.append((DOUBTS, own[clause.words[span.first].start : clause.words[span.end - 1].end]))
+                return
+
+    def _led_to(self, own: str, clauses: Sequence[Clause], at: int) -> None:
+        """Hears what leads to a command that stands alone behind a colon."""
+        if at and clauses[at].joint in _LEADING and not clauses[at - 1].has(MARK):
+            self.evidence.add(own, remarks_ahead(clauses[at - 1], leads=True).said)
+            for clause in clauses[max(0, at - 3) : at - 1]:
+                if clause.kind == "main" and not clause.has(MARK) and clause.joint != ";":
+                    self.evidence.add(own, [r for r in remarks_ahead(clause).said if r.verdict == FORBIDS])
+
+    def _named(self, sentence: str) -> None:
+        """Hears the sentence before one that only names the command: `One thing breaks it. It is …`."""
+        for clause in clauses_of(sentence):
+            self.evidence.add(sentence, remarks_ahead(clause).said)
+
+    def _behind(self, own: str, clauses: Sequence[Clause], at: int) -> None:
+        is_last = not any(word.text == MARK for word in clauses[at].words[clauses[at].texts.index(TARGET) :])
+        for clause in clauses[at + 1 :]:
+            if clause.has(MARK):
+                return
+            self._about(own, clause, clause.joint in _LEADING | {"?"}, is_last)
+
+    def _speaks(self, sentence: str, is_note: bool = False) -> bool:
+        size = len(self.evidence.said)
+        for number, clause in enumerate(clauses_of(sentence)):
+            self._about(sentence, clause, is_note and not number)
+        return len(self.evidence.said) > size
+
+    def _about(self, text: str, clause: Clause, is_note: bool = False, is_last: bool = True) -> None:
+        """Hears a clause behind the command where it speaks of it."""
+        if clause.kind == "condition":
+            self._on_condition(text, clause)
+            return
+        if clause.kind == "reason" and self.evidence.is_ordered:
+            return
+        about = spoken_of(clause, is_note)
+        if about is None or (not is_last and about.texts[0] == TARGET):
+            return
+        said = remarks_on(about).said
+        if any("myth" in span.families for span in spans_of(clause.texts)):
+            said = [Remark(LIFTS, clause.words[0].start, clause.words[-1].end)]
+        self.evidence.add(text, said)
+
+    def _on_condition(self, text: str, clause: Clause) -> None:
+        for span in spans_of(clause.texts):
+            if "restricted" in span.families and clause.texts[0] in ("only", "if", "unless", "until", "after") and clause.has("only", "approves", "agrees", "signs", "approved", "signed"):
+                self.evidence.said.append((DOUBTS, text[clause.words[span.first].start : clause.words[span.end - 1].end]))
+
+    def _following(self, own: str, after: Sequence[str]) -> None:
+        if own.rstrip(" )\"”*_").endswith("?") and after:
+            if found := _REFUSED.match(after[0]):
+                self.evidence.said.append((FORBIDS, found.group()))
+                return
+            if _AGREED.match(after[0]):
+                self.evidence.said.append((MEANS, ""))
+        self.told(after)
+
+    def _is_passed_over(self, clauses: Sequence[Clause], at: int, after: Sequence[str]) -> bool:
+        """Returns whether another command is chosen, and nothing says that this one is to be run, too."""
+        if self.evidence.is_ordered or any(verdict == MEANS for verdict, _ in self.evidence.said):
+            return False
+        others = [clause for clause in clauses[at + 1 :] if clause.has(MARK)]
+        others += [clause for sentence in after[:_SENTENCES] for clause in clauses_of(sentence) if clause.has(MARK)]
+        return any(_is_chosen(clause) for clause in others[:2])
+
+
+def _is_chosen(clause: Clause) -> bool:
+    place = clause.texts.index(MARK)
+    chosen = replace(clause, words=(*clause.words[:place], replace(clause.words[place], text=TARGET), *clause.words[place + 1 :]))
+    remarks = remarks_on(chosen)
+    return remarks.orders or any(remark.verdict == MEANS for remark in remarks.said)
+
+
+def _is_right_before(own: str, remark: Remark, clause: Clause) -> bool:
+    """Returns whether an order not to stands right before the command, so that no condition takes it back."""
+    target = clause.words[clause.texts.index(TARGET)]
+    if any(word.text in GRAMMAR["persons"] for word in clause.words):
+        return False
+    return len(own[remark.end : target.start].split()) <= 1 and remark.start != remark.end

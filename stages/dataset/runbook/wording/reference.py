@@ -1,0 +1,113 @@
+"""What a clause without a command speaks of: the command before it, or something else."""
+
+from collections.abc import Sequence
+
+from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause
+from stages.dataset.runbook.wording.lexicon import Span, spans_of
+
+_SAYING = {"not", "shun", "run", "bad", "harm", "good", "innocent", "restricted", "gone", "past"}
+_VERBAL = {"harm", "mild", "good", "gone", "shun", "not", "bad", "run", "please", "elsewhere", "restricted", "doubt", "past", "myth"}  # fmt: skip
+_GERUNDS = {"running", "doing", "using", "executing", "trying"}
+
+
+def spoken_of(clause: Clause, is_note: bool = False) -> Clause | None:
+    """Returns a clause with TARGET in the place of what it calls the command; None where it speaks of something else.
+
+    is_note: whether the command is the subject of a note without one, such as `loses messages`.
+    """
+    texts, spans = clause.texts, spans_of(clause.texts)
+    at = next((place for place, text in enumerate(texts) if text not in GRAMMAR["skipped"]), -1)
+    if at < 0:
+        return None
+    if _is_expletive(texts, spans, at):
+        return _as_object(clause, texts, spans, at)
+    if end := _end_of_subject(texts, spans, at):
+        return clause.put(at, end)
+    return _as_object(clause, texts, spans, at) or _without_subject(clause, texts, spans, at, is_note)
+
+
+def _is_expletive(texts: Sequence[str], spans: Sequence[Span], at: int) -> bool:
+    """Returns whether `it` stands for what comes: `it is wrong to wait`."""
+    if texts[at] not in ("it", "there"):
+        return False
+    judged = next((span for span in spans if span.first > at and span.families & {"bad", "good", "harm"}), None)
+    return judged is not None and texts[judged.end : judged.end + 1] in (["to"], ["that"])
+
+
+def _end_of_subject(texts: Sequence[str], spans: Sequence[Span], at: int) -> int:
+    """Returns where a subject that names the command ends; 0 where there is none."""
+    text, end = texts[at], at + 1
+    if text in _GERUNDS and texts[end : end + 1] and texts[end] in GRAMMAR["objects"]:
+        return at + 2
+    if text in GRAMMAR["pointing"]:
+        while end < len(texts) and texts[end] in GRAMMAR["qualifying"]:
+            end += 1
+        if noun := next((span for span in spans if span.first == end and "command" in span.families), None):
+            return noun.end
+        if end > at + 1:
+            return end
+    if text in ("it", "they", "which"):
+        return at + 1
+    return at + 1 if text in GRAMMAR["pronouns"] and _is_verb(texts, spans, at + 1) else 0
+
+
+def _is_verb(texts: Sequence[str], spans: Sequence[Span], at: int) -> bool:
+    if at >= len(texts) or texts[at] in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | {"one"}:
+        return True
+    return texts[at].endswith("ed") or any(span.first == at and span.families & _VERBAL for span in spans) or (
+        texts[at].endswith("s") and at + 1 < len(texts)
+    )
+
+
+def _as_object(clause: Clause, texts: Sequence[str], spans: Sequence[Span], at: int) -> Clause | None:
+    """Returns the clause where it names the command as the object of what it says; else None."""
+    for place in range(at + 1, len(texts)):
+        if texts[place] not in GRAMMAR["objects"]:
+            continue
+        if texts[place] == "so" and texts[place - 1] not in ("do", "doing", "did"):
+            continue
+        ends = place + 1 == len(texts) or texts[place + 1] in GRAMMAR["behind_orders"]
+        if ends and any(span.families & _SAYING for span in spans if span.first < place):
+            return clause.put(place, place + 1)
+    return None
+
+
+def _without_subject(
+    clause: Clause, texts: Sequence[str], spans: Sequence[Span], at: int, is_note: bool
+) -> Clause | None:
+    """Returns a clause such as `Never.` or `Not to be used.` with the command put in; None where it has a subject."""
+    at += texts[at] in GRAMMAR["auxiliaries"]
+    first = next((number for number, span in enumerate(spans) if span.first == at), None)
+    if first is None:
+        return None
+    span, rest = spans[first], texts[spans[first].end :]
+    if "not" in span.families:
+        return _refusal(clause, texts, spans, first)
+    if "shun" in span.families:
+        return clause.put(len(texts), len(texts)) if not rest or rest[0] in GRAMMAR["behind_orders"] else None
+    if span.families & {"bad", "gone", "doubt"} and (not rest or rest[0] in GRAMMAR["closing"]):
+        return clause.put(0, 0)
+    is_told = is_note or (len(texts) > 1 and texts[at].endswith("s") and not texts[at].endswith("ss"))
+    if span.families & {"harm", "mild"} and is_told and not texts[at].endswith(("ing", "ed")):
+        return clause.put(0, 0)
+    return clause.put(0, 0) if is_note and span.families & {"elsewhere", "restricted", "please", "good"} else None
+
+
+def _refusal(clause: Clause, texts: Sequence[str], spans: Sequence[Span], first: int) -> Clause | None:
+    """Returns a clause that begins with a negation with the command put in; None where it speaks of something else."""
+    negation, rest = spans[first], texts[spans[first].end :]
+    if not rest:
+        return clause.put(len(texts), len(texts))
+    follower = spans[first + 1] if first + 1 < len(spans) else None
+    if follower is None or follower.first > negation.end + 2 or "spare" in follower.families:
+        return clause.put(0, 0) if rest[0] in GRAMMAR["places"] and not (follower and "spare" in follower.families) else None
+    if "run" in follower.families and texts[negation.first] != "no":
+        return _unrun(clause, texts, negation, follower)
+    return clause.put(0, 0) if follower.families & {"good", "need", "proof", "restricted", "bad", "harm"} else None
+
+
+def _unrun(clause: Clause, texts: Sequence[str], negation: Span, verb: Span) -> Clause | None:
+    behind = texts[verb.end :]
+    if "be" in texts[negation.end : verb.first]:
+        return clause.put(0, 0)
+    return clause.put(verb.end, verb.end) if not behind or behind[0] in GRAMMAR["behind_orders"] else None

@@ -1,0 +1,277 @@
+"""What a clause says of the command in it: that it is forbidden, doubtful, or what is to be run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause
+from stages.dataset.runbook.wording.lexicon import MARK, TARGET, Span, spans_of
+
+FORBIDS, DOUBTS, HINTS, LIFTS, MEANS = "forbids", "doubts", "hints", "lifts", "means"
+_REACH = 7  # words between a negation and what it turns round
+_TURNED = {"spare", "shun", "bad", "good", "harm", "gone", "run", "act", "restricted", "doubt", "proof", "need"}
+_DENIED = {"shun", "bad", "harm", "gone", "restricted", "doubt", "elsewhere"}
+_BY = {"by", "with", "via", "using", "through", "and"}
+_REPEATED = {"twice", "again", "parallel", "more", "repeatedly", "simultaneously", "times"}
+_DATIVE = {"by", "with", "through", "after", "from", "because", "due", "to", "when", "thanks"}
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A verdict above, and where in the text the words stand that say it."""
+
+    verdict: str
+    start: int
+    end: int
+
+
+@dataclass
+class Remarks:
+    """What a clause says of its command; orders: whether it tells to run it; is_bare: whether it is nothing else."""
+
+    said: list[Remark] = field(default_factory=list)
+    orders: bool = False
+    is_bare: bool = False
+    is_reported: bool = False
+    is_past: bool = False
+
+
+def remarks_on(clause: Clause) -> Remarks:
+    """Returns what a clause with TARGET in it says of TARGET."""
+    return _Reading(clause).read()
+
+
+class _Reading:
+    def __init__(self, clause: Clause) -> None:
+        self.clause = clause
+        self.texts = clause.texts
+        self.spans = spans_of(self.texts)
+        self.target = self.texts.index(TARGET)
+        self.low = max((at + 1 for at in range(self.target) if self.texts[at] == MARK), default=0)
+        self.high = next((at for at in range(self.target, len(self.texts)) if self.texts[at] == MARK), len(self.texts))
+        self.found = Remarks()
+
+    def read(self) -> Remarks:
+        left = [span for span in self.spans if self.low <= span.first and span.end <= self.target]
+        right = [span for span in self.spans if self.target < span.first < self.high]
+        across = [span for span in self.spans if span.first <= self.target < span.end]
+        self.found.is_bare = all(text in GRAMMAR["skipped"] or text == TARGET for text in self.texts)
+        self.found.orders = self._orders(left)
+        self.found.is_past = any("past" in span.families for span in self.spans)
+        self.found.is_reported = self._is_reported(left)
+        for span in across:
+            self._across(span)
+        self._left(left)
+        self._right(right)
+        return self.found
+
+    def _say(self, verdict: str, first: Span, last: Span | None = None) -> None:
+        words = self.clause.words[first.first : (last or first).end]
+        self.found.said.append(Remark(verdict, words[0].start, words[-1].end))
+
+    def _across(self, span: Span) -> None:
+        """Hears an entry with the command in its midst: `leave it alone`."""
+        if span.families & {"shun", "gone", "harm", "restricted"}:
+            before = self.texts[max(0, span.first - 3) : span.first]
+            self._say(MEANS if {"not", "never"} & set(before) else FORBIDS, span)
+        elif span.families & {"innocent", "please"}:
+            self._say(MEANS, span)
+
+    def _orders(self, left: Sequence[Span]) -> bool:
+        """Returns whether the clause tells to run the command: a verb in its plain form begins it."""
+        at = self.low
+        while at < self.target and self.texts[at] in GRAMMAR["skipped"]:
+            at += 1
+        if at < self.target and self.texts[at] in ("you", "we", "to", "can", "should"):
+            at += 1
+            while at < self.target and self.texts[at] in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"]:
+                at += 1
+        first = next((span for span in left if span.first == at and span.families & {"run", "act"}), None)
+        return bool(first) and not self.texts[at].endswith(("ing", "ed", "ran", "did", "tried"))
+
+    def _is_reported(self, left: Sequence[Span]) -> bool:
+        source = next((span for span in self.spans if "source" in span.families), None)
+        if source is None or source.first >= self.target:
+            return bool(source) and not self.found.orders and "in" in self.texts[self.target : source.first]
+        after = any("says" in span.families and span.first >= source.first for span in left)
+        return not self.found.orders and (after or "says" in source.families)
+
+    # before the command
+
+    def _left(self, left: Sequence[Span]) -> None:
+        at = 0
+        while at < len(left):
+            if "innocent" in left[at].families:
+                self._say(MEANS, left[at])
+            elif "not" in left[at].families:
+                at = self._negated_left(left, at)
+            else:
+                self._plain_left(left[at])
+            at += 1
+
+    def _follower(self, spans: Sequence[Span], at: int) -> int:
+        """Returns the place of the entry that a negation turns round; 0 where it turns none."""
+        found = next((n for n in range(at + 1, len(spans)) if spans[n].families & _TURNED), 0)
+        return found if found and spans[found].first - spans[at].end <= _REACH else 0
+
+    def _negated_left(self, left: Sequence[Span], at: int) -> int:
+        """Hears a negation before the command, and returns the place of the last entry that it turned."""
+        negation, place = left[at], self._follower(left, at)
+        if not place:
+            self._unturned_left(negation)
+            return at
+        span = left[place]
+        families = span.families
+        if families & {"spare", "need"} | (families & _DENIED):
+            self._spared(negation, span, left[place + 1 :])
+        elif "proof" in families:
+            self._say(DOUBTS, negation, span)
+        elif families & {"run", "act"} and not self._is_of_world(negation):
+            self._say(FORBIDS, negation, span)
+        elif "good" in families:
+            is_led = not self._is_of_world(negation) or bool({"to", "in"} & set(self.texts[span.end - 1 : span.end + 1]))
+            self._say(FORBIDS if is_led else HINTS, negation, span)
+        return place
+
+    def _spared(self, negation: Span, span: Span, behind: Sequence[Span]) -> None:
+        is_need = "need" in span.families and any("run" in other.families for other in behind[:1])
+        self._say(DOUBTS if is_need else MEANS, negation, span)
+
+    def _is_of_world(self, negation: Span) -> bool:
+        """Returns whether a negation has a subject that is neither a person nor a command."""
+        before = self.texts[self.low : negation.first]
+        subject = [text for text in before if text not in GRAMMAR["skipped"] | GRAMMAR["auxiliaries"]]
+        if not subject or subject[-1] in GRAMMAR["persons"] or subject[0] in ("it", "there", "that", "this"):
+            return False
+        return not any("command" in span.families or "run" in span.families for span in self.spans if span.end <= negation.first)
+
+    def _unturned_left(self, negation: Span) -> None:
+        between = self.texts[negation.end : self.target]
+        is_near = len(between) <= 2 and not set(between) & {"than", "but"}
+        if self.texts[negation.first] == "no" and between and not is_near:
+            return
+        self._say(FORBIDS if is_near or not self._is_of_world(negation) else HINTS, negation)
+
+    def _plain_left(self, span: Span) -> None:
+        families, distance = span.families, self.target - span.end
+        between = self.texts[span.end : self.target]
+        if "shun" in families and not self._is_done_by(between):
+            self._say(FORBIDS, span)
+        elif "instead" in families and distance <= 7:
+            self._say(FORBIDS, span)
+        elif families & {"bad", "gone"} and self._is_said_of_command(span):
+            is_replaced = "gone" in families and (between[:1] == ["by"] or self.texts[span.end - 1] == "by" or "favour" in between)
+            self._say(MEANS if is_replaced else FORBIDS, span)
+        elif "past" in families and not self.found.orders:
+            self._say(FORBIDS, span)
+        elif "harm" in families and self._is_blamed(between):
+            self._say(FORBIDS, span)
+        elif "doubt" in families:
+            self._say(DOUBTS, span)
+        elif "restricted" in families and not self.found.orders:
+            self._say(DOUBTS, span)
+        elif "group" in families and self._is_theirs(span):
+            self._say(FORBIDS, span)
+
+    def _is_theirs(self, span: Span) -> bool:
+        """Returns whether `only` they may run it."""
+        before = self.texts[max(self.low, span.first - 5) : span.first]
+        return "only" in before and bool(GRAMMAR["modals"] & set(self.texts[span.end : self.target]))
+
+    def _is_done_by(self, between: Sequence[str]) -> bool:
+        is_gerund = bool(between) and between[0].endswith("ing") and not set(between[:1]) & _BY
+        return bool(_BY & set(between)) and not is_gerund
+
+    def _is_said_of_command(self, span: Span) -> bool:
+        """Returns whether an adjective stands alone or before a noun that means a command, not before another noun."""
+        behind = self.texts[span.end] if span.end < len(self.texts) else ""
+        is_noun = bool(behind) and behind not in GRAMMAR["closing"] and behind not in (TARGET, MARK)
+        return not is_noun or any(span.end == other.first and other.families & {"command", "past", "not"} for other in self.spans)
+
+    def _is_blamed(self, between: Sequence[str]) -> bool:
+        head = next((text for text in self.texts[self.low :] if text not in GRAMMAR["skipped"]), "")
+        return (head in GRAMMAR["persons"] and bool(_DATIVE & set(between))) or between == ["is"] or between[:1] == ["by"]
+
+    # behind the command
+
+    def _right(self, right: Sequence[Span]) -> None:
+        at = 0
+        while at < len(right):
+            if "innocent" in right[at].families:
+                self._say(MEANS, right[at])
+            elif "not" in right[at].families:
+                at = self._negated_right(right, at)
+            else:
+                self._plain_right(right[at], right[at + 1 :])
+            at += 1
+
+    def _negated_right(self, right: Sequence[Span], at: int) -> int:
+        """Hears a negation behind the command, and returns the place of the last entry that it turned."""
+        negation, place = right[at], self._follower(right, at)
+        if not place:
+            self._unturned_right(negation)
+            return at
+        span = right[place]
+        families = span.families
+        if families & {"spare"} | (families & _DENIED):
+            self._say(MEANS, negation, span)
+            return self._end_of_denial(right, place)
+        if "proof" in families and "good" not in families:
+            self._say(DOUBTS, negation, span)
+        elif "need" in families:
+            self._say(MEANS if self.found.orders else DOUBTS, negation, span) if "to" in self.texts[span.first : span.end] else None
+        elif "good" in families and (self.texts[negation.first] == "no" or "run" not in families):
+            self._say(HINTS if self.found.orders else FORBIDS, negation, span)
+        elif "run" in families and not set(self.texts[span.end : self.high]) & _REPEATED:
+            self._say(HINTS if self.found.orders else FORBIDS, negation, span)
+        return place
+
+    def _unturned_right(self, negation: Span) -> None:
+        behind = self.texts[negation.end : negation.end + 1]
+        if not behind or behind[0] in ("ever", "please", "again"):
+            self._say(FORBIDS, negation)
+        elif behind[0] in GRAMMAR["places"] and not self.found.orders:
+            self._say(DOUBTS, negation)
+        elif not self.found.orders:
+            self._say(HINTS, negation)
+
+    def _end_of_denial(self, right: Sequence[Span], at: int) -> int:
+        """Returns the place of the last entry that a negation denies: `neither dangerous nor slow`."""
+        while at + 1 < len(right) and right[at + 1].families & {"bad", "harm", "mild"}:
+            if {"but", "and"} & set(self.texts[right[at].end : right[at + 1].first]):
+                break
+            at += 1
+        return at
+
+    def _plain_right(self, span: Span, behind: Sequence[Span]) -> None:
+        families = span.families
+        if families & {"doubt"}:
+            self._say(DOUBTS, span)
+        elif self.found.orders:
+            self._behind_an_order(span)
+        elif families & {"shun"} or (families & {"bad", "gone"} and self._is_said_of_command(span)):
+            self._say(FORBIDS, span)
+        elif families & {"harm", "mild"}:
+            self._harmed(span)
+        elif "restricted" in families and not any("not" in other.families for other in behind):
+            self._say(DOUBTS, span)
+        elif "elsewhere" in families and {"for", "only", "meant", "intended", "assumes", "of"} & set(self.texts[self.target : span.end + 1]):
+            self._say(FORBIDS, span)
+        elif "past" in families:
+            self._say(HINTS, span)
+        elif families & {"good", "please"}:
+            self._say(MEANS, span)
+
+    def _behind_an_order(self, span: Span) -> None:
+        if "restricted" in span.families and {"only", "with", "after"} & set(self.texts[self.target : span.first]):
+            self._say(DOUBTS, span)
+
+    def _harmed(self, span: Span) -> None:
+        near = [other for other in self.spans if span.end <= other.first < span.end + 6]
+        if self.texts[span.end : span.end + 1] in (["nothing"], ["no"]):
+            self._say(MEANS, span)
+        elif any("waste" in other.families for other in near):
+            return
+        elif "harm" in span.families or any("value" in other.families for other in near):
+            self._say(FORBIDS, span)
+        else:
+            self._say(HINTS, span)
