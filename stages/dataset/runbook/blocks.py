@@ -9,13 +9,15 @@ import html
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.front_matter import front_matter_plugin
 
 from stages.dataset.runbook.headings import alert_name, section_kind
+from stages.dataset.runbook.visible import masked
 
 MAX_LINE = 10_000  # characters that are looked at of one line
 _LIST = r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*"
@@ -29,6 +31,15 @@ _HTML_HEADING = re.compile(r"[ \t]*<h(?P<level>[1-6])\b[^>]*>(?P<text>[^<]*)</h[
 _FRONT_TITLE = re.compile(r"title\s*[:=]\s*(?P<quote>[\"']?)(?P<title>\S.*?)(?P=quote)\s*$")
 _FOLD = re.compile(
     r"[ \t]*(?:<details[^>]*>[ \t]*)?(?:<summary[^>]*>(?P<text>[^\n]*?)</summary>[ \t]*)?(?P<end></details>[ \t]*)?",
+    re.IGNORECASE,
+)
+_TELLS_WHEN = re.compile(
+    r"\b(?:symptom|alert|if|when|problem|situation|condition|observation|scenario|signal|cause|error|meaning|severity|state|trigger|question|issue|case)s?\b|wrong",
+    re.IGNORECASE,
+)
+_JUDGES = re.compile(
+    r"\b(?:status|verdict|allowed|ok|okay|safe|use|do|run|permitted|confirmed|approved|recommended|rating|policy|valid|"
+    r"forbidden|risk|note|remark|comment|result|outcome|effect|who)\b",
     re.IGNORECASE,
 )
 _SHORTCODE = re.compile(r"[ \t]*\{\{[<%].*[%>]\}\}[ \t]*$")
@@ -45,11 +56,16 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A paragraph, list item or table cell. of_cell: the head of its column and the other cells of its row."""
+    """A paragraph, list item or table cell.
+
+    of_cell: the head of its column, and the cells of its row that may speak of it. behind: the text of the paragraph
+    right behind it, with MARK for inline code.
+    """
 
     content: Token
     line: int
     of_cell: tuple[str, ...] = ()
+    behind: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +86,7 @@ class Fold:
     line: int
 
 
+_Cell = tuple[tuple[int, str], str]  # the place of a cell among the tokens, its text, and the head of its column
 Block = Heading | Paragraph | Code | Fold
 
 
@@ -80,7 +97,18 @@ def read_blocks(text: str) -> list[Block]:
     tokens = (
         MarkdownIt("commonmark").enable(["table", "strikethrough"]).use(front_matter_plugin).parse("\n".join(lines))
     )
-    return sorted([*codes, *_parsed(tokens)], key=lambda block: block.line)
+    return _with_texts_behind(sorted([*codes, *_parsed(tokens)], key=lambda block: block.line))
+
+
+def _with_texts_behind(blocks: Sequence[Block]) -> list[Block]:
+    """Returns blocks whose paragraphs know the one right behind them: in no list, or outside of the first one's."""
+    found = list(blocks)
+    for place, (block, behind) in enumerate(pairwise(blocks)):
+        if not isinstance(block, Paragraph) or not isinstance(behind, Paragraph) or block.of_cell or behind.of_cell:
+            continue
+        if behind.content.level <= 1 or behind.content.level < block.content.level:
+            found[place] = replace(block, behind=masked(behind.content))
+    return found
 
 
 def _take_code(lines: list[str]) -> list[Code | Fold]:
@@ -215,9 +243,26 @@ def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, ...]]:
         elif token.type == "inline" and tokens[index - 1].type == "td_open":
             row[index] = token.content
         elif token.type == "tr_close":
-            for (place, _), head in zip(row.items(), heads, strict=False):
-                found[place] = (head, *(text for other, text in row.items() if other != place))
+            cells = list(zip(row.items(), heads, strict=False))
+            for number, ((place, _), head) in enumerate(cells):
+                found[place] = (head, *_notes(cells[number + 1 :], [*cells[:number]]))
     return found
+
+
+def _notes(right: Sequence[_Cell], left: Sequence[_Cell]) -> Iterator[str]:
+    """Yields the cells of a row that may speak of the commands in one: not those that tell when it is to be done.
+
+    right, left: those on its sides. What stands to the right, up to the next command, speaks of it; what stands to the
+    left, only under a head that asks for it.
+    """
+    for (_, text), head in right:
+        if "`" in text:
+            break
+        if not _TELLS_WHEN.search(head):
+            yield text
+    for (_, text), head in left:
+        if "`" not in text and _JUDGES.search(head):
+            yield text
 
 
 def _front_title(front_matter: Token) -> Iterator[Heading]:

@@ -1,8 +1,19 @@
 """How far words around commands reach: a heading over its section, a line with a colon over its block or list."""
 
 from stages.dataset.runbook.blocks import Fold, Heading, Paragraph
-from stages.dataset.runbook.standing import MEANT, Standing, first, of_cell, of_comment, of_label, of_lead
+from stages.dataset.runbook.standing import (
+    MARK,
+    MEANT,
+    Standing,
+    first,
+    of_cell,
+    of_comment,
+    of_following,
+    of_label,
+    of_lead,
+)
 from stages.dataset.runbook.visible import bold_label, masked, visible
+from stages.dataset.runbook.wording.passage import sentences_of
 
 
 class Scope:
@@ -45,9 +56,10 @@ class Scope:
         """Returns what stands around the inline commands of a heading or paragraph."""
         if isinstance(block, Heading):
             return MEANT
-        cells = [of_cell(text).at(block.line) for text in block.of_cell]
+        cells = [of_label(text).at(block.line) for text in block.of_cell[:1]]
+        cells += [of_cell(text).at(block.line) for text in block.of_cell[1:]]
         is_item = self.lead is not None and self.lead[2] != block.line
-        return first([*cells, *self._above(), self._led("") if is_item else MEANT])
+        return first([*cells, *self._above(), self._led("") if is_item else MEANT, _told_behind(block)])
 
     def of_code(self, command: str) -> Standing:
         """Returns what stands above a command of the block of code that comes now."""
@@ -62,6 +74,14 @@ class Scope:
 
     def _led(self, command: str) -> Standing:
         return of_lead(self.lead[1], command).at(self.lead[2]) if self.lead else MEANT
+
+
+def _told_behind(paragraph: Paragraph) -> Standing:
+    """Returns what the paragraph behind one that ends with its only command says of that."""
+    text = masked(paragraph.content)
+    if not paragraph.behind or text.count(MARK) != 1 or MARK not in sentences_of(text)[-1]:
+        return MEANT
+    return of_following(paragraph.behind).at(paragraph.line)
 
 
 def _is_marked(paragraph: Paragraph) -> bool:

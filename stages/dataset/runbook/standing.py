@@ -12,10 +12,11 @@ from functools import lru_cache
 from typing import Literal
 
 from stages.dataset.runbook.wording.clauses import clauses_of
-from stages.dataset.runbook.wording.fragments import remarks_ahead
+from stages.dataset.runbook.wording.fragments import is_waiting, named, remarks_ahead
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET
 from stages.dataset.runbook.wording.passage import CROSSES, TICKS, Evidence, Passage, sentences_of
-from stages.dataset.runbook.wording.remarks import DOUBTS, FORBIDS, HINTS, LIFTS, MEANS
+from stages.dataset.runbook.wording.reference import spoken_of
+from stages.dataset.runbook.wording.remarks import DOUBTS, FORBIDS, HARMS, HINTS, LIFTS, MEANS, TOUCHES, remarks_on
 
 Kind = Literal["meant", "forbidden", "doubtful"]
 
@@ -58,17 +59,28 @@ def of_inline(text: str, at: int, behind: str = "") -> Standing:
 
     behind: the text of the paragraph right behind it.
     """
-    since = max(0, at - REACH)
-    text, at = text[since : at + REACH], at - since
-    text, warns = _without_callout(_grouped(text[:at] + TARGET + text[at + 1 :]))
+    return _around(text[max(0, at - REACH) : at] + TARGET + text[at + 1 : at + REACH], behind[:REACH])[0]
+
+
+def is_told(text: str, at: int, behind: str = "") -> bool:
+    """Returns whether more than the command's name tells that it is to be run: `nothing but it helps, so do it`."""
+    return _around(text[max(0, at - REACH) : at] + TARGET + text[at + 1 : at + REACH], behind[:REACH])[1]
+
+
+@lru_cache(maxsize=64)
+def _around(text: str, behind: str) -> tuple[Standing, bool]:
+    """Returns the standing of TARGET in a paragraph, and whether it is told to be run."""
+    text, warns = _without_callout(_grouped(text))
     sentences = sentences_of(text)
     own = next(number for number, sentence in enumerate(sentences) if TARGET in sentence)
     if _TICKED.match(sentences[own]):
-        return MEANT
+        return MEANT, True
     if found := _CROSSED.match(sentences[own]):
-        return Standing("forbidden", _shown(found.group()))
-    after = sentences[own + 1 :] or sentences_of(behind[:REACH])
-    return _weighed(Passage().read(sentences[max(0, own - 2) : own], sentences[own], after), warns)
+        return Standing("forbidden", _shown(found.group())), False
+    after = sentences[own + 1 :] or sentences_of(behind)
+    evidence = Passage().read(sentences[max(0, own - 2) : own], sentences[own], after)
+    standing = _weighed(evidence, warns)
+    return standing, not standing and (evidence.is_ordered or any(said in (MEANS, LIFTS) for said, _ in evidence.said))
 
 
 def _without_callout(text: str) -> tuple[str, bool]:
@@ -96,12 +108,15 @@ def _weighed(evidence: Evidence, warns: bool = False) -> Standing:
         return MEANT
     if FORBIDS in found:
         return Standing("forbidden", _shown(found[FORBIDS]) or "not")
+    if HARMS in found and not evidence.is_ordered:
+        return Standing("forbidden", _shown(found[HARMS]))
     if DOUBTS in found:
         return Standing("doubtful", _shown(found[DOUBTS]))
     if evidence.is_ordered or MEANS in found:
         return MEANT
-    if HINTS in found and (warns or evidence.is_passed_over):
-        return Standing("doubtful", _shown(found[HINTS]))
+    hint = found.get(TOUCHES) or found.get(HINTS)
+    if hint and (warns or evidence.is_passed_over):
+        return Standing("doubtful", _shown(hint))
     return Standing("doubtful", "said by others") if evidence.is_reported else MEANT
 
 
@@ -128,17 +143,21 @@ def _of_last_sentence(text: str) -> tuple[Standing, str, bool]:
     standing = _of_clauses(last, leads and not last.endswith((":", "：")))
     pointing = [sentence for sentence in sentences[-2:] if _FOLLOWS.search(sentence)]
     if not standing and pointing and not any(MARK in sentence for sentence in sentences[-2:]):
-        standing = _weighed(Passage().told([sentence.rstrip(":： ") for sentence in sentences[-2:]]))
+        standing = _weighed(Passage().told([each.rstrip(":： ") for each in sentences[-2:]], is_ahead=True))
     return standing, last, leads or bool(pointing) or len(last.split()) <= 2
 
 
 def _of_clauses(text: str, leads: bool) -> Standing:
     """Returns what the clauses of a line say of the commands behind it. leads: whether it goes on with the command."""
-    evidence = Evidence()
+    evidence, is_named = Evidence(), False
     clauses = clauses_of(text)
     for clause in clauses:
-        if MARK not in clause.texts:
-            evidence.add(text, remarks_ahead(clause, leads=clause is clauses[-1] and (leads or text.endswith(":"))).said)
+        if MARK in clause.texts:
+            continue
+        is_last = clause is clauses[-1] and (leads or (text.endswith(":") and is_waiting(clause)))
+        about = spoken_of(clause) if is_named and clause.kind != "condition" else None
+        evidence.add(text, (remarks_on(about) if about else remarks_ahead(clause, is_last)).said)
+        is_named = is_named or named(clause) is not None
     return _weighed(evidence)
 
 

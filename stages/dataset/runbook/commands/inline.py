@@ -8,7 +8,7 @@ from markdown_it.token import Token
 
 from stages.dataset.runbook.commands import evidence
 from stages.dataset.runbook.commands.shell import scan_shell
-from stages.dataset.runbook.standing import MARK, Standing, of_inline
+from stages.dataset.runbook.standing import MARK, Standing, is_told, of_inline
 from stages.dataset.runbook.visible import shown
 
 _PROMPT = re.compile(r"^\$\s+")
@@ -36,11 +36,14 @@ _WEAK_MENTION = re.compile(
 )
 
 
-def inline_commands(paragraph: Token, line: int) -> Iterator[tuple[str, int, Standing]]:
-    """Yields the inline code that a person is to run, its line and its standing. line: of the paragraph's beginning."""
+def inline_commands(paragraph: Token, line: int, behind: str = "") -> Iterator[tuple[str, int, Standing]]:
+    """Yields the inline code that a person is to run, its line and its standing.
+
+    line: of the paragraph's beginning. behind: the text of the paragraph right behind it.
+    """
     children = paragraph.children or []
     texts = [shown(child) for child in children]
-    standings = _standings(children, texts)
+    standings, told = _standings(children, texts, behind)
     for index, child in enumerate(children):
         if child.type != "code_inline":
             continue
@@ -49,24 +52,30 @@ def inline_commands(paragraph: Token, line: int) -> Iterator[tuple[str, int, Sta
         after = "".join(texts[index + 1 : index + 8])[:60]
         if not standings[index]:
             before = _NEGATED.sub("", before)  # it tells how things are, or not to wait, and names no command to avoid
+        after = "" if index in told else after  # more is said of it than its name
         if is_run(text, before, after, child.content.startswith("$ ")):
             breaks = sum(part.type in ("softbreak", "hardbreak") for part in children[:index])
             yield text, line + breaks, standings[index].at(line + breaks)
 
 
-def _standings(children: Sequence[Token], texts: Sequence[str]) -> dict[int, Standing]:
-    """Returns the standing of each inline code by its place among a paragraph's parts."""
+def _standings(
+    children: Sequence[Token], texts: Sequence[str], behind: str
+) -> tuple[dict[int, Standing], frozenset[int]]:
+    """Returns the standing of each inline code by its place among a paragraph's parts, and which are told to be run."""
     masked = [MARK if child.type == "code_inline" else text for child, text in zip(children, texts, strict=True)]
     text, starts = "".join(masked), [0, *accumulate(map(len, masked))]
-    struck, found = 0, {}
+    struck, found, told = 0, {}, set()
     for index, child in enumerate(children):
         if child.type in ("s_open", "s_close"):
             struck += child.nesting
         elif child.type == "html_inline" and (tag := _STRUCK.fullmatch(child.content)):
             struck += -1 if tag["end"] else 1
         elif child.type == "code_inline":
-            found[index] = Standing("forbidden", "struck through") if struck > 0 else of_inline(text, starts[index])
-    return found
+            found[index] = Standing("forbidden", "struck through")
+            if struck <= 0:
+                found[index] = of_inline(text, starts[index], behind)
+                told |= {index} if is_told(text, starts[index], behind) else set()
+    return found, frozenset(told)
 
 
 def is_run(text: str, before: str, after: str, prompted: bool = False) -> bool:

@@ -55,7 +55,9 @@ def clauses_of(text: str) -> list[Clause]:
     for place in range(1, len(words) + 1):
         behind = _boundary(words, begin, place) if place < len(words) else place
         if behind >= 0:
-            found.append(Clause(tuple(words[begin:place]), joint, _kind_at(words, begin)))
+            goes_on = bool(found and words[begin:place]) and words[begin].text in ("and", "or") and found[-1].kind == "condition"
+            kind = found[-1].kind if goes_on and not joint else _kind_at(words, begin)
+            found.append(Clause(tuple(words[begin:place]), joint, kind))
             joint = words[place].text if behind > place else ""
             begin = behind
     return [clause for clause in map(_without_signs, found) if clause.words]

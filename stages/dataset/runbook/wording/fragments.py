@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause
 from stages.dataset.runbook.wording.lexicon import Span, spans_of
 from stages.dataset.runbook.wording.reference import spoken_of
-from stages.dataset.runbook.wording.remarks import FORBIDS, Remark, Remarks, remarks_on
+from stages.dataset.runbook.wording.remarks import DOUBTS, FORBIDS, Remark, Remarks, remarks_on
 
 _ASKING = {"what", "how", "things", "thing", "stuff", "everything", "anything"}
 _POINTING = {"this", "these", "following", "below", "those", "such"}
+_VERBS = {"run", "act", "says"}
+_ADJECTIVES = {"bad", "risk", "gone", "past", "shun", "elsewhere"}
+_PREDICATES = {"that", "which", "who", "not", "never", "nobody", "no", "people", "everybody", "only", "by", "made", "makes", "took", "broke", "breaks", "costs", "cost", "loses", "lost"}  # fmt: skip
 _LICENCES = {"allowed", "permitted", "recommended", "advised", "advisable", "safe", "supported", "approved", "acceptable", "helpful", "useful", "worth", "ok", "okay", "good", "right", "an", "a", "to", "for", "here", "like", "meant", "intended", "the"}  # fmt: skip
 
 
@@ -17,31 +20,39 @@ def remarks_ahead(clause: Clause, leads: bool = False) -> Remarks:
     if clause.kind == "condition":
         return Remarks()
     texts = clause.texts
-    if leads and texts[-1] in GRAMMAR["transitive"]:
+    if leads:
         return remarks_on(clause.put(len(texts), len(texts)))
-    return remarks_on(about) if (about := _named(clause)) else _said_outright(clause)
+    return remarks_on(about) if (about := named(clause)) else _said_outright(clause)
 
 
-def _named(clause: Clause) -> Clause | None:
+def is_waiting(clause: Clause) -> bool:
+    """Returns whether a clause waits for what its last word is done to: `never run`."""
+    return clause.texts[-1] in GRAMMAR["transitive"]
+
+
+def named(clause: Clause) -> Clause | None:
     """Returns a clause that speaks of what comes with TARGET in place of its name."""
     texts, spans = clause.texts, spans_of(clause.texts)
     at = next((place for place, text in enumerate(texts) if text not in GRAMMAR["skipped"]), 0)
     if texts[at] in _ASKING:
         return clause.put(at, at + 1)
-    if _POINTING & set(texts):
-        return spoken_of(clause)
     noun = next((span for span in spans if "command" in span.families and span.first <= at + 4), None)
-    if noun is None or not _is_head(texts, spans, at, noun):
-        return None
-    return clause.put(noun.first, noun.end)
+    if noun and _is_head(texts, spans, at, noun):
+        return clause.put(noun.first, noun.end)
+    return spoken_of(clause, is_ahead=True) if _POINTING & set(texts) else None
 
 
 def _is_head(texts: Sequence[str], spans: Sequence[Span], at: int, noun: Span) -> bool:
     """Returns whether a noun is what a clause is about: words that may stand before it come before it."""
     between = [span for span in spans if at <= span.first < noun.first]
-    if any(span.families & {"run", "act", "says"} and not span.families & {"bad", "gone", "past"} for span in between):
+    if "no" in texts[at : noun.first] or any(span.families & _VERBS and not span.families & _ADJECTIVES for span in between):
         return False
-    return noun.end < len(texts) or bool(between)
+    behind = texts[noun.end] if noun.end < len(texts) else ""
+    if not behind:
+        return any(span.families & _ADJECTIVES for span in between)
+    return behind in _PREDICATES or behind in GRAMMAR["auxiliaries"] - {"to"} or behind in GRAMMAR["subjects"] or (
+        behind in GRAMMAR["closing"] and behind != "to" and any(span.families & _ADJECTIVES for span in between)
+    ) or texts[noun.end : noun.end + 2] in (["to", "avoid"], ["to", "be"], ["not", "to"])
 
 
 def _said_outright(clause: Clause) -> Remarks:
@@ -49,10 +60,15 @@ def _said_outright(clause: Clause) -> Remarks:
     at = next((place for place, text in enumerate(texts) if text not in GRAMMAR["skipped"]), len(texts))
     at += texts[at : at + 1] == ["do"] and texts[at + 1 : at + 2] == ["not"]
     first = next((number for number, span in enumerate(spans) if span.first == at), None)
+    theirs = next((n for n, span in enumerate(spans) if "restricted" in span.families and {"only", "alone"} & set(texts[span.first : span.end])), None)
+    if theirs is not None and (first is None or not _refuses(texts, spans, first)):
+        words = clause.words[spans[theirs].first : spans[theirs].end]
+        return Remarks([Remark(DOUBTS, words[0].start, words[-1].end)])
     if first is None or not _refuses(texts, spans, first):
         return Remarks()
     words = clause.words[spans[first].first : spans[first].end]
-    return Remarks([Remark(FORBIDS, words[0].start, words[-1].end)])
+    verdict = DOUBTS if spans[first].families & {"risk", "reserve"} else FORBIDS
+    return Remarks([Remark(verdict, words[0].start, words[-1].end)])
 
 
 def _refuses(texts: Sequence[str], spans: Sequence[Span], first: int) -> bool:
@@ -64,8 +80,8 @@ def _refuses(texts: Sequence[str], spans: Sequence[Span], first: int) -> bool:
         return _negates(texts, spans, first)
     if "shun" in span.families:
         return not rest or rest[0] in GRAMMAR["behind_orders"] or rest[0] in _POINTING or rest[0].endswith("ing")
-    if span.families & {"bad", "gone"}:
-        return not rest or rest[0] in GRAMMAR["closing"]
+    if span.families & {"bad", "gone", "former", "risk", "reserve"}:
+        return not rest or rest[0] in GRAMMAR["closing"] or not rest[0].isalpha()
     return False
 
 
@@ -75,7 +91,7 @@ def _negates(texts: Sequence[str], spans: Sequence[Span], first: int) -> bool:
     if not rest:
         return True
     follower = spans[first + 1] if first + 1 < len(spans) and spans[first + 1].first <= span.end + 1 else None
-    if follower and "spare" in follower.families:
+    if follower and follower.families & {"spare", "shun"}:
         return False
     is_order = texts[span.first - 1 : span.first] == ["do"]
     if texts[span.first] == "never":

@@ -12,10 +12,11 @@ from pathlib import Path
 MARK = "\ue000"  # stands for inline code in a sentence, so that nothing in the code is read as words
 TARGET = "\ue001"  # stands for the command that is judged
 _GAP = 4
+_NUMBERED = re.compile(r"^\W*\d{1,3}[.)]\s")
 _TOKEN = re.compile(rf"[{MARK}{TARGET}]|[^\W\d_]+(?:'[^\W\d_]+)?|\d[\w.%]*|[^\w\s]")
 _PLAIN = str.maketrans({"’": "'", "‘": "'", "‑": "-", "–": "—"})
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W\d_])")
-_NEGATED = {"can't": "can", "won't": "will", "shan't": "shall", "ain't": "is", "cannot": "can", "cant": "can"}
+_NEGATED = {"don'ts": "do", "can't": "can", "won't": "will", "shan't": "shall", "ain't": "is", "cannot": "can", "cant": "can"}
 _ENDINGS = {"re": "are", "ll": "will", "d": "would", "ve": "have", "m": "am"}
 _IS = {"it", "that", "this", "there", "what", "who", "he", "she", "here", "where", "how", "everything", "nothing", "one"}
 _UNMARKED = re.compile(r"(?:do|does|did|is|was|should|must|need|would|could|are)nt")
@@ -42,6 +43,8 @@ class Span:
 def words_of(text: str) -> list[Word]:
     """Returns the words and signs of a text; `don't`, `cannot` and `it's` are two words each."""
     plain = _HYPHEN.sub(" ", text.translate(_PLAIN).lower())
+    if found := _NUMBERED.match(plain):
+        plain = " " * found.end() + plain[found.end() :]
     return [
         Word(word, found.start(), found.end()) for found in _TOKEN.finditer(plain) for word in _parts(found.group())
     ]

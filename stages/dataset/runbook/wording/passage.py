@@ -5,14 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause, clauses_of
-from stages.dataset.runbook.wording.fragments import remarks_ahead
+from stages.dataset.runbook.wording.fragments import is_waiting, remarks_ahead
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET, spans_of
 from stages.dataset.runbook.wording.reference import spoken_of
-from stages.dataset.runbook.wording.remarks import DOUBTS, FORBIDS, HINTS, LIFTS, MEANS, Remark, Remarks, remarks_on
+from stages.dataset.runbook.wording.remarks import (
+    DOUBTS,
+    FORBIDS,
+    LIFTS,
+    MEANS,
+    TOUCHES,
+    Remark,
+    Remarks,
+    remarks_on,
+)
 
 CROSSES, TICKS = "❌🚫⛔✗✘👎❎🛑", "✅✔👍☑🟢"
 SENTENCE_END = re.compile(
-    rf"(?<=[.!?。])[)\"”’'*_]*\s+(?=[\"“(*_^\w{MARK}{TARGET}{CROSSES}{TICKS}])|\n(?=\W*[{CROSSES}{TICKS}])"
+    rf"(?<=[.!?。])[)\"”’'*_]*\s+(?=[\"“(*_^\w{MARK}{TARGET}{CROSSES}{TICKS}])|\s+(?=[{CROSSES}{TICKS}])"
 )
 _SENTENCES = 3  # behind a command, in which words about it are looked for
 _REFUSED = re.compile(
@@ -53,6 +62,8 @@ class Passage:
 
     def __init__(self) -> None:
         self.evidence = Evidence()
+        self.is_ahead = False
+        """Whether the command comes behind, and was not spoken of yet."""
 
     def read(self, before: Sequence[str], own: str, after: Sequence[str]) -> Evidence:
         """Returns what is said of TARGET in own, a sentence, and of it in those before and after."""
@@ -60,33 +71,49 @@ class Passage:
         at = next(number for number, clause in enumerate(clauses) if clause.has(TARGET))
         remarks = self._own(own, clauses, at)
         self.evidence.is_ordered, self.evidence.is_reported = remarks.orders, remarks.is_reported
+        self._reserved(own, clauses[:at])
         if remarks.is_bare:
             self._led_to(own, clauses, at)
         if _NAMES.match(own) and before and MARK not in before[-1]:
             self._named(before[-1])
+        if clauses[at].kind == "condition" and not remarks.orders:
+            self._halted(own, clauses[at + 1 :])
         self._behind(own, clauses, at)
         self._following(own, after)
         self.evidence.is_passed_over = self._is_passed_over(clauses, at, after)
         return self.evidence
 
-    def told(self, sentences: Sequence[str], is_note: bool = False) -> Evidence:
-        """Returns what sentences say of a command that they call `it`, or do not name."""
+    def told(self, sentences: Sequence[str], is_note: bool = False, is_ahead: bool = False) -> Evidence:
+        """Returns what sentences say of a command that they call `it`, or do not name.
+
+        is_note: whether they are a note on it. is_ahead: whether the command comes behind them.
+        """
+        self.is_ahead = is_ahead
         for number, sentence in enumerate(sentences[:_SENTENCES]):
             if MARK in sentence or (sentence.rstrip().endswith((":", "：")) and not is_note):
                 break
-            if not self._speaks(sentence, is_note) and number:
+            if not self._speaks(sentence, is_note) and number and not is_ahead:
                 break
         return self.evidence
 
     def _own(self, own: str, clauses: Sequence[Clause], at: int) -> Remarks:
         clause = clauses[at]
         remarks = remarks_on(clause)
+        remarks.is_reported = remarks.is_reported or self._is_of_source(clauses, at)
         if clause.kind == "condition" and not remarks.orders:
             remarks.said = [remark for remark in remarks.said if remark.verdict == FORBIDS and _is_right_before(own, remark, clause)]
             if at:
                 self._asked_before(own, clauses[at - 1])
         self.evidence.add(own, remarks.said)
+        if not remarks.is_bare:
+            self.evidence.said = [(DOUBTS if said == TOUCHES else said, words) for said, words in self.evidence.said]
         return remarks
+
+    def _is_of_source(self, clauses: Sequence[Clause], at: int) -> bool:
+        """Returns whether a clause goes on with one about those who say such things: `the hint, which tells you to …`."""
+        if clauses[at].kind != "which" or not at:
+            return False
+        return any("source" in span.families for span in spans_of(clauses[at - 1].texts))
 
     def _asked_before(self, own: str, clause: Clause) -> None:
         """Hears who is to be asked before the command is run."""
@@ -97,10 +124,25 @@ class Passage:
                 self.evidence.said.append((DOUBTS, own[clause.words[span.first].start : clause.words[span.end - 1].end]))
                 return
 
+    def _reserved(self, own: str, clauses: Sequence[Clause]) -> None:
+        """Hears what keeps a command for the worst case: `as a last resort, run it`."""
+        for clause in clauses:
+            for span in () if clause.has(MARK) else spans_of(clause.texts):
+                if "reserve" in span.families:
+                    words = clause.words[span.first : span.end]
+                    self.evidence.said.append((DOUBTS, own[words[0].start : words[-1].end]))
+
+    def _halted(self, own: str, clauses: Sequence[Clause]) -> None:
+        """Hears `stop` behind `if you are about to run it`."""
+        for clause in clauses[:1]:
+            halts = [span for span in spans_of(clause.texts) if "halt" in span.families]
+            if halts and len(clause.texts) <= 3:
+                self.evidence.said.append((FORBIDS, own[clause.words[0].start : clause.words[-1].end]))
+
     def _led_to(self, own: str, clauses: Sequence[Clause], at: int) -> None:
         """Hears what leads to a command that stands alone behind a colon."""
         if at and clauses[at].joint in _LEADING and not clauses[at - 1].has(MARK):
-            self.evidence.add(own, remarks_ahead(clauses[at - 1], leads=True).said)
+            self.evidence.add(own, remarks_ahead(clauses[at - 1], is_waiting(clauses[at - 1])).said)
             for clause in clauses[max(0, at - 3) : at - 1]:
                 if clause.kind == "main" and not clause.has(MARK) and clause.joint != ";":
                     self.evidence.add(own, [r for r in remarks_ahead(clause).said if r.verdict == FORBIDS])
@@ -130,7 +172,8 @@ class Passage:
             return
         if clause.kind == "reason" and self.evidence.is_ordered:
             return
-        about = spoken_of(clause, is_note)
+        about = spoken_of(clause, is_note, self.is_ahead)
+        self.is_ahead = self.is_ahead and about is None
         if about is None or (not is_last and about.texts[0] == TARGET):
             return
         said = remarks_on(about).said

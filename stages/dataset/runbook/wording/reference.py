@@ -5,32 +5,33 @@ from collections.abc import Sequence
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause
 from stages.dataset.runbook.wording.lexicon import Span, spans_of
 
-_SAYING = {"not", "shun", "run", "bad", "harm", "good", "innocent", "restricted", "gone", "past"}
-_VERBAL = {"harm", "mild", "good", "gone", "shun", "not", "bad", "run", "please", "elsewhere", "restricted", "doubt", "past", "myth"}  # fmt: skip
+_SAYING = {"not", "shun", "run", "bad", "risk", "harm", "good", "innocent", "restricted", "gone", "past"}
+_PAST_FORMS = {"broke", "took", "went", "lost", "cost", "led", "made", "got", "came", "brought", "gave", "hit", "put", "ran", "hid", "threw", "froze", "fell", "left", "kept", "one", "only", "ones"}  # fmt: skip
 _GERUNDS = {"running", "doing", "using", "executing", "trying"}
 
 
-def spoken_of(clause: Clause, is_note: bool = False) -> Clause | None:
+def spoken_of(clause: Clause, is_note: bool = False, is_ahead: bool = False) -> Clause | None:
     """Returns a clause with TARGET in the place of what it calls the command; None where it speaks of something else.
 
-    is_note: whether the command is the subject of a note without one, such as `loses messages`.
+    is_note: whether the command is the subject of a note without one, such as `loses messages`. is_ahead: whether the
+    command comes behind and was not spoken of yet, so that `it` is something else.
     """
     texts, spans = clause.texts, spans_of(clause.texts)
     at = next((place for place, text in enumerate(texts) if text not in GRAMMAR["skipped"]), -1)
     if at < 0:
         return None
-    if _is_expletive(texts, spans, at):
-        return _as_object(clause, texts, spans, at)
+    if _is_expletive(texts, spans, at) or (is_ahead and texts[at] in ("it", "they", "which")):
+        return _as_object(clause, texts, spans, at, is_ahead)
     if end := _end_of_subject(texts, spans, at):
         return clause.put(at, end)
-    return _as_object(clause, texts, spans, at) or _without_subject(clause, texts, spans, at, is_note)
+    return _as_object(clause, texts, spans, at, is_ahead) or _without_subject(clause, texts, spans, at, is_note)
 
 
 def _is_expletive(texts: Sequence[str], spans: Sequence[Span], at: int) -> bool:
     """Returns whether `it` stands for what comes: `it is wrong to wait`."""
     if texts[at] not in ("it", "there"):
         return False
-    judged = next((span for span in spans if span.first > at and span.families & {"bad", "good", "harm"}), None)
+    judged = next((span for span in spans if span.first > at and span.families & {"bad", "risk", "good", "harm"}), None)
     return judged is not None and texts[judged.end : judged.end + 1] in (["to"], ["that"])
 
 
@@ -39,30 +40,42 @@ def _end_of_subject(texts: Sequence[str], spans: Sequence[Span], at: int) -> int
     text, end = texts[at], at + 1
     if text in _GERUNDS and texts[end : end + 1] and texts[end] in GRAMMAR["objects"]:
         return at + 2
-    if text in GRAMMAR["pointing"]:
-        while end < len(texts) and texts[end] in GRAMMAR["qualifying"]:
-            end += 1
-        if noun := next((span for span in spans if span.first == end and "command" in span.families), None):
-            return noun.end
-        if end > at + 1:
-            return end
+    if found := _end_of_pointer(texts, spans, at):
+        return found
     if text in ("it", "they", "which"):
         return at + 1
     return at + 1 if text in GRAMMAR["pronouns"] and _is_verb(texts, spans, at + 1) else 0
 
 
+def _end_of_pointer(texts: Sequence[str], spans: Sequence[Span], at: int) -> int:
+    """Returns where `the command above` and its like end; 0 where none begins."""
+    end = at + 1
+    if texts[at] not in GRAMMAR["pointing"]:
+        return 0
+    while end < len(texts) and texts[end] in GRAMMAR["qualifying"]:
+        end += 1
+    noun = next((span for span in spans if span.first == end and "command" in span.families), None)
+    if noun:
+        is_clear = texts[at] != "the" or end > at + 1 or texts[noun.end : noun.end + 1] in (["above"], ["below"])
+        is_subject = not any(span.end <= at for span in spans) or is_clear
+        return noun.end + (texts[noun.end : noun.end + 1] in (["above"], ["below"])) if is_subject else 0
+    return end if end > at + 1 else 0
+
+
 def _is_verb(texts: Sequence[str], spans: Sequence[Span], at: int) -> bool:
-    if at >= len(texts) or texts[at] in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | {"one"}:
+    if at >= len(texts) or texts[at] in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | _PAST_FORMS:
         return True
-    return texts[at].endswith("ed") or any(span.first == at and span.families & _VERBAL for span in spans) or (
-        texts[at].endswith("s") and at + 1 < len(texts)
-    )
+    if any(span.first == at and span.families & {"not", "shun", "past"} for span in spans):
+        return True
+    return texts[at].endswith("ed") or (texts[at].endswith("s") and at + 1 < len(texts))
 
 
-def _as_object(clause: Clause, texts: Sequence[str], spans: Sequence[Span], at: int) -> Clause | None:
+def _as_object(clause: Clause, texts: Sequence[str], spans: Sequence[Span], at: int, is_ahead: bool = False) -> Clause | None:
     """Returns the clause where it names the command as the object of what it says; else None."""
     for place in range(at + 1, len(texts)):
-        if texts[place] not in GRAMMAR["objects"]:
+        if (end := _end_of_pointer(texts, spans, place)) and any(span.families & _SAYING for span in spans if span.end <= place):
+            return clause.put(place, end)
+        if texts[place] not in GRAMMAR["objects"] or (is_ahead and texts[place] == "it" and "not" not in texts):
             continue
         if texts[place] == "so" and texts[place - 1] not in ("do", "doing", "did"):
             continue
@@ -85,10 +98,12 @@ def _without_subject(
         return _refusal(clause, texts, spans, first)
     if "shun" in span.families:
         return clause.put(len(texts), len(texts)) if not rest or rest[0] in GRAMMAR["behind_orders"] else None
-    if span.families & {"bad", "gone", "doubt"} and (not rest or rest[0] in GRAMMAR["closing"]):
+    if span.families & {"bad", "risk", "gone", "doubt", "reserve"} and (
+        not rest or rest[0] in GRAMMAR["closing"] or not rest[0].isalpha()
+    ):
         return clause.put(0, 0)
-    is_told = is_note or (len(texts) > 1 and texts[at].endswith("s") and not texts[at].endswith("ss"))
-    if span.families & {"harm", "mild"} and is_told and not texts[at].endswith(("ing", "ed")):
+    is_told = len(texts) > 1 and texts[at].endswith("s") and not texts[at].endswith("ss")
+    if (span.families & {"harm", "mild"} and is_told) or (is_note and "calamity" in span.families):
         return clause.put(0, 0)
     return clause.put(0, 0) if is_note and span.families & {"elsewhere", "restricted", "please", "good"} else None
 
@@ -103,7 +118,7 @@ def _refusal(clause: Clause, texts: Sequence[str], spans: Sequence[Span], first:
         return clause.put(0, 0) if rest[0] in GRAMMAR["places"] and not (follower and "spare" in follower.families) else None
     if "run" in follower.families and texts[negation.first] != "no":
         return _unrun(clause, texts, negation, follower)
-    return clause.put(0, 0) if follower.families & {"good", "need", "proof", "restricted", "bad", "harm"} else None
+    return clause.put(0, 0) if follower.families & {"good", "need", "proof", "restricted", "bad", "risk", "harm"} else None
 
 
 def _unrun(clause: Clause, texts: Sequence[str], negation: Span, verb: Span) -> Clause | None:

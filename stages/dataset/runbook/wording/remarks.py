@@ -6,11 +6,16 @@ from dataclasses import dataclass, field
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET, Span, spans_of
 
-FORBIDS, DOUBTS, HINTS, LIFTS, MEANS = "forbids", "doubts", "hints", "lifts", "means"
+FORBIDS, HARMS, DOUBTS, TOUCHES, HINTS, LIFTS, MEANS = (
+    *("forbids", "harms", "doubts", "touches", "hints", "lifts", "means"),
+)
 _REACH = 7  # words between a negation and what it turns round
-_TURNED = {"spare", "shun", "bad", "good", "harm", "gone", "run", "act", "restricted", "doubt", "proof", "need"}
-_DENIED = {"shun", "bad", "harm", "gone", "restricted", "doubt", "elsewhere"}
+_TURNED = {"spare", "shun", "bad", "risk", "good", "harm", "gone", "run", "act", "restricted", "doubt", "reserve", "proof", "need"}
+_DENIED = {"shun", "bad", "risk", "harm", "gone", "restricted", "doubt", "elsewhere", "reserve"}
 _BY = {"by", "with", "via", "using", "through", "and"}
+_SHARED = {"neither", "none", "nor"}
+_BOUND = {"going", "likely", "bound", "sure", "tends", "known", "guaranteed", "liable", "prone", "able", "used", "threatens", "about", "leads", "led", "lead", "have", "has", "had", "seems", "proved", "turned"}  # fmt: skip
+_IN_NUMBER = {"twice", "parallel", "simultaneously", "times", "concurrently"}
 _REPEATED = {"twice", "again", "parallel", "more", "repeatedly", "simultaneously", "times"}
 _DATIVE = {"by", "with", "through", "after", "from", "because", "due", "to", "when", "thanks"}
 
@@ -58,14 +63,27 @@ class _Reading:
         self.found.orders = self._orders(left)
         self.found.is_past = any("past" in span.families for span in self.spans)
         self.found.is_reported = self._is_reported(left)
+        if self._is_objection_lifted():
+            return self.found
         for span in across:
             self._across(span)
-        self._left(left)
-        self._right(right)
+        shared = [span for span in left if self.texts[span.first] in _SHARED and self.target - span.end <= 3]
+        self._left([span for span in left if span not in shared])
+        if not any("neglect" in span.families for span in left):
+            self._right([*shared[-1:], *right])
         return self.found
 
+    def _is_objection_lifted(self) -> bool:
+        objection = next((span for span in self.spans if "objection" in span.families), None)
+        turned = [span for span in self.spans if objection and span.first > objection.first]
+        lifted = next((span for span in turned if span.families & {"lifted", "not", "myth"}), None)
+        if lifted:
+            self._say(LIFTS, lifted)
+        return lifted is not None
+
     def _say(self, verdict: str, first: Span, last: Span | None = None) -> None:
-        words = self.clause.words[first.first : (last or first).end]
+        begin = first.first - (self.texts[first.first] == "not" and first.first > 0)
+        words = self.clause.words[begin : (last or first).end]
         self.found.said.append(Remark(verdict, words[0].start, words[-1].end))
 
     def _across(self, span: Span) -> None:
@@ -93,6 +111,7 @@ class _Reading:
         if source is None or source.first >= self.target:
             return bool(source) and not self.found.orders and "in" in self.texts[self.target : source.first]
         after = any("says" in span.families and span.first >= source.first for span in left)
+        after = after or bool({"is", "was", "be"} & set(self.texts[source.end : self.target]))
         return not self.found.orders and (after or "says" in source.families)
 
     # before the command
@@ -100,7 +119,7 @@ class _Reading:
     def _left(self, left: Sequence[Span]) -> None:
         at = 0
         while at < len(left):
-            if "innocent" in left[at].families:
+            if left[at].families & {"innocent", "neglect"}:
                 self._say(MEANS, left[at])
             elif "not" in left[at].families:
                 at = self._negated_left(left, at)
@@ -121,12 +140,13 @@ class _Reading:
             return at
         span = left[place]
         families = span.families
-        if families & {"spare", "need"} | (families & _DENIED):
+        if families & ({"spare", "need"} | _DENIED):
             self._spared(negation, span, left[place + 1 :])
         elif "proof" in families:
             self._say(DOUBTS, negation, span)
         elif families & {"run", "act"} and not self._is_of_world(negation):
-            self._say(FORBIDS, negation, span)
+            if not set(self.texts[self.target :]) & _IN_NUMBER:
+                self._say(FORBIDS, negation)
         elif "good" in families:
             is_led = not self._is_of_world(negation) or bool({"to", "in"} & set(self.texts[span.end - 1 : span.end + 1]))
             self._say(FORBIDS if is_led else HINTS, negation, span)
@@ -142,7 +162,10 @@ class _Reading:
         subject = [text for text in before if text not in GRAMMAR["skipped"] | GRAMMAR["auxiliaries"]]
         if not subject or subject[-1] in GRAMMAR["persons"] or subject[0] in ("it", "there", "that", "this"):
             return False
-        return not any("command" in span.families or "run" in span.families for span in self.spans if span.end <= negation.first)
+        earlier = [span for span in self.spans if span.end <= negation.first]
+        return not any(
+            span.families & {"command", "run"} and self.texts[span.first] not in GRAMMAR["auxiliaries"] for span in earlier
+        )
 
     def _unturned_left(self, negation: Span) -> None:
         between = self.texts[negation.end : self.target]
@@ -158,16 +181,16 @@ class _Reading:
             self._say(FORBIDS, span)
         elif "instead" in families and distance <= 7:
             self._say(FORBIDS, span)
-        elif families & {"bad", "gone"} and self._is_said_of_command(span):
+        elif "risk" in families and self._is_said_of_command(span):
+            self._say(DOUBTS, span)
+        elif families & {"bad", "gone", "former"} and self._is_said_of_command(span):
             is_replaced = "gone" in families and (between[:1] == ["by"] or self.texts[span.end - 1] == "by" or "favour" in between)
             self._say(MEANS if is_replaced else FORBIDS, span)
         elif "past" in families and not self.found.orders:
             self._say(FORBIDS, span)
         elif "harm" in families and self._is_blamed(between):
             self._say(FORBIDS, span)
-        elif "doubt" in families:
-            self._say(DOUBTS, span)
-        elif "restricted" in families and not self.found.orders:
+        elif families & {"doubt", "reserve"} or ("restricted" in families and not self.found.orders):
             self._say(DOUBTS, span)
         elif "group" in families and self._is_theirs(span):
             self._say(FORBIDS, span)
@@ -178,18 +201,18 @@ class _Reading:
         return "only" in before and bool(GRAMMAR["modals"] & set(self.texts[span.end : self.target]))
 
     def _is_done_by(self, between: Sequence[str]) -> bool:
-        is_gerund = bool(between) and between[0].endswith("ing") and not set(between[:1]) & _BY
-        return bool(_BY & set(between)) and not is_gerund
+        is_gerund = bool(between) and between[0].endswith("ing")
+        return bool(_BY & set(between[1:])) and not is_gerund
 
     def _is_said_of_command(self, span: Span) -> bool:
         """Returns whether an adjective stands alone or before a noun that means a command, not before another noun."""
         behind = self.texts[span.end] if span.end < len(self.texts) else ""
-        is_noun = bool(behind) and behind not in GRAMMAR["closing"] and behind not in (TARGET, MARK)
+        is_noun = behind.isalpha() and behind not in GRAMMAR["closing"] and behind not in (TARGET, MARK)
         return not is_noun or any(span.end == other.first and other.families & {"command", "past", "not"} for other in self.spans)
 
     def _is_blamed(self, between: Sequence[str]) -> bool:
         head = next((text for text in self.texts[self.low :] if text not in GRAMMAR["skipped"]), "")
-        return (head in GRAMMAR["persons"] and bool(_DATIVE & set(between))) or between == ["is"] or between[:1] == ["by"]
+        return (head in GRAMMAR["persons"] and bool(_DATIVE & set(between))) or between == ["is"] or between[:1] == ["was"]
 
     # behind the command
 
@@ -198,6 +221,8 @@ class _Reading:
         while at < len(right):
             if "innocent" in right[at].families:
                 self._say(MEANS, right[at])
+            elif self.texts[right[at].first] == "without":
+                at = self._end_of_denial(right, at)
             elif "not" in right[at].families:
                 at = self._negated_right(right, at)
             else:
@@ -212,17 +237,18 @@ class _Reading:
             return at
         span = right[place]
         families = span.families
-        if families & {"spare"} | (families & _DENIED):
+        if families & ({"spare"} | _DENIED):
             self._say(MEANS, negation, span)
             return self._end_of_denial(right, place)
         if "proof" in families and "good" not in families:
             self._say(DOUBTS, negation, span)
         elif "need" in families:
-            self._say(MEANS if self.found.orders else DOUBTS, negation, span) if "to" in self.texts[span.first : span.end] else None
+            if any("run" in other.families for other in right[place + 1 : place + 2]):
+                self._say(DOUBTS, negation, span)
         elif "good" in families and (self.texts[negation.first] == "no" or "run" not in families):
             self._say(HINTS if self.found.orders else FORBIDS, negation, span)
         elif "run" in families and not set(self.texts[span.end : self.high]) & _REPEATED:
-            self._say(HINTS if self.found.orders else FORBIDS, negation, span)
+            self._say(HINTS if self.found.orders else FORBIDS, negation)
         return place
 
     def _unturned_right(self, negation: Span) -> None:
@@ -236,7 +262,7 @@ class _Reading:
 
     def _end_of_denial(self, right: Sequence[Span], at: int) -> int:
         """Returns the place of the last entry that a negation denies: `neither dangerous nor slow`."""
-        while at + 1 < len(right) and right[at + 1].families & {"bad", "harm", "mild"}:
+        while at + 1 < len(right) and right[at + 1].families & {"bad", "risk", "harm", "mild"}:
             if {"but", "and"} & set(self.texts[right[at].end : right[at + 1].first]):
                 break
             at += 1
@@ -244,17 +270,17 @@ class _Reading:
 
     def _plain_right(self, span: Span, behind: Sequence[Span]) -> None:
         families = span.families
-        if families & {"doubt"}:
+        if families & {"doubt", "reserve"} or ("risk" in families and not self.found.orders and self._is_said_of_command(span)):
             self._say(DOUBTS, span)
         elif self.found.orders:
             self._behind_an_order(span)
-        elif families & {"shun"} or (families & {"bad", "gone"} and self._is_said_of_command(span)):
+        elif families & {"shun"} or (families & {"bad", "gone", "former"} and self._is_said_of_command(span)):
             self._say(FORBIDS, span)
         elif families & {"harm", "mild"}:
             self._harmed(span)
         elif "restricted" in families and not any("not" in other.families for other in behind):
             self._say(DOUBTS, span)
-        elif "elsewhere" in families and {"for", "only", "meant", "intended", "assumes", "of"} & set(self.texts[self.target : span.end + 1]):
+        elif "elsewhere" in families and {"is", "only", "meant", "intended", "assumes"} & set(self.texts[self.target : span.end + 1]):
             self._say(FORBIDS, span)
         elif "past" in families:
             self._say(HINTS, span)
@@ -267,11 +293,16 @@ class _Reading:
 
     def _harmed(self, span: Span) -> None:
         near = [other for other in self.spans if span.end <= other.first < span.end + 6]
+        before = self.texts[max(self.target, span.first - 3) : span.first]
+        if before[-1:] == ["to"] and not _BOUND & set(before):
+            return
         if self.texts[span.end : span.end + 1] in (["nothing"], ["no"]):
             self._say(MEANS, span)
         elif any("waste" in other.families for other in near):
             return
-        elif "harm" in span.families or any("value" in other.families for other in near):
-            self._say(FORBIDS, span)
+        elif "harm" in span.families:
+            self._say(HARMS, span)
+        elif any("value" in other.families for other in near):
+            self._say(TOUCHES, span)
         else:
             self._say(HINTS, span)
