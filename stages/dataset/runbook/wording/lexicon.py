@@ -13,7 +13,7 @@ MARK = "\ue000"  # stands for inline code in a sentence, so that nothing in the 
 TARGET = "\ue001"  # stands for the command that is judged
 _GAP = 4
 _NUMBERED = re.compile(r"^\W*\d{1,3}[.)]\s")
-_TOKEN = re.compile(rf"[{MARK}{TARGET}]|[^\W\d_]+(?:'[^\W\d_]+)?|\d[\w.%]*|[^\w\s]")
+_TOKEN = re.compile(rf"[{MARK}{TARGET}]|(?:(?<!\w)\.)?[^\W\d_]+(?:'[^\W\d_]+)?|\d[\w.%]*|[^\w\s]")
 _PLAIN = str.maketrans({"’": "'", "‘": "'", "‑": "-", "–": "—"})
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W\d_])")
 _NEGATED = {"don'ts": "do", "can't": "can", "won't": "will", "shan't": "shall", "ain't": "is", "cannot": "can", "cant": "can"}

@@ -65,8 +65,9 @@ def _end_of_pointer(texts: Sequence[str], spans: Sequence[Span], at: int) -> int
 def _is_verb(texts: Sequence[str], spans: Sequence[Span], at: int) -> bool:
     if at >= len(texts) or texts[at] in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | _PAST_FORMS:
         return True
-    if any(span.first == at and span.families & {"not", "shun", "past"} for span in spans):
-        return True
+    families = next((span.families for span in spans if span.first == at), frozenset())
+    if families & {"not", "shun", "past", "calamity"}:
+        return "calamity" not in families
     return texts[at].endswith("ed") or (texts[at].endswith("s") and at + 1 < len(texts))
 
 

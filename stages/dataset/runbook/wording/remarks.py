@@ -301,7 +301,7 @@ class _Reading:
         elif any("waste" in other.families for other in near):
             return
         elif "harm" in span.families:
-            self._say(HARMS, span)
+            self._say(DOUBTS if {"can", "may", "might", "could"} & set(before) else HARMS, span)
         elif any("value" in other.families for other in near):
             self._say(TOUCHES, span)
         else:
