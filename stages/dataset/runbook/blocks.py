@@ -34,7 +34,7 @@ _FOLD = re.compile(
     re.IGNORECASE,
 )
 _TELLS_WHEN = re.compile(
-    r"\b(?:symptom|alert|if|when|problem|situation|condition|observation|scenario|signal|cause|error|meaning|severity|state|trigger|question|issue|case)s?\b|wrong",
+    r"\b(?:symptom|alert|if|when|problem|situation|condition|observation|scenario|signal|cause|error|meaning|severity|trigger|question|issue|case)s?\b|wrong",
     re.IGNORECASE,
 )
 _JUDGES = re.compile(
@@ -58,13 +58,14 @@ class Heading:
 class Paragraph:
     """A paragraph, list item or table cell.
 
-    of_cell: the head of its column, and the cells of its row that may speak of it. behind: the text of the paragraph
-    right behind it, with MARK for inline code.
+    column: the head of a cell's column. beside: the cells of its row that may speak of it, each with the head of its
+    column. behind: the text of the paragraph right behind it, with MARK for inline code.
     """
 
     content: Token
     line: int
-    of_cell: tuple[str, ...] = ()
+    column: str = ""
+    beside: tuple[tuple[str, str], ...] = ()
     behind: str = ""
 
 
@@ -104,7 +105,7 @@ def _with_texts_behind(blocks: Sequence[Block]) -> list[Block]:
     """Returns blocks whose paragraphs know the one right behind them: in no list, or outside of the first one's."""
     found = list(blocks)
     for place, (block, behind) in enumerate(pairwise(blocks)):
-        if not isinstance(block, Paragraph) or not isinstance(behind, Paragraph) or block.of_cell or behind.of_cell:
+        if not isinstance(block, Paragraph) or not isinstance(behind, Paragraph) or block.column or behind.column:
             continue
         if behind.content.level <= 1 or behind.content.level < block.content.level:
             found[place] = replace(block, behind=masked(behind.content))
@@ -225,14 +226,14 @@ def _parsed(tokens: Sequence[Token]) -> Iterator[Block]:
         elif token.type == "inline" and _heads_a_list(tokens, index):
             yield Heading(6, token, row)
         elif token.type == "inline":
-            yield from _labels_apart(token, row, cells.get(index, ()))
+            yield from _labels_apart(token, row, *cells.get(index, ("", ())))
 
 
-def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, ...]]:
-    """Returns the head of its column and the other cells of its row, by the places of table cells among the tokens."""
+def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, tuple[tuple[str, str], ...]]]:
+    """Returns the head of its column and the cells that may speak of it, by the places of table cells."""
     heads: list[str] = []
     row: dict[int, str] = {}
-    found: dict[int, tuple[str, ...]] = {}
+    found: dict[int, tuple[str, tuple[tuple[str, str], ...]]] = {}
     for index, token in enumerate(tokens):
         if token.type == "table_open":
             heads = []
@@ -245,11 +246,11 @@ def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, ...]]:
         elif token.type == "tr_close":
             cells = list(zip(row.items(), heads, strict=False))
             for number, ((place, _), head) in enumerate(cells):
-                found[place] = (head, *_notes(cells[number + 1 :], [*cells[:number]]))
+                found[place] = (head, tuple(_notes(cells[number + 1 :], cells[:number])))
     return found
 
 
-def _notes(right: Sequence[_Cell], left: Sequence[_Cell]) -> Iterator[str]:
+def _notes(right: Sequence[_Cell], left: Sequence[_Cell]) -> Iterator[tuple[str, str]]:
     """Yields the cells of a row that may speak of the commands in one: not those that tell when it is to be done.
 
     right, left: those on its sides. What stands to the right, up to the next command, speaks of it; what stands to the
@@ -259,10 +260,10 @@ def _notes(right: Sequence[_Cell], left: Sequence[_Cell]) -> Iterator[str]:
         if "`" in text:
             break
         if not _TELLS_WHEN.search(head):
-            yield text
+            yield head, text
     for (_, text), head in left:
         if "`" not in text and _JUDGES.search(head):
-            yield text
+            yield head, text
 
 
 def _front_title(front_matter: Token) -> Iterator[Heading]:
@@ -282,18 +283,20 @@ def _heads_a_list(tokens: Sequence[Token], index: int) -> bool:
     return is_title and is_above_list and bool(section_kind(text))
 
 
-def _labels_apart(token: Token, line: int, of_cell: tuple[str, ...]) -> Iterator[Paragraph]:
+def _labels_apart(
+    token: Token, line: int, column: str, beside: tuple[tuple[str, str], ...]
+) -> Iterator[Paragraph]:
     """Yields a paragraph, each of its lines that begins with a bold label as one of its own."""
     children = token.children or []
     starts = [0]
     starts += [index + 1 for index, child in enumerate(children) if _is_break(child) and _is_label(children, index + 1)]
     if len(starts) == 1:
-        yield Paragraph(token, line, of_cell)
+        yield Paragraph(token, line, column, beside)
         return
     for start, end in zip(starts, [*starts[1:], len(children)], strict=True):
         breaks = sum(map(_is_break, children[:start]))
         part = Token("inline", "", 0, children=children[start:end], content="", level=token.level)
-        yield Paragraph(part, line + breaks, of_cell)
+        yield Paragraph(part, line + breaks, column, beside)
 
 
 def _is_break(token: Token) -> bool:

@@ -56,8 +56,8 @@ class Scope:
         """Returns what stands around the inline commands of a heading or paragraph."""
         if isinstance(block, Heading):
             return MEANT
-        cells = [of_label(text).at(block.line) for text in block.of_cell[:1]]
-        cells += [of_cell(text).at(block.line) for text in block.of_cell[1:]]
+        cells = [of_label(block.column).at(block.line)]
+        cells += [of_cell(head, text).at(block.line) for head, text in block.beside]
         is_item = self.lead is not None and self.lead[2] != block.line
         return first([*cells, *self._above(), self._led("") if is_item else MEANT, _told_behind(block)])
 

@@ -13,10 +13,23 @@ from typing import Literal
 
 from stages.dataset.runbook.wording.clauses import clauses_of
 from stages.dataset.runbook.wording.fragments import is_waiting, named, remarks_ahead
-from stages.dataset.runbook.wording.lexicon import MARK, TARGET
+from stages.dataset.runbook.wording.lexicon import MARK, TARGET, spans_of, words_of
 from stages.dataset.runbook.wording.passage import CROSSES, TICKS, Evidence, Passage, sentences_of
 from stages.dataset.runbook.wording.reference import spoken_of
-from stages.dataset.runbook.wording.remarks import DOUBTS, FORBIDS, HARMS, HINTS, LIFTS, MEANS, TOUCHES, remarks_on
+from stages.dataset.runbook.wording.remarks import (
+    DOUBTS,
+    FORBADE,
+    FORBIDS,
+    HARMS,
+    HINTS,
+    LIFTS,
+    MEANS,
+    ORDERS,
+    RISKS,
+    TOUCHES,
+    UNCLEAR,
+    remarks_on,
+)
 
 Kind = Literal["meant", "forbidden", "doubtful"]
 
@@ -43,7 +56,7 @@ REACH = 600  # characters around a command, and no more than LINES above it, in 
 LINES = 40
 _CROSSED, _TICKED = re.compile(rf"^\W*?[{CROSSES}]"), re.compile(rf"^\W*?[{TICKS}]")
 _CALLOUT = re.compile(
-    r"^\W*(?:\[!(?P<marked>\w+)\]|(?P<named>warning|caution|danger|attention|note|important|tip)\b\W*?(?:[:：]|\n|$))\W*?\s*",
+    r"^\W*(?:(?:!!!|\.\.)\s+(?P<admonition>\w+)\b(?:::)?|\[!(?P<marked>\w+)\]|(?P<named>warning|caution|danger|attention|note|important|tip)\b\W*?(?:[:：]|\n|$))\W*?\s*",
     re.IGNORECASE,
 )
 _WARNS = {"caution", "warning", "danger", "attention"}
@@ -51,6 +64,7 @@ _GROUP = re.compile(
     rf"[{MARK}{TARGET}](?:\s*(?:,\s*(?:and|or|nor)?|/|&|\+|and(?:\s+then)?|or|nor)\s*[{MARK}{TARGET}])+"
 )
 _LISTED = re.compile(r"\b(?:and|or|nor)\b|/|&|\+")
+_ANSWER = re.compile(r"^\W*(?:(?P<no>no|none|never|nope|not|n/a)|yes|always|yep)\b(?=\W|$)(?!\s+(?!never|forbidden)\w)", re.IGNORECASE)
 _FOLLOWS = re.compile(r"\b(?:this|these|the following|below)\b", re.IGNORECASE)
 
 
@@ -70,6 +84,7 @@ def is_told(text: str, at: int, behind: str = "") -> bool:
 @lru_cache(maxsize=64)
 def _around(text: str, behind: str) -> tuple[Standing, bool]:
     """Returns the standing of TARGET in a paragraph, and whether it is told to be run."""
+    rank = _rank(text)
     text, warns = _without_callout(_grouped(text))
     sentences = sentences_of(text)
     own = next(number for number, sentence in enumerate(sentences) if TARGET in sentence)
@@ -78,9 +93,16 @@ def _around(text: str, behind: str) -> tuple[Standing, bool]:
     if found := _CROSSED.match(sentences[own]):
         return Standing("forbidden", _shown(found.group())), False
     after = sentences[own + 1 :] or sentences_of(behind)
-    evidence = Passage().read(sentences[max(0, own - 2) : own], sentences[own], after)
+    evidence = Passage(rank).read(sentences[max(0, own - 2) : own], sentences[own], after)
     standing = _weighed(evidence, warns)
-    return standing, not standing and (evidence.is_ordered or any(said in (MEANS, LIFTS) for said, _ in evidence.said))
+    return standing, not standing and (evidence.is_ordered or any(said in (MEANS, ORDERS, LIFTS) for said, _ in evidence.said))
+
+
+def _rank(text: str) -> int:
+    """Returns 1 or 2 for the first and the second of two commands in a sentence; 0 for one alone, or of more."""
+    own = next(sentence for sentence in sentences_of(text) if TARGET in sentence)
+    named = [sign for sign in own if sign in (MARK, TARGET)]
+    return named.index(TARGET) + 1 if len(named) == 2 else 0
 
 
 def _without_callout(text: str) -> tuple[str, bool]:
@@ -88,7 +110,7 @@ def _without_callout(text: str) -> tuple[str, bool]:
     found = _CALLOUT.match(text)
     if not found:
         return text, False
-    return text[found.end() :], (found["marked"] or found["named"]).lower() in _WARNS
+    return text[found.end() :], (found["marked"] or found["named"] or found["admonition"]).lower() in _WARNS
 
 
 def _grouped(text: str) -> str:
@@ -106,18 +128,32 @@ def _weighed(evidence: Evidence, warns: bool = False) -> Standing:
     found = {verdict: words for verdict, words in reversed(evidence.said)}
     if LIFTS in found:
         return MEANT
-    if FORBIDS in found:
-        return Standing("forbidden", _shown(found[FORBIDS]) or "not")
-    if HARMS in found and not evidence.is_ordered:
-        return Standing("forbidden", _shown(found[HARMS]))
+    verdicts = [verdict for verdict, _ in evidence.said]
+    is_revoked = FORBADE in verdicts and {ORDERS, MEANS} & set(verdicts[verdicts.index(FORBADE) :])
+    if FORBADE in found and not is_revoked:
+        return Standing("forbidden", _shown(found[FORBADE]))
+    if FORBIDS in found or (HARMS in found and not evidence.is_ordered):
+        return Standing("forbidden", _shown(found.get(FORBIDS) or found.get(HARMS) or "not"))
     if DOUBTS in found:
         return Standing("doubtful", _shown(found[DOUBTS]))
-    if evidence.is_ordered or MEANS in found:
+    if evidence.is_ordered or ORDERS in found:
+        return MEANT
+    return _unordered(evidence, found, warns)
+
+
+def _unordered(evidence: Evidence, found: dict[str, str], warns: bool) -> Standing:
+    """Returns the standing of a command that nothing forbids, and that no sentence tells to run."""
+    verdicts = [verdict for verdict, _ in evidence.said]
+    if RISKS in verdicts and MEANS not in verdicts[verdicts.index(RISKS) :]:
+        return Standing("doubtful", _shown(found[RISKS]))
+    if MEANS in found:
         return MEANT
     hint = found.get(TOUCHES) or found.get(HINTS)
     if hint and (warns or evidence.is_passed_over):
         return Standing("doubtful", _shown(hint))
-    return Standing("doubtful", "said by others") if evidence.is_reported else MEANT
+    if UNCLEAR in found or evidence.is_reported:
+        return Standing("doubtful", _shown(found.get(UNCLEAR) or "said by others"))
+    return Standing("doubtful", "another one is chosen") if evidence.is_second else MEANT
 
 
 def of_lead(text: str, command: str) -> Standing:
@@ -169,9 +205,23 @@ def of_label(text: str) -> Standing:
     return MEANT if _TICKED.match(text) else _of_clauses(text, leads=False)
 
 
-def of_cell(text: str) -> Standing:
-    """Returns the standing that another cell of its row gives to the commands of a cell."""
+def of_cell(head: str, text: str) -> Standing:
+    """Returns the standing that another cell of its row, below a head, gives to the commands of a cell."""
+    if answer := _ANSWER.match(text):
+        return _answered(head, answer)
     return of_label(text) or _weighed(Passage().told(sentences_of(text[:REACH]), is_note=True))
+
+
+def _answered(head: str, answer: re.Match[str]) -> Standing:
+    """Returns the standing by `yes` or `no` under a head that asks."""
+    families = {family for span in spans_of([word.text for word in words_of(head)]) for family in span.families}
+    is_against = bool(families & {"bad", "risk", "harm", "restricted", "shun", "need", "gone", "reserve"})
+    is_for = bool(families & {"good", "run", "please", "proof"}) or not head.strip()
+    is_refused = (answer["no"] is not None and is_for and not is_against) or (answer["no"] is None and is_against)
+    if is_refused:
+        return Standing("forbidden" if is_for else "doubtful", _shown(answer.group()))
+    rest = answer.string[answer.end() :]
+    return of_cell(head, rest) if re.search(r"\w", rest) and answer["no"] is None else MEANT
 
 
 def of_comment(text: str) -> Standing:

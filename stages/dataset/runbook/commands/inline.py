@@ -52,7 +52,8 @@ def inline_commands(paragraph: Token, line: int, behind: str = "") -> Iterator[t
         after = "".join(texts[index + 1 : index + 8])[:60]
         if not standings[index]:
             before = _NEGATED.sub("", before)  # it tells how things are, or not to wait, and names no command to avoid
-        after = "" if index in told else after  # more is said of it than its name
+        if index in told:  # more is said of it than its name
+            before, after = "run ", ""
         if is_run(text, before, after, child.content.startswith("$ ")):
             breaks = sum(part.type in ("softbreak", "hardbreak") for part in children[:index])
             yield text, line + breaks, standings[index].at(line + breaks)

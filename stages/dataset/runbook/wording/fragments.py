@@ -5,24 +5,32 @@ from collections.abc import Sequence
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause
 from stages.dataset.runbook.wording.lexicon import Span, spans_of
 from stages.dataset.runbook.wording.reference import spoken_of
-from stages.dataset.runbook.wording.remarks import DOUBTS, FORBIDS, Remark, Remarks, remarks_on
+from stages.dataset.runbook.wording.remarks import DOUBTS, FORBIDS, UNCLEAR, Remark, Remarks, remarks_on
 
 _ASKING = {"what", "how", "things", "thing", "stuff", "everything", "anything"}
 _POINTING = {"this", "these", "following", "below", "those", "such"}
 _VERBS = {"run", "act", "says"}
 _ADJECTIVES = {"bad", "risk", "gone", "past", "shun", "elsewhere"}
 _PREDICATES = {"that", "which", "who", "not", "never", "nobody", "no", "people", "everybody", "only", "by", "made", "makes", "took", "broke", "breaks", "costs", "cost", "loses", "lost"}  # fmt: skip
-_LICENCES = {"allowed", "permitted", "recommended", "advised", "advisable", "safe", "supported", "approved", "acceptable", "helpful", "useful", "worth", "ok", "okay", "good", "right", "an", "a", "to", "for", "here", "like", "meant", "intended", "the"}  # fmt: skip
+_LICENCES = {"allowed", "permitted", "recommended", "advised", "advisable", "safe", "supported", "approved", "acceptable", "helpful", "useful", "worth", "ok", "okay", "good", "right", "any", "an", "a", "to", "for", "here", "like", "meant", "intended", "the"}  # fmt: skip
 
 
 def remarks_ahead(clause: Clause, leads: bool = False) -> Remarks:
     """Returns what a clause says of the commands behind it. leads: whether a sentence goes on with the command."""
-    if clause.kind == "condition":
+    if clause.kind == "condition" and not _is_dated(clause):
         return Remarks()
     texts = clause.texts
     if leads:
         return remarks_on(clause.put(len(texts), len(texts)))
-    return remarks_on(about) if (about := named(clause)) else _said_outright(clause)
+    about = named(clause)
+    found = remarks_on(about) if about else _said_outright(clause)
+    found.said = [remark for remark in found.said if remark.verdict != UNCLEAR]
+    return found
+
+
+def _is_dated(clause: Clause) -> bool:
+    """Returns whether a condition is but a year: `before 2022`."""
+    return any("gone" in span.families and not span.first for span in spans_of(clause.texts))
 
 
 def is_waiting(clause: Clause) -> bool:
@@ -50,6 +58,9 @@ def _is_head(texts: Sequence[str], spans: Sequence[Span], at: int, noun: Span) -
     behind = texts[noun.end] if noun.end < len(texts) else ""
     if not behind:
         return any(span.families & _ADJECTIVES for span in between)
+    judged = any(span.first >= noun.end and span.families & {"harm", "bad", "risk"} for span in spans)
+    if judged and behind in GRAMMAR["closing"] and behind not in ("to", "for", "and", "or", "of"):
+        return True
     return behind in _PREDICATES or behind in GRAMMAR["auxiliaries"] - {"to"} or behind in GRAMMAR["subjects"] or (
         behind in GRAMMAR["closing"] and behind != "to" and any(span.families & _ADJECTIVES for span in between)
     ) or texts[noun.end : noun.end + 2] in (["to", "avoid"], ["to", "be"], ["not", "to"])
@@ -60,7 +71,7 @@ def _said_outright(clause: Clause) -> Remarks:
     at = next((place for place, text in enumerate(texts) if text not in GRAMMAR["skipped"]), len(texts))
     at += texts[at : at + 1] == ["do"] and texts[at + 1 : at + 2] == ["not"]
     first = next((number for number, span in enumerate(spans) if span.first == at), None)
-    theirs = next((n for n, span in enumerate(spans) if "restricted" in span.families and {"only", "alone"} & set(texts[span.first : span.end])), None)
+    theirs = next((n for n, span in enumerate(spans) if _is_theirs(texts, span)), None)
     if theirs is not None and (first is None or not _refuses(texts, spans, first)):
         words = clause.words[spans[theirs].first : spans[theirs].end]
         return Remarks([Remark(DOUBTS, words[0].start, words[-1].end)])
@@ -69,6 +80,14 @@ def _said_outright(clause: Clause) -> Remarks:
     words = clause.words[spans[first].first : spans[first].end]
     verdict = DOUBTS if spans[first].families & {"risk", "reserve"} else FORBIDS
     return Remarks([Remark(verdict, words[0].start, words[-1].end)])
+
+
+def _is_theirs(texts: Sequence[str], span: Span) -> bool:
+    """Returns whether an entry names those who alone may run a command: `only with the owner on the line`."""
+    if "restricted" in span.families and {"only", "alone"} & set(texts[span.first : span.end]):
+        return True
+    is_with = texts[:1] == ["only"] and texts[1:2] in (["with"], ["by"], ["after"], ["for"], ["together"], ["from"])
+    return is_with and bool(span.families & {"restricted", "group"})
 
 
 def _refuses(texts: Sequence[str], spans: Sequence[Span], first: int) -> bool:

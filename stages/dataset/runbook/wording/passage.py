@@ -7,13 +7,16 @@ from dataclasses import dataclass, field, replace
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause, clauses_of
 from stages.dataset.runbook.wording.fragments import is_waiting, remarks_ahead
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET, spans_of
-from stages.dataset.runbook.wording.reference import spoken_of
+from stages.dataset.runbook.wording.reference import rank_of, ranked, spoken_of
 from stages.dataset.runbook.wording.remarks import (
     DOUBTS,
     FORBIDS,
+    HARMS,
     LIFTS,
     MEANS,
+    ORDERS,
     TOUCHES,
+    UNCLEAR,
     Remark,
     Remarks,
     remarks_on,
@@ -31,6 +34,7 @@ _AGREED = re.compile(r"^\W*(?:yes|yep|sure|absolutely|of course|by all means)\b"
 _NAMES = re.compile(
     rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|i mean|i['’]m talking about|namely|the \w+)\W*(?:is|was|['’]s)?\W*(?:called\W*)?)?{TARGET}\W*$", re.IGNORECASE
 )
+_HALT = re.compile(r"\W*(?:stop|halt|wait|hold it|careful|wrong|nope?)\W*", re.IGNORECASE)
 _LEADING = {":", "：", "—", "-", "→", "=", "("}
 _CHOICE = re.compile(
     rf"\b(?:instead|rather|better|it is|what you want|what helps|what works|so|hence|right|correct|proper|use|go with|go for|take|stick)\b|[:→]\s*{TARGET}", re.IGNORECASE
@@ -46,6 +50,8 @@ class Evidence:
     is_reported: bool = False
     is_passed_over: bool = False
     """Whether another command is chosen beside it, and this one is not told to be run."""
+    is_second: bool = False
+    """Whether it is the one of two that is not chosen."""
 
     def add(self, text: str, remarks: Sequence[Remark]) -> None:
         """Adds what a clause of a text says."""
@@ -60,8 +66,10 @@ def sentences_of(text: str) -> list[str]:
 class Passage:
     """Reads the sentences around one command."""
 
-    def __init__(self) -> None:
+    def __init__(self, rank: int = 0) -> None:
         self.evidence = Evidence()
+        self.rank = rank
+        """1 or 2 for the former and the latter of two commands that are named together."""
         self.is_ahead = False
         """Whether the command comes behind, and was not spoken of yet."""
 
@@ -81,6 +89,8 @@ class Passage:
         self._behind(own, clauses, at)
         self._following(own, after)
         self.evidence.is_passed_over = self._is_passed_over(clauses, at, after)
+        has_note = len(clauses) > at + 1 and clauses[at + 1].joint in _LEADING and not clauses[at + 1].has(MARK)
+        self.evidence.is_second |= self.evidence.is_passed_over and remarks.is_bare and has_note
         return self.evidence
 
     def told(self, sentences: Sequence[str], is_note: bool = False, is_ahead: bool = False) -> Evidence:
@@ -89,6 +99,8 @@ class Passage:
         is_note: whether they are a note on it. is_ahead: whether the command comes behind them.
         """
         self.is_ahead = is_ahead
+        if sentences and _HALT.fullmatch(sentences[0]) and not self.evidence.is_ordered:
+            self.evidence.said.append((DOUBTS, sentences[0]))
         for number, sentence in enumerate(sentences[:_SENTENCES]):
             if MARK in sentence or (sentence.rstrip().endswith((":", "：")) and not is_note):
                 break
@@ -119,6 +131,7 @@ class Passage:
         """Hears who is to be asked before the command is run."""
         for span in spans_of(clause.texts):
             if span.families & {"not", "spare"} and "restricted" not in span.families:
+                self.evidence.said.append((MEANS, ""))
                 return
             if "restricted" in span.families:
                 self.evidence.said.append((DOUBTS, own[clause.words[span.first].start : clause.words[span.end - 1].end]))
@@ -172,16 +185,33 @@ class Passage:
             return
         if clause.kind == "reason" and self.evidence.is_ordered:
             return
-        about = spoken_of(clause, is_note, self.is_ahead)
+        rank = rank_of(clause)
+        if rank and self.rank and rank != self.rank:
+            self._of_the_other(clause)
+            return
+        about = ranked(clause) if rank and self.rank else spoken_of(clause, is_note, self.is_ahead)
         self.is_ahead = self.is_ahead and about is None
         if about is None or (not is_last and about.texts[0] == TARGET):
             return
-        said = remarks_on(about).said
+        remarks = remarks_on(about)
+        said = remarks.said
+        if remarks.orders and not said:
+            said = [Remark(ORDERS, clause.words[0].start, clause.words[-1].end)]
+        said = [remark for remark in said if remark.verdict != UNCLEAR]
         if any("myth" in span.families for span in spans_of(clause.texts)):
             said = [Remark(LIFTS, clause.words[0].start, clause.words[-1].end)]
         self.evidence.add(text, said)
 
+    def _of_the_other(self, clause: Clause) -> None:
+        """Hears a clause about the other one of two commands, which may be the one that is chosen."""
+        remarks = remarks_on(ranked(clause))
+        is_chosen = remarks.orders or any(remark.verdict in (MEANS, ORDERS) for remark in remarks.said)
+        self.evidence.is_second |= is_chosen and not any(remark.verdict in (FORBIDS, HARMS) for remark in remarks.said)
+
     def _on_condition(self, text: str, clause: Clause) -> None:
+        if clause.texts[0] == "only" and not self.evidence.is_ordered:
+            self.evidence.said.append((DOUBTS, text[clause.words[0].start : clause.words[-1].end]))
+            return
         for span in spans_of(clause.texts):
             if "restricted" in span.families and clause.texts[0] in ("only", "if", "unless", "until", "after") and clause.has("only", "approves", "agrees", "signs", "approved", "signed"):
                 self.evidence.said.append((DOUBTS, text[clause.words[span.first].start : clause.words[span.end - 1].end]))
@@ -197,7 +227,7 @@ class Passage:
 
     def _is_passed_over(self, clauses: Sequence[Clause], at: int, after: Sequence[str]) -> bool:
         """Returns whether another command is chosen, and nothing says that this one is to be run, too."""
-        if self.evidence.is_ordered or any(verdict == MEANS for verdict, _ in self.evidence.said):
+        if self.evidence.is_ordered or any(verdict in (MEANS, ORDERS) for verdict, _ in self.evidence.said):
             return False
         others = [clause for clause in clauses[at + 1 :] if clause.has(MARK)]
         others += [clause for sentence in after[:_SENTENCES] for clause in clauses_of(sentence) if clause.has(MARK)]

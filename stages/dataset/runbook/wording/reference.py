@@ -7,6 +7,7 @@ from stages.dataset.runbook.wording.lexicon import Span, spans_of
 
 _SAYING = {"not", "shun", "run", "bad", "risk", "harm", "good", "innocent", "restricted", "gone", "past"}
 _PAST_FORMS = {"broke", "took", "went", "lost", "cost", "led", "made", "got", "came", "brought", "gave", "hit", "put", "ran", "hid", "threw", "froze", "fell", "left", "kept", "one", "only", "ones"}  # fmt: skip
+_RANKS = {"former": 1, "first": 1, "latter": 2, "second": 2, "last": 2}
 _GERUNDS = {"running", "doing", "using", "executing", "trying"}
 
 
@@ -32,7 +33,28 @@ def _is_expletive(texts: Sequence[str], spans: Sequence[Span], at: int) -> bool:
     if texts[at] not in ("it", "there"):
         return False
     judged = next((span for span in spans if span.first > at and span.families & {"bad", "risk", "good", "harm"}), None)
-    return judged is not None and texts[judged.end : judged.end + 1] in (["to"], ["that"])
+    if judged is None:
+        return False
+    behind = texts[judged.end : judged.end + 1]
+    return behind in (["to"], ["that"]) or texts[judged.end - 1] == "to" or any(text.endswith("ing") for text in behind)
+
+
+def rank_of(clause: Clause) -> int:
+    """Returns which of two commands a clause speaks of: 1 for the former, 2 for the latter, 0 where it does not say."""
+    texts = clause.texts
+    for at, text in enumerate(texts[:-1] if texts[-1:] in (["first"], ["second"], ["last"]) and len(texts) > 2 and texts[-2] != "the" else texts):
+        if text in _RANKS and texts[at - 1 : at] in (["the"], ["that"], ["this"]) and at:
+            return _RANKS[text]
+    return 0
+
+
+def ranked(clause: Clause) -> Clause:
+    """Returns a clause that speaks of one of two commands with TARGET in the place of its rank."""
+    texts = clause.texts
+    at = next(place for place, text in enumerate(texts) if text in _RANKS and place)
+    noun = next((span for span in spans_of(texts) if span.first == at + 1 and "command" in span.families), None)
+    end = noun.end if noun else at + 1 + (texts[at + 1 : at + 2] in (["one"], ["of"], ["option"]))
+    return clause.put(at - 1, end)
 
 
 def _end_of_subject(texts: Sequence[str], spans: Sequence[Span], at: int) -> int:
@@ -90,7 +112,7 @@ def _without_subject(
     clause: Clause, texts: Sequence[str], spans: Sequence[Span], at: int, is_note: bool
 ) -> Clause | None:
     """Returns a clause such as `Never.` or `Not to be used.` with the command put in; None where it has a subject."""
-    at += texts[at] in GRAMMAR["auxiliaries"]
+    at += texts[at] in GRAMMAR["auxiliaries"] or texts[at] in ("a", "an", "the")
     first = next((number for number, span in enumerate(spans) if span.first == at), None)
     if first is None:
         return None
@@ -104,6 +126,7 @@ def _without_subject(
     ):
         return clause.put(0, 0)
     is_told = len(texts) > 1 and texts[at].endswith("s") and not texts[at].endswith("ss")
+    is_told = is_told or (is_note and (texts[at] in _PAST_FORMS or texts[at].endswith("ed")) and len(texts) > at + 1 and texts[at + 1] in GRAMMAR["determiners"])
     if (span.families & {"harm", "mild"} and is_told) or (is_note and "calamity" in span.families):
         return clause.put(0, 0)
     return clause.put(0, 0) if is_note and span.families & {"elsewhere", "restricted", "please", "good"} else None

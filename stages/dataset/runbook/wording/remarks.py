@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET, Span, spans_of
 
-FORBIDS, HARMS, DOUBTS, TOUCHES, HINTS, LIFTS, MEANS = (
-    *("forbids", "harms", "doubts", "touches", "hints", "lifts", "means"),
+FORBIDS, HARMS, DOUBTS, RISKS, UNCLEAR, TOUCHES, HINTS, LIFTS, MEANS, ORDERS, FORBADE = (
+    *("forbids", "harms", "doubts", "risks", "unclear", "touches", "hints", "lifts", "means", "orders", "forbade"),
 )
 _REACH = 7  # words between a negation and what it turns round
 _TURNED = {"spare", "shun", "bad", "risk", "good", "harm", "gone", "run", "act", "restricted", "doubt", "reserve", "proof", "need"}
 _DENIED = {"shun", "bad", "risk", "harm", "gone", "restricted", "doubt", "elsewhere", "reserve"}
 _BY = {"by", "with", "via", "using", "through", "and"}
+_DEGREES = {"very", "far", "too", "quite", "rather", "much", "such", "highly", "extremely", "simply", "plain", "strictly", "one", "of", "our", "most"}  # fmt: skip
+_BE = {"is", "was", "be", "are", "were", "been"}
+_RAN = {"ran", "used", "tried", "did", "typed", "executed", "called", "issued", "applied", "fired", "launched"}
 _SHARED = {"neither", "none", "nor"}
 _BOUND = {"going", "likely", "bound", "sure", "tends", "known", "guaranteed", "liable", "prone", "able", "used", "threatens", "about", "leads", "led", "lead", "have", "has", "had", "seems", "proved", "turned"}  # fmt: skip
 _IN_NUMBER = {"twice", "parallel", "simultaneously", "times", "concurrently"}
@@ -68,23 +71,67 @@ class _Reading:
         for span in across:
             self._across(span)
         shared = [span for span in left if self.texts[span.first] in _SHARED and self.target - span.end <= 3]
-        self._left([span for span in left if span not in shared])
-        if not any("neglect" in span.families for span in left):
+        self._left([span for span in left if span not in shared and not (across and "not" in span.families)])
+        is_left_out = any("neglect" in span.families for span in left) or self.texts[self.target - 1 :][:1] == ["without"]
+        if not is_left_out or not self.target:
             self._right([*shared[-1:], *right])
+            self._predicate(right)
+            self._complement(left)
         return self.found
+
+    def _complement(self, left: Sequence[Span]) -> None:
+        """Doubts a command that is only said to be something, or to be run by others: `your first idea will be …`."""
+        if self.found.said or self.found.orders or self.found.is_bare or self.target == self.low:
+            return
+        before = self.texts[self.low : self.target]
+        verb = next((span for span in reversed(left) if "run" in span.families and self.target - span.end <= 2), None)
+        is_complement = before[-1] in _BE and not any(span.families & {"please", "good", "command", "innocent"} for span in left)
+        is_told = verb is not None and self.texts[verb.first - 1 : verb.first] == ["to"] and len(before) > 3
+        is_past = verb is not None and self.texts[verb.first] in _RAN and bool(GRAMMAR["persons"] & set(before))
+        if is_complement or is_told or is_past:
+            self._say(UNCLEAR, Span(self.low, self.target, frozenset()))
+
+    def _predicate(self, right: Sequence[Span]) -> None:
+        """Doubts a command of which something is said that no entry knows."""
+        before = [text for text in self.texts[self.low : self.target] if text not in GRAMMAR["skipped"] | GRAMMAR["naming"]]
+        behind = [at for at in range(self.target + 1, self.high) if not self._is_passed(self.texts[at])]
+        if before or not behind or not self._is_finite(self.texts[behind[0]]):
+            return
+        if all(self.texts[at] in GRAMMAR["auxiliaries"] for at in behind):
+            self._say(MEANS, Span(behind[0], behind[0] + 1, frozenset()))
+        elif not self.found.said and not any(span.families & {"neutral", "act"} for span in right):
+            self._say(UNCLEAR, Span(behind[0], self.high, frozenset()))
+
+    def _is_passed(self, text: str) -> bool:
+        return text in GRAMMAR["skipped"] or text.endswith("ly") or text in ("command", "output", "script", "job", ",")
+
+    def _is_finite(self, text: str) -> bool:
+        """Returns whether a word behind the command may be the verb of which it is the subject."""
+        if text in GRAMMAR["auxiliaries"] - {"to"} or self.texts[self.low : self.low + 1] in (["with"], ["by"]):
+            return True
+        return text.endswith(("s", "ed")) and text not in GRAMMAR["closing"] | GRAMMAR["determiners"]
 
     def _is_objection_lifted(self) -> bool:
         objection = next((span for span in self.spans if "objection" in span.families), None)
         turned = [span for span in self.spans if objection and span.first > objection.first]
         lifted = next((span for span in turned if span.families & {"lifted", "not", "myth"}), None)
+        required = next((span for span in self.spans if "restricted" in span.families), None)
+        if required and not lifted:
+            lifted = next((span for span in self.spans if span.first > required.first and "lifted" in span.families), None)
         if lifted:
             self._say(LIFTS, lifted)
         return lifted is not None
 
     def _say(self, verdict: str, first: Span, last: Span | None = None) -> None:
+        if verdict in (FORBIDS, HARMS) and (self.found.is_reported or self._is_former(first)):
+            verdict = FORBADE
         begin = first.first - (self.texts[first.first] == "not" and first.first > 0)
         words = self.clause.words[begin : (last or first).end]
         self.found.said.append(Remark(verdict, words[0].start, words[-1].end))
+
+    def _is_former(self, span: Span) -> bool:
+        """Returns whether a verdict behind the command is of the past: `it was forbidden until June`."""
+        return span.first > self.target and bool({"was", "were"} & set(self.texts[self.target : span.first]))
 
     def _across(self, span: Span) -> None:
         """Hears an entry with the command in its midst: `leave it alone`."""
@@ -126,6 +173,8 @@ class _Reading:
             else:
                 self._plain_left(left[at])
             at += 1
+        if "only" in self.texts[self.low : self.target] and not self.found.said and self._is_theirs():
+            self._say(FORBIDS, Span(self.texts.index("only", self.low), self.target, frozenset()))
 
     def _follower(self, spans: Sequence[Span], at: int) -> int:
         """Returns the place of the entry that a negation turns round; 0 where it turns none."""
@@ -182,7 +231,7 @@ class _Reading:
         elif "instead" in families and distance <= 7:
             self._say(FORBIDS, span)
         elif "risk" in families and self._is_said_of_command(span):
-            self._say(DOUBTS, span)
+            self._say(RISKS, span)
         elif families & {"bad", "gone", "former"} and self._is_said_of_command(span):
             is_replaced = "gone" in families and (between[:1] == ["by"] or self.texts[span.end - 1] == "by" or "favour" in between)
             self._say(MEANS if is_replaced else FORBIDS, span)
@@ -192,21 +241,26 @@ class _Reading:
             self._say(FORBIDS, span)
         elif families & {"doubt", "reserve"} or ("restricted" in families and not self.found.orders):
             self._say(DOUBTS, span)
-        elif "group" in families and self._is_theirs(span):
-            self._say(FORBIDS, span)
+        elif families & {"please", "good", "need"}:
+            self._say(MEANS, span)
 
-    def _is_theirs(self, span: Span) -> bool:
+    def _is_theirs(self) -> bool:
         """Returns whether `only` they may run it."""
-        before = self.texts[max(self.low, span.first - 5) : span.first]
-        return "only" in before and bool(GRAMMAR["modals"] & set(self.texts[span.end : self.target]))
+        begin = self.texts.index("only", self.low) + 1
+        verb = next((at for at in range(begin, self.target) if self.texts[at] in GRAMMAR["modals"]), begin)
+        subject = self.texts[begin:verb]
+        return bool(subject) and len(subject) <= 6 and subject[0] not in GRAMMAR["loose"] | GRAMMAR["pronouns"] | {"then", "now", "you"}
 
     def _is_done_by(self, between: Sequence[str]) -> bool:
-        is_gerund = bool(between) and between[0].endswith("ing")
+        is_gerund = bool(between) and between[0].endswith("ing") and "and" not in between
         return bool(_BY & set(between[1:])) and not is_gerund
 
     def _is_said_of_command(self, span: Span) -> bool:
         """Returns whether an adjective stands alone or before a noun that means a command, not before another noun."""
         behind = self.texts[span.end] if span.end < len(self.texts) else ""
+        between = self.texts[self.target + 1 : span.first]
+        if between and set(between) <= GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | GRAMMAR["determiners"] | _DEGREES:
+            return True
         is_noun = behind.isalpha() and behind not in GRAMMAR["closing"] and behind not in (TARGET, MARK)
         return not is_noun or any(span.end == other.first and other.families & {"command", "past", "not"} for other in self.spans)
 
@@ -258,7 +312,7 @@ class _Reading:
         elif behind[0] in GRAMMAR["places"] and not self.found.orders:
             self._say(DOUBTS, negation)
         elif not self.found.orders:
-            self._say(HINTS, negation)
+            self._say(UNCLEAR, negation)
 
     def _end_of_denial(self, right: Sequence[Span], at: int) -> int:
         """Returns the place of the last entry that a negation denies: `neither dangerous nor slow`."""
@@ -270,8 +324,10 @@ class _Reading:
 
     def _plain_right(self, span: Span, behind: Sequence[Span]) -> None:
         families = span.families
-        if families & {"doubt", "reserve"} or ("risk" in families and not self.found.orders and self._is_said_of_command(span)):
+        if families & {"doubt", "reserve"}:
             self._say(DOUBTS, span)
+        elif "risk" in families and not self.found.orders and self._is_said_of_command(span):
+            self._say(RISKS, span)
         elif self.found.orders:
             self._behind_an_order(span)
         elif families & {"shun"} or (families & {"bad", "gone", "former"} and self._is_said_of_command(span)):
@@ -283,8 +339,10 @@ class _Reading:
         elif "elsewhere" in families and {"is", "only", "meant", "intended", "assumes"} & set(self.texts[self.target : span.end + 1]):
             self._say(FORBIDS, span)
         elif "past" in families:
-            self._say(HINTS, span)
-        elif families & {"good", "please"}:
+            self._say(UNCLEAR, span)
+        elif families & {"good", "please"} and {"was", "were"} & set(self.texts[self.target : span.first]):
+            self._say(UNCLEAR, span)
+        elif families & {"good", "please"} or ("proof" in families and "not" not in self.texts):
             self._say(MEANS, span)
 
     def _behind_an_order(self, span: Span) -> None:
