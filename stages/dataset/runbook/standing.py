@@ -26,6 +26,7 @@ from stages.dataset.runbook.wording.remarks import (
     MEANS,
     ORDERS,
     RISKS,
+    SUGGESTS,
     TOUCHES,
     UNCLEAR,
     remarks_on,
@@ -146,7 +147,7 @@ def _unordered(evidence: Evidence, found: dict[str, str], warns: bool) -> Standi
     verdicts = [verdict for verdict, _ in evidence.said]
     if RISKS in verdicts and MEANS not in verdicts[verdicts.index(RISKS) :]:
         return Standing("doubtful", _shown(found[RISKS]))
-    if MEANS in found:
+    if MEANS in found or SUGGESTS in found:
         return MEANT
     hint = found.get(TOUCHES) or found.get(HINTS)
     if hint and (warns or evidence.is_passed_over):
@@ -192,7 +193,8 @@ def _of_clauses(text: str, leads: bool) -> Standing:
             continue
         is_last = clause is clauses[-1] and (leads or (text.endswith(":") and is_waiting(clause)))
         about = spoken_of(clause) if is_named and clause.kind != "condition" else None
-        evidence.add(text, (remarks_on(about) if about else remarks_ahead(clause, is_last)).said)
+        said = (remarks_on(about) if about else remarks_ahead(clause, is_last, text.endswith(":"))).said
+        evidence.add(text, [remark for remark in said if remark.verdict != UNCLEAR])
         is_named = is_named or named(clause) is not None
     return _weighed(evidence)
 

@@ -52,9 +52,7 @@ def inline_commands(paragraph: Token, line: int, behind: str = "") -> Iterator[t
         after = "".join(texts[index + 1 : index + 8])[:60]
         if not standings[index]:
             before = _NEGATED.sub("", before)  # it tells how things are, or not to wait, and names no command to avoid
-        if index in told:  # more is said of it than its name
-            before, after = "run ", ""
-        if is_run(text, before, after, child.content.startswith("$ ")):
+        if is_run(text, before, after, child.content.startswith("$ "), index in told):
             breaks = sum(part.type in ("softbreak", "hardbreak") for part in children[:index])
             yield text, line + breaks, standings[index].at(line + breaks)
 
@@ -79,10 +77,18 @@ def _standings(
     return found, frozenset(told)
 
 
-def is_run(text: str, before: str, after: str, prompted: bool = False) -> bool:
-    """Returns whether inline code is a command to run. before, after: the sentence around it."""
+def is_run(text: str, before: str, after: str, prompted: bool = False, told: bool = False) -> bool:
+    """Returns whether inline code is a command to run. before, after: the sentence around it.
+
+    told: whether the sentences around it tell to run it, so that it is more than mentioned.
+    """
     words = evidence.words_of(text)
-    if not words or not _is_command(text, prompted) or _FORBIDDEN.search(before):
+    if not words or not _is_command(text, prompted):
+        return False
+    is_specific = len(words) >= 4 or bool(re.search(r"\s-|[<${|]", text))
+    if told and is_specific:
+        return True
+    if _FORBIDDEN.search(before):
         return False
     name = evidence.program_of(text)
     if len(words) == 1:
@@ -93,7 +99,6 @@ def is_run(text: str, before: str, after: str, prompted: bool = False) -> bool:
     mention = _MENTIONED.match(after)
     if not mention:
         return True
-    is_specific = len(words) >= 4 or bool(re.search(r"\s-|[<${|]", text))
     return is_specific and bool(_WEAK_MENTION.match(after) or _ASKED.search(before))
 
 

@@ -15,17 +15,26 @@ _PREDICATES = {"that", "which", "who", "not", "never", "nobody", "no", "people",
 _LICENCES = {"allowed", "permitted", "recommended", "advised", "advisable", "safe", "supported", "approved", "acceptable", "helpful", "useful", "worth", "ok", "okay", "good", "right", "any", "an", "a", "to", "for", "here", "like", "meant", "intended", "the"}  # fmt: skip
 
 
-def remarks_ahead(clause: Clause, leads: bool = False) -> Remarks:
-    """Returns what a clause says of the commands behind it. leads: whether a sentence goes on with the command."""
+def remarks_ahead(clause: Clause, leads: bool = False, is_line: bool = False) -> Remarks:
+    """Returns what a clause says of the commands behind it.
+
+    leads: whether a sentence goes on with the command. is_line: whether a colon sets the command apart, which may then
+    be the subject of a clause without one: `loses the journal:`.
+    """
     if clause.kind == "condition" and not _is_dated(clause):
         return Remarks()
     texts = clause.texts
-    if leads:
-        return remarks_on(clause.put(len(texts), len(texts)))
-    about = named(clause)
+    about = clause.put(len(texts), len(texts)) if leads else named(clause)
+    about = about or (spoken_of(clause) if is_line and _tells_harm(clause) else None)
     found = remarks_on(about) if about else _said_outright(clause)
     found.said = [remark for remark in found.said if remark.verdict != UNCLEAR]
     return found
+
+
+def _tells_harm(clause: Clause) -> bool:
+    texts = clause.texts
+    at = next((place for place, text in enumerate(texts) if text not in GRAMMAR["skipped"]), 0)
+    return texts[at].endswith("s") and any(span.first == at and "harm" in span.families for span in spans_of(texts))
 
 
 def _is_dated(clause: Clause) -> bool:
@@ -100,7 +109,7 @@ def _refuses(texts: Sequence[str], spans: Sequence[Span], first: int) -> bool:
     if "shun" in span.families:
         return not rest or rest[0] in GRAMMAR["behind_orders"] or rest[0] in _POINTING or rest[0].endswith("ing")
     if span.families & {"bad", "gone", "former", "risk", "reserve"}:
-        return not rest or rest[0] in GRAMMAR["closing"] or not rest[0].isalpha()
+        return not rest or rest[0] in GRAMMAR["closing"] or rest[0][0].isdigit()
     return False
 
 

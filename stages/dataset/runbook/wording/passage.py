@@ -10,11 +10,13 @@ from stages.dataset.runbook.wording.lexicon import MARK, TARGET, spans_of
 from stages.dataset.runbook.wording.reference import rank_of, ranked, spoken_of
 from stages.dataset.runbook.wording.remarks import (
     DOUBTS,
+    FORBADE,
     FORBIDS,
     HARMS,
     LIFTS,
     MEANS,
     ORDERS,
+    RISKS,
     TOUCHES,
     UNCLEAR,
     Remark,
@@ -102,6 +104,8 @@ class Passage:
         if sentences and _HALT.fullmatch(sentences[0]) and not self.evidence.is_ordered:
             self.evidence.said.append((DOUBTS, sentences[0]))
         for number, sentence in enumerate(sentences[:_SENTENCES]):
+            if sentence.rstrip(" )\"”*_").endswith("?"):
+                continue
             if MARK in sentence or (sentence.rstrip().endswith((":", "：")) and not is_note):
                 break
             if not self._speaks(sentence, is_note) and number and not is_ahead:
@@ -114,8 +118,8 @@ class Passage:
         remarks.is_reported = remarks.is_reported or self._is_of_source(clauses, at)
         if clause.kind == "condition" and not remarks.orders:
             remarks.said = [remark for remark in remarks.said if remark.verdict == FORBIDS and _is_right_before(own, remark, clause)]
-            if at:
-                self._asked_before(own, clauses[at - 1])
+            for beside in clauses[at - 1 : at] if at else clauses[1:2]:
+                self._asked_before(own, beside)
         self.evidence.add(own, remarks.said)
         if not remarks.is_bare:
             self.evidence.said = [(DOUBTS if said == TOUCHES else said, words) for said, words in self.evidence.said]
@@ -170,6 +174,8 @@ class Passage:
         for clause in clauses[at + 1 :]:
             if clause.has(MARK):
                 return
+            if clause.kind == "condition" and clause.texts[0] == "only" and not self.evidence.is_ordered:
+                self.evidence.said.append((DOUBTS, own[clause.words[0].start : clause.words[-1].end]))
             self._about(own, clause, clause.joint in _LEADING | {"?"}, is_last)
 
     def _speaks(self, sentence: str, is_note: bool = False) -> bool:
@@ -195,12 +201,18 @@ class Passage:
             return
         remarks = remarks_on(about)
         said = remarks.said
+        if _is_ellipsis(about):
+            said = [Remark(self._denial(), clause.words[0].start, clause.words[-1].end)]
         if remarks.orders and not said:
             said = [Remark(ORDERS, clause.words[0].start, clause.words[-1].end)]
         said = [remark for remark in said if remark.verdict != UNCLEAR]
         if any("myth" in span.families for span in spans_of(clause.texts)):
             said = [Remark(LIFTS, clause.words[0].start, clause.words[-1].end)]
         self.evidence.add(text, said)
+
+    def _denial(self) -> str:
+        """Returns what `it is not` says: that what was said against the command is not so, or that it is not meant."""
+        return LIFTS if {FORBIDS, FORBADE, HARMS, RISKS, DOUBTS} & {said for said, _ in self.evidence.said} else FORBIDS
 
     def _of_the_other(self, clause: Clause) -> None:
         """Hears a clause about the other one of two commands, which may be the one that is chosen."""
@@ -209,9 +221,6 @@ class Passage:
         self.evidence.is_second |= is_chosen and not any(remark.verdict in (FORBIDS, HARMS) for remark in remarks.said)
 
     def _on_condition(self, text: str, clause: Clause) -> None:
-        if clause.texts[0] == "only" and not self.evidence.is_ordered:
-            self.evidence.said.append((DOUBTS, text[clause.words[0].start : clause.words[-1].end]))
-            return
         for span in spans_of(clause.texts):
             if "restricted" in span.families and clause.texts[0] in ("only", "if", "unless", "until", "after") and clause.has("only", "approves", "agrees", "signs", "approved", "signed"):
                 self.evidence.said.append((DOUBTS, text[clause.words[span.first].start : clause.words[span.end - 1].end]))
@@ -232,6 +241,14 @@ class Passage:
         others = [clause for clause in clauses[at + 1 :] if clause.has(MARK)]
         others += [clause for sentence in after[:_SENTENCES] for clause in clauses_of(sentence) if clause.has(MARK)]
         return any(_is_chosen(clause) for clause in others[:2])
+
+
+def _is_ellipsis(clause: Clause) -> bool:
+    """Returns whether a clause only takes back what was said before: `it is not`, `it does not any more`."""
+    texts = clause.texts
+    rest = [text for text in texts if text not in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | {TARGET, "any", "longer", "not"}]
+    has_verb = bool((GRAMMAR["auxiliaries"] - {"to"}) & set(texts))
+    return has_verb and not rest and texts[0] == TARGET and "not" in texts
 
 
 def _is_chosen(clause: Clause) -> bool:

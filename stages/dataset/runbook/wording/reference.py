@@ -103,6 +103,8 @@ def _as_object(clause: Clause, texts: Sequence[str], spans: Sequence[Span], at: 
         if texts[place] == "so" and texts[place - 1] not in ("do", "doing", "did"):
             continue
         ends = place + 1 == len(texts) or texts[place + 1] in GRAMMAR["behind_orders"]
+        if place + 1 == len(texts) and texts[place - 1] in ("leave", "leaving"):
+            return clause.put(place, place + 1)
         if ends and any(span.families & _SAYING for span in spans if span.first < place):
             return clause.put(place, place + 1)
     return None
@@ -112,6 +114,8 @@ def _without_subject(
     clause: Clause, texts: Sequence[str], spans: Sequence[Span], at: int, is_note: bool
 ) -> Clause | None:
     """Returns a clause such as `Never.` or `Not to be used.` with the command put in; None where it has a subject."""
+    if is_note and any(span.first == at and "innocent" in span.families for span in spans):
+        return clause.put(0, 0)
     at += texts[at] in GRAMMAR["auxiliaries"] or texts[at] in ("a", "an", "the")
     first = next((number for number, span in enumerate(spans) if span.first == at), None)
     if first is None:
@@ -122,11 +126,12 @@ def _without_subject(
     if "shun" in span.families:
         return clause.put(len(texts), len(texts)) if not rest or rest[0] in GRAMMAR["behind_orders"] else None
     if span.families & {"bad", "risk", "gone", "doubt", "reserve"} and (
-        not rest or rest[0] in GRAMMAR["closing"] or not rest[0].isalpha()
+        not rest or rest[0] in GRAMMAR["closing"] or rest[0][0].isdigit()
     ):
         return clause.put(0, 0)
     is_told = len(texts) > 1 and texts[at].endswith("s") and not texts[at].endswith("ss")
     is_told = is_told or (is_note and (texts[at] in _PAST_FORMS or texts[at].endswith("ed")) and len(texts) > at + 1 and texts[at + 1] in GRAMMAR["determiners"])
+    is_told = is_told and (is_note or "calamity" not in span.families)
     if (span.families & {"harm", "mild"} and is_told) or (is_note and "calamity" in span.families):
         return clause.put(0, 0)
     return clause.put(0, 0) if is_note and span.families & {"elsewhere", "restricted", "please", "good"} else None

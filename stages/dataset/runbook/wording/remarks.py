@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET, Span, spans_of
 
-FORBIDS, HARMS, DOUBTS, RISKS, UNCLEAR, TOUCHES, HINTS, LIFTS, MEANS, ORDERS, FORBADE = (
-    *("forbids", "harms", "doubts", "risks", "unclear", "touches", "hints", "lifts", "means", "orders", "forbade"),
+FORBIDS, HARMS, DOUBTS, RISKS, UNCLEAR, TOUCHES, HINTS, LIFTS, MEANS, ORDERS, FORBADE, SUGGESTS = (
+    *("forbids", "harms", "doubts", "risks", "unclear", "touches", "hints", "lifts", "means", "orders", "forbade", "suggests"),
 )
 _REACH = 7  # words between a negation and what it turns round
 _TURNED = {"spare", "shun", "bad", "risk", "good", "harm", "gone", "run", "act", "restricted", "doubt", "reserve", "proof", "need"}
@@ -85,7 +85,8 @@ class _Reading:
             return
         before = self.texts[self.low : self.target]
         verb = next((span for span in reversed(left) if "run" in span.families and self.target - span.end <= 2), None)
-        is_complement = before[-1] in _BE and not any(span.families & {"please", "good", "command", "innocent"} for span in left)
+        is_named = set(before) <= GRAMMAR["pronouns"] | GRAMMAR["skipped"] | GRAMMAR["auxiliaries"] | {"since", "there"}
+        is_complement = before[-1] in _BE and not is_named and not any(span.families & {"please", "good", "command", "innocent"} for span in left)
         is_told = verb is not None and self.texts[verb.first - 1 : verb.first] == ["to"] and len(before) > 3
         is_past = verb is not None and self.texts[verb.first] in _RAN and bool(GRAMMAR["persons"] & set(before))
         if is_complement or is_told or is_past:
@@ -135,6 +136,8 @@ class _Reading:
 
     def _across(self, span: Span) -> None:
         """Hears an entry with the command in its midst: `leave it alone`."""
+        if self.texts[span.end - 1] == TARGET and self.texts[span.first] == "leave" and span.end < len(self.texts):
+            return
         if span.families & {"shun", "gone", "harm", "restricted"}:
             before = self.texts[max(0, span.first - 3) : span.first]
             self._say(MEANS if {"not", "never"} & set(before) else FORBIDS, span)
@@ -151,7 +154,9 @@ class _Reading:
             while at < self.target and self.texts[at] in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"]:
                 at += 1
         first = next((span for span in left if span.first == at and span.families & {"run", "act"}), None)
-        return bool(first) and not self.texts[at].endswith(("ing", "ed", "ran", "did", "tried"))
+        return bool(first) and not self.texts[at].endswith(
+            ("ing", "ed", "ran", "did", "tried", "es", "ts", "ns", "ls", "ks", "ps", "rs")
+        )
 
     def _is_reported(self, left: Sequence[Span]) -> bool:
         source = next((span for span in self.spans if "source" in span.families), None)
@@ -166,7 +171,7 @@ class _Reading:
     def _left(self, left: Sequence[Span]) -> None:
         at = 0
         while at < len(left):
-            if left[at].families & {"innocent", "neglect"}:
+            if left[at].families & {"innocent", "neglect"} and "gone" not in left[at].families:
                 self._say(MEANS, left[at])
             elif "not" in left[at].families:
                 at = self._negated_left(left, at)
@@ -237,12 +242,14 @@ class _Reading:
             self._say(MEANS if is_replaced else FORBIDS, span)
         elif "past" in families and not self.found.orders:
             self._say(FORBIDS, span)
+        elif "objection" in families and not self.found.orders:
+            self._say(RISKS, span)
         elif "harm" in families and self._is_blamed(between):
             self._say(FORBIDS, span)
         elif families & {"doubt", "reserve"} or ("restricted" in families and not self.found.orders):
             self._say(DOUBTS, span)
         elif families & {"please", "good", "need"}:
-            self._say(MEANS, span)
+            self._say(SUGGESTS, span)
 
     def _is_theirs(self) -> bool:
         """Returns whether `only` they may run it."""
@@ -253,7 +260,7 @@ class _Reading:
 
     def _is_done_by(self, between: Sequence[str]) -> bool:
         is_gerund = bool(between) and between[0].endswith("ing") and "and" not in between
-        return bool(_BY & set(between[1:])) and not is_gerund
+        return bool((_BY & set(between[1:])) or between[:1] in (["with"], ["by"], ["via"])) and not is_gerund
 
     def _is_said_of_command(self, span: Span) -> bool:
         """Returns whether an adjective stands alone or before a noun that means a command, not before another noun."""
@@ -273,7 +280,7 @@ class _Reading:
     def _right(self, right: Sequence[Span]) -> None:
         at = 0
         while at < len(right):
-            if "innocent" in right[at].families:
+            if "innocent" in right[at].families and "gone" not in right[at].families:
                 self._say(MEANS, right[at])
             elif self.texts[right[at].first] == "without":
                 at = self._end_of_denial(right, at)
@@ -307,7 +314,11 @@ class _Reading:
 
     def _unturned_right(self, negation: Span) -> None:
         behind = self.texts[negation.end : negation.end + 1]
-        if not behind or behind[0] in ("ever", "please", "again"):
+        if self.texts[negation.first] in ("nothing", "nobody", "none") and not behind:
+            done = [span for span in self.spans if self.target < span.first < negation.first]
+            is_harm = any(span.families & {"harm", "mild", "act", "neutral"} and "good" not in span.families for span in done)
+            self._say(MEANS if is_harm else FORBIDS, negation)
+        elif not behind or behind[0] in ("ever", "please", "again"):
             self._say(FORBIDS, negation)
         elif behind[0] in GRAMMAR["places"] and not self.found.orders:
             self._say(DOUBTS, negation)
@@ -332,7 +343,9 @@ class _Reading:
             self._behind_an_order(span)
         elif families & {"shun"} or (families & {"bad", "gone", "former"} and self._is_said_of_command(span)):
             self._say(FORBIDS, span)
-        elif families & {"harm", "mild"}:
+        elif "instead" in families and (span.end == self.high or self.texts[span.end : span.end + 1] == [MARK]):
+            self._say(MEANS, span)
+        elif families & {"harm", "mild"} and "please" not in families:
             self._harmed(span)
         elif "restricted" in families and not any("not" in other.families for other in behind):
             self._say(DOUBTS, span)
