@@ -211,7 +211,16 @@ def of_cell(head: str, text: str) -> Standing:
     """Returns the standing that another cell of its row, below a head, gives to the commands of a cell."""
     if answer := _ANSWER.match(text):
         return _answered(head, answer)
-    return of_label(text) or _weighed(Passage().told(sentences_of(text[:REACH]), is_note=True))
+    return of_label(text) or _weighed(Passage().told(sentences_of(text[:REACH]), is_note=True)) or _of_outcome(text)
+
+
+def _of_outcome(text: str) -> Standing:
+    """Returns the standing that a few words give that name what went wrong: `two hours of downtime`."""
+    spans = spans_of([word.text for word in words_of(text[:REACH])])
+    found = next((span for span in spans if "calamity" in span.families), None)
+    if found is None or len(text.split()) > 8 or any(span.families & {"not", "without", "innocent"} for span in spans):
+        return MEANT
+    return Standing("doubtful", _shown(text[:40]))
 
 
 def _answered(head: str, answer: re.Match[str]) -> Standing:
@@ -229,7 +238,7 @@ def _answered(head: str, answer: re.Match[str]) -> Standing:
 def of_comment(text: str) -> Standing:
     """Returns the standing that a comment of a block gives to the command below it."""
     text = text[:REACH].rstrip(":： ")
-    return of_label(text) or _weighed(Passage().told(sentences_of(text)))
+    return of_label(text) or _weighed(Passage().told(sentences_of(text), is_loose=True))
 
 
 def of_note(text: str) -> Standing:

@@ -51,10 +51,12 @@ def clauses_of(text: str) -> list[Clause]:
     """Returns the clauses of a sentence in their order; signs and quotes belong to none."""
     words = _without_brackets([word for word in words_of(text) if not _DROPPED.fullmatch(word.text)])
     found: list[Clause] = []
-    begin, joint = 0, ""
+    begin, joint, inserted_until = 0, "", 0
     for place in range(1, len(words) + 1):
+        if words[place - 1].text != "," and place < len(words) and words[place].text == "," and _is_open(words, begin, place):
+            inserted_until = _end_of_insertion(words, place)
         behind = _boundary(words, begin, place) if place < len(words) else place
-        if behind >= 0:
+        if behind >= 0 and (place >= inserted_until or place == len(words)):
             goes_on = bool(found and words[begin:place]) and words[begin].text in ("and", "or") and found[-1].kind == "condition"
             kind = found[-1].kind if goes_on and not joint else _kind_at(words, begin)
             found.append(Clause(tuple(words[begin:place]), joint, kind))
@@ -87,7 +89,7 @@ def _boundary(words: Sequence[Word], begin: int, place: int) -> int:
         return -1 if any(word.text in _ONLY_BUT for word in words[max(begin, place - 3) : place]) else place
     if text in ("and", "so", "or"):
         return place if _joins(words, place) else -1
-    is_new = _kind_at(words, place) != "main" and words[place - 1].text not in _JOINING
+    is_new = _kind_at(words, place) != "main" and words[place - 1].text not in _JOINING | {"read"}
     return place if is_new else -1
 
 
@@ -106,6 +108,12 @@ def _is_open(words: Sequence[Word], begin: int, place: int) -> bool:
     return words[place - 1].text in ("not", "never", "should", "must") or (
         words[place - 1].text == "ever" and place - begin < 4
     )
+
+
+def _end_of_insertion(words: Sequence[Word], place: int) -> int:
+    """Returns the place behind the comma that ends what a comma opens: `do not, whatever they say, run it`."""
+    close = next((at for at in range(place + 1, min(place + 15, len(words))) if words[at].text in _SIGNS | {","}), place)
+    return close + 1 if words[close].text == "," else place
 
 
 def _begins(words: Sequence[Word], place: int) -> bool:

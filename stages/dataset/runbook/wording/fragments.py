@@ -9,6 +9,7 @@ from stages.dataset.runbook.wording.remarks import DOUBTS, FORBIDS, UNCLEAR, Rem
 
 _ASKING = {"what", "how", "things", "thing", "stuff", "everything", "anything"}
 _POINTING = {"this", "these", "following", "below", "those", "such"}
+_ONCE = {"old", "previously", "formerly", "earlier", "historically", "yesterday", "past"}
 _VERBS = {"run", "act", "says"}
 _ADJECTIVES = {"bad", "risk", "gone", "past", "shun", "elsewhere"}
 _PREDICATES = {"that", "which", "who", "not", "never", "nobody", "no", "people", "everybody", "only", "by", "made", "makes", "took", "broke", "breaks", "costs", "cost", "loses", "lost"}  # fmt: skip
@@ -108,6 +109,8 @@ def _refuses(texts: Sequence[str], spans: Sequence[Span], first: int) -> bool:
         return _negates(texts, spans, first)
     if "shun" in span.families:
         return not rest or rest[0] in GRAMMAR["behind_orders"] or rest[0] in _POINTING or rest[0].endswith("ing")
+    if texts[first_word := span.first] in _ONCE and len(texts) == first_word + 1:
+        return True
     if span.families & {"bad", "gone", "former", "risk", "reserve"}:
         return not rest or rest[0] in GRAMMAR["closing"] or rest[0][0].isdigit()
     return False

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause, clauses_of
 from stages.dataset.runbook.wording.fragments import is_waiting, remarks_ahead
@@ -17,6 +17,7 @@ from stages.dataset.runbook.wording.remarks import (
     MEANS,
     ORDERS,
     RISKS,
+    SUGGESTS,
     TOUCHES,
     UNCLEAR,
     Remark,
@@ -30,13 +31,14 @@ SENTENCE_END = re.compile(
 )
 _SENTENCES = 3  # behind a command, in which words about it are looked for
 _REFUSED = re.compile(
-    r"^\W*(?:no|never|nope|don['’]?t|do not|not|hands off|forget it|please don['’]?t|please do not|better not)\b", re.IGNORECASE
+    r"^\W*(?:please\W+|rather\W+|better\W+)?(?:no|never|nope|don['’]?t|do not|not|hands off|forget it|please don['’]?t|please do not|better not)\b", re.IGNORECASE
 )
-_AGREED = re.compile(r"^\W*(?:yes|yep|sure|absolutely|of course|by all means)\b", re.IGNORECASE)
+_AGREED = re.compile(r"^\W*(?:please\W+)?(?:yes|yep|sure|absolutely|of course|by all means)\b", re.IGNORECASE)
 _NAMES = re.compile(
     rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|i mean|i['’]m talking about|namely|the \w+)\W*(?:is|was|['’]s)?\W*(?:called\W*)?)?{TARGET}\W*$", re.IGNORECASE
 )
 _HALT = re.compile(r"\W*(?:stop|halt|wait|hold it|careful|wrong|nope?)\W*", re.IGNORECASE)
+_IF = {"if", "when", "whenever", "should", "before"}
 _LEADING = {":", "：", "—", "-", "→", "=", "("}
 _CHOICE = re.compile(
     rf"\b(?:instead|rather|better|it is|what you want|what helps|what works|so|hence|right|correct|proper|use|go with|go for|take|stick)\b|[:→]\s*{TARGET}", re.IGNORECASE
@@ -82,23 +84,29 @@ class Passage:
         remarks = self._own(own, clauses, at)
         self.evidence.is_ordered, self.evidence.is_reported = remarks.orders, remarks.is_reported
         self._reserved(own, clauses[:at])
+        self._answered(clauses[at], before)
         if remarks.is_bare:
             self._led_to(own, clauses, at)
-        if _NAMES.match(own) and before and MARK not in before[-1]:
+        asked = any(sentence.rstrip().endswith("?") for sentence in (own, *before[-2:-1]))
+        if _NAMES.match(own) and before and MARK not in before[-1] and not asked:
             self._named(before[-1])
         if clauses[at].kind == "condition" and not remarks.orders:
             self._halted(own, clauses[at + 1 :])
         self._behind(own, clauses, at)
         self._following(own, after)
         self.evidence.is_passed_over = self._is_passed_over(clauses, at, after)
+        self.evidence.is_second |= self.evidence.is_passed_over and not remarks.is_bare and not _only_reads(clauses[at])
         has_note = len(clauses) > at + 1 and clauses[at + 1].joint in _LEADING and not clauses[at + 1].has(MARK)
         self.evidence.is_second |= self.evidence.is_passed_over and remarks.is_bare and has_note
         return self.evidence
 
-    def told(self, sentences: Sequence[str], is_note: bool = False, is_ahead: bool = False) -> Evidence:
+    def told(
+        self, sentences: Sequence[str], is_note: bool = False, is_ahead: bool = False, is_loose: bool = False
+    ) -> Evidence:
         """Returns what sentences say of a command that they call `it`, or do not name.
 
-        is_note: whether they are a note on it. is_ahead: whether the command comes behind them.
+        is_note: whether they are a note on it. is_ahead: whether the command comes behind them. is_loose: whether those
+        in between may speak of something else.
         """
         self.is_ahead = is_ahead
         if sentences and _HALT.fullmatch(sentences[0]) and not self.evidence.is_ordered:
@@ -108,7 +116,7 @@ class Passage:
                 continue
             if MARK in sentence or (sentence.rstrip().endswith((":", "：")) and not is_note):
                 break
-            if not self._speaks(sentence, is_note) and number and not is_ahead:
+            if not self._speaks(sentence, is_note) and number and not is_ahead and not is_loose:
                 break
         return self.evidence
 
@@ -116,8 +124,10 @@ class Passage:
         clause = clauses[at]
         remarks = remarks_on(clause)
         remarks.is_reported = remarks.is_reported or self._is_of_source(clauses, at)
-        if clause.kind == "condition" and not remarks.orders:
+        if (clause.kind == "condition" or (clause.kind == "which" and clause.texts[0] == "who")) and not remarks.orders:
             remarks.said = [remark for remark in remarks.said if remark.verdict == FORBIDS and _is_right_before(own, remark, clause)]
+            if _supposes(clause):
+                remarks.said.append(Remark(UNCLEAR, clause.words[0].start, clause.words[-1].end))
             for beside in clauses[at - 1 : at] if at else clauses[1:2]:
                 self._asked_before(own, beside)
         self.evidence.add(own, remarks.said)
@@ -134,12 +144,21 @@ class Passage:
     def _asked_before(self, own: str, clause: Clause) -> None:
         """Hears who is to be asked before the command is run."""
         for span in spans_of(clause.texts):
-            if span.families & {"not", "spare"} and "restricted" not in span.families:
+            if span.families & {"not", "spare", "innocent"} and not span.families & {"restricted", "shun"}:
                 self.evidence.said.append((MEANS, ""))
                 return
-            if "restricted" in span.families:
+            if span.families & {"restricted", "shun"} and (not span.first or "restricted" in span.families):
                 self.evidence.said.append((DOUBTS, own[clause.words[span.first].start : clause.words[span.end - 1].end]))
                 return
+
+    def _answered(self, clause: Clause, before: Sequence[str]) -> None:
+        """Hears `this one does not` as praise where the sentence before tells what another command does wrong."""
+        if not _is_ellipsis(clause) or not before or MARK not in before[-1]:
+            return
+        bad = {FORBIDS, FORBADE, HARMS, RISKS, DOUBTS, TOUCHES}
+        other = next(each for each in clauses_of(before[-1]) if each.has(MARK))
+        if bad & {remark.verdict for remark in remarks_on(_about_mark(other)).said}:
+            self.evidence.said = [(MEANS, "")]
 
     def _reserved(self, own: str, clauses: Sequence[Clause]) -> None:
         """Hears what keeps a command for the worst case: `as a last resort, run it`."""
@@ -236,7 +255,9 @@ class Passage:
 
     def _is_passed_over(self, clauses: Sequence[Clause], at: int, after: Sequence[str]) -> bool:
         """Returns whether another command is chosen, and nothing says that this one is to be run, too."""
-        if self.evidence.is_ordered or any(verdict in (MEANS, ORDERS) for verdict, _ in self.evidence.said):
+        if self.evidence.is_ordered or any(
+            verdict in (MEANS, ORDERS, SUGGESTS) for verdict, _ in self.evidence.said
+        ):
             return False
         others = [clause for clause in clauses[at + 1 :] if clause.has(MARK)]
         others += [clause for sentence in after[:_SENTENCES] for clause in clauses_of(sentence) if clause.has(MARK)]
@@ -251,11 +272,32 @@ def _is_ellipsis(clause: Clause) -> bool:
     return has_verb and not rest and texts[0] == TARGET and "not" in texts
 
 
+def _supposes(clause: Clause) -> bool:
+    """Returns whether a condition is that the command is run: `if you feel like running it`."""
+    texts = clause.texts
+    at = texts.index(TARGET)
+    if not _IF & set(texts[:2]) and texts[0] != "who":
+        return False
+    governs = any("run" in span.families and at - span.end <= 1 for span in spans_of(texts))
+    return (governs or at == 1) and not {"can", "should", "must"} & set(texts[:at])
+
+
+def _only_reads(clause: Clause) -> bool:
+    """Returns whether a clause only tells what the command shows."""
+    return clause.has("shows", "prints", "lists", "tells", "returns", "displays", "reports", "says", "show", "list", "check")
+
+
+def _about_mark(clause: Clause) -> Clause:
+    """Returns a clause with TARGET in the place of its first other command."""
+    return clause.put(place := clause.texts.index(MARK), place + 1)
+
+
 def _is_chosen(clause: Clause) -> bool:
-    place = clause.texts.index(MARK)
-    chosen = replace(clause, words=(*clause.words[:place], replace(clause.words[place], text=TARGET), *clause.words[place + 1 :]))
-    remarks = remarks_on(chosen)
-    return remarks.orders or any(remark.verdict == MEANS for remark in remarks.said)
+    """Returns whether a clause tells to run the other command in it, or praises it."""
+    remarks = remarks_on(_about_mark(clause))
+    verdicts = {remark.verdict for remark in remarks.said}
+    is_good = remarks.orders or bool(verdicts & {MEANS, SUGGESTS}) or (remarks.is_bare and clause.has("so", "rather", "instead"))
+    return is_good and not verdicts & {FORBIDS, HARMS, DOUBTS, FORBADE}
 
 
 def _is_right_before(own: str, remark: Remark, clause: Clause) -> bool:

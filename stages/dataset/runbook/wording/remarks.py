@@ -16,6 +16,8 @@ _BY = {"by", "with", "via", "using", "through", "and"}
 _DEGREES = {"very", "far", "too", "quite", "rather", "much", "such", "highly", "extremely", "simply", "plain", "strictly", "one", "of", "our", "most"}  # fmt: skip
 _BE = {"is", "was", "be", "are", "were", "been"}
 _RAN = {"ran", "used", "tried", "did", "typed", "executed", "called", "issued", "applied", "fired", "launched"}
+_SAYING = {"says", "said", "tells", "told", "suggests", "suggested", "recommends", "recommended", "advises", "advised", "proposes", "claims", "insists", "hints"}  # fmt: skip
+_WRONG = {"mistake", "wrong", "error", "folly", "crime", "sin", "foolish", "pity", "shame", "negligent", "irresponsible", "silly", "stupid"}  # fmt: skip
 _SHARED = {"neither", "none", "nor"}
 _BOUND = {"going", "likely", "bound", "sure", "tends", "known", "guaranteed", "liable", "prone", "able", "used", "threatens", "about", "leads", "led", "lead", "have", "has", "had", "seems", "proved", "turned"}  # fmt: skip
 _IN_NUMBER = {"twice", "parallel", "simultaneously", "times", "concurrently"}
@@ -74,10 +76,22 @@ class _Reading:
         self._left([span for span in left if span not in shared and not (across and "not" in span.families)])
         is_left_out = any("neglect" in span.families for span in left) or self.texts[self.target - 1 :][:1] == ["without"]
         if not is_left_out or not self.target:
-            self._right([*shared[-1:], *right])
-            self._predicate(right)
+            if not self._of_others():
+                self._right([*shared[-1:], *right])
+                self._predicate(right)
             self._complement(left)
         return self.found
+
+    def _of_others(self) -> bool:
+        """Doubts what is said to be what somebody else runs: `that is what an attacker would do`."""
+        behind = self.texts[self.target + 1 : self.high]
+        what = behind.index("what") if "what" in behind else -1
+        if what < 0 or set(behind[what + 1 : what + 2]) & {"we", "you", "is", "to", "the", "it", "helps", "works"}:
+            return False
+        is_theirs = set(behind[what:]) & {"would", "did", "ran", "used", "tried", "does", "do", "typed", "recommended", "suggested", "runs", "say", "says", "suggest", "suggests", "tell", "tells"}  # fmt: skip
+        if is_theirs:
+            self._say(DOUBTS, Span(self.target, self.high, frozenset()))
+        return bool(is_theirs)
 
     def _complement(self, left: Sequence[Span]) -> None:
         """Doubts a command that is only said to be something, or to be run by others: `your first idea will be …`."""
@@ -100,7 +114,9 @@ class _Reading:
             return
         if all(self.texts[at] in GRAMMAR["auxiliaries"] for at in behind):
             self._say(MEANS, Span(behind[0], behind[0] + 1, frozenset()))
-        elif not self.found.said and not any(span.families & {"neutral", "act"} for span in right):
+        elif not self.found.said and not any(
+            span.families & {"neutral", "act", "mild"} and span.first <= behind[0] + 2 for span in right
+        ):
             self._say(UNCLEAR, Span(behind[0], self.high, frozenset()))
 
     def _is_passed(self, text: str) -> bool:
@@ -150,16 +166,35 @@ class _Reading:
         while at < self.target and self.texts[at] in GRAMMAR["skipped"]:
             at += 1
         if at < self.target and self.texts[at] in ("you", "we", "to", "can", "should"):
+            if self.texts[at + 1 : at + 2] in (["could"], ["might"], ["would"], ["had"]):
+                return False
             at += 1
             while at < self.target and self.texts[at] in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"]:
                 at += 1
         first = next((span for span in left if span.first == at and span.families & {"run", "act"}), None)
+        if first is None and self.clause.kind == "main" and self._is_our_way(left):
+            return True
         return bool(first) and not self.texts[at].endswith(
             ("ing", "ed", "ran", "did", "tried", "es", "ts", "ns", "ls", "ks", "ps", "rs")
         )
 
+    def _is_our_way(self, left: Sequence[Span]) -> bool:
+        """Returns whether a clause says that we run it: `that is why we run it`."""
+        verb = next((span for span in reversed(left) if "run" in span.families and self.target - span.end <= 1), None)
+        if verb is None or self.texts[verb.first] in _RAN:
+            return False
+        subject = self.texts[max(self.low, verb.first - 1) : verb.first]
+        return subject in (["we"], ["you"], ["one"]) and not any("not" in span.families for span in left)
+
+    def _is_said(self, left: Sequence[Span]) -> bool:
+        """Returns whether somebody other than us says it."""
+        verb = next((span for span in reversed(left) if self.texts[span.first] in _SAYING), None)
+        return verb is not None and not {"we", "i"} & set(self.texts[self.low : verb.first]) and self.target - verb.end <= 4
+
     def _is_reported(self, left: Sequence[Span]) -> bool:
         source = next((span for span in self.spans if "source" in span.families), None)
+        if source is None and not self.found.orders and self._is_said(left):
+            return True
         if source is None or source.first >= self.target:
             return bool(source) and not self.found.orders and "in" in self.texts[self.target : source.first]
         after = any("says" in span.families and span.first >= source.first for span in left)
@@ -198,6 +233,8 @@ class _Reading:
             self._spared(negation, span, left[place + 1 :])
         elif "proof" in families:
             self._say(DOUBTS, negation, span)
+        elif families & {"run", "act"} and _WRONG & set(self.texts[self.low : negation.first]):
+            self._say(MEANS, negation, span)  # it would be wrong not to
         elif families & {"run", "act"} and not self._is_of_world(negation):
             if not set(self.texts[self.target :]) & _IN_NUMBER:
                 self._say(FORBIDS, negation)
@@ -207,8 +244,16 @@ class _Reading:
         return place
 
     def _spared(self, negation: Span, span: Span, behind: Sequence[Span]) -> None:
+        if "restricted" in span.families and self._is_lacked(negation, span):
+            self._say(FORBIDS, negation, span)
+            return
         is_need = "need" in span.families and any("run" in other.families for other in behind[:1])
         self._say(DOUBTS if is_need else MEANS, negation, span)
+
+    def _is_lacked(self, negation: Span, span: Span) -> bool:
+        """Returns whether nobody has a right, rather than no right is needed."""
+        between = self.texts[negation.end : span.end]
+        return bool({"has", "have", "hold", "holds", "got"} & set(between)) or self.texts[negation.first] == "nobody"
 
     def _is_of_world(self, negation: Span) -> bool:
         """Returns whether a negation has a subject that is neither a person nor a command."""
@@ -225,6 +270,8 @@ class _Reading:
         between = self.texts[negation.end : self.target]
         is_near = len(between) <= 2 and not set(between) & {"than", "but"}
         if self.texts[negation.first] == "no" and between and not is_near:
+            if {"in", "about", "with"} & set(between[1:3]):
+                self._say(SUGGESTS, negation)
             return
         self._say(FORBIDS if is_near or not self._is_of_world(negation) else HINTS, negation)
 
@@ -299,7 +346,8 @@ class _Reading:
         span = right[place]
         families = span.families
         if families & ({"spare"} | _DENIED):
-            self._say(MEANS, negation, span)
+            if families & _DENIED or "be" in self.texts[negation.end : span.first]:
+                self._say(MEANS, negation, span)
             return self._end_of_denial(right, place)
         if "proof" in families and "good" not in families:
             self._say(DOUBTS, negation, span)
@@ -353,10 +401,16 @@ class _Reading:
             self._say(FORBIDS, span)
         elif "past" in families:
             self._say(UNCLEAR, span)
-        elif families & {"good", "please"} and {"was", "were"} & set(self.texts[self.target : span.first]):
+        elif families & {"good", "please"} and self._is_past(span):
             self._say(UNCLEAR, span)
         elif families & {"good", "please"} or ("proof" in families and "not" not in self.texts):
             self._say(MEANS, span)
+
+    def _is_past(self, span: Span) -> bool:
+        """Returns whether praise behind the command is of the past: `was the fix`, `is the fix of last year`."""
+        between = [other for other in self.spans if self.target < other.first < span.first]
+        was = {"was", "were"} & set(self.texts[self.target : span.first])
+        return bool(was) or any("past" in other.families for other in between)
 
     def _behind_an_order(self, span: Span) -> None:
         if "restricted" in span.families and {"only", "with", "after"} & set(self.texts[self.target : span.first]):
