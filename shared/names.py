@@ -3,6 +3,10 @@
 import re
 from datetime import UTC, datetime
 
+from shared.errors import StageError, one_line
+
+AGENTS = "flux/ai/*"  # where agents live, each in a folder of its name, unless FLEET says otherwise
+FLEET = "agent-training.yaml"  # at the repository's root: where agents live, and defaults for all of them
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"  # MLflow aliases
 REGISTERED, REJECTED, PROPOSED, PUBLISHED = "registered", "rejected", "proposed", "published"  # MLflow tag `status`
 VERSION_TAG, CONTENT_TAG, DATASET_TAG = "model_version", "content_sha256", "dataset_sha256"  # MLflow tags
@@ -12,24 +16,32 @@ PREDICTIONS = "evaluation/predictions.jsonl"  # the artefact of a run that holds
 DATASET_CARD = "dataset/card.json"  # the one that tells the alerts of the model's dataset
 
 
-def agent_folder(agent: str) -> str:
-    """Returns the agent's folder in the GitOps repository."""
-    return f"flux/ai/{agent}"
+def agent_folder(agent: str, agents: str = AGENTS) -> str:
+    """Returns the agent's folder in the GitOps repository. agents: where the repository says that agents live."""
+    return f"{agents.removesuffix('*')}{agent}"
 
 
-def runbook_path(agent: str) -> str:
+def check_agents(agents: str) -> str:
+    """Returns agents. Raises StageError where it is no folder with `*` behind it, which stands for the agent."""
+    *folders, last = agents.split("/")
+    if last != "*" or any(one_line(part) != part or part in ("", ".", "..") or "*" in part for part in folders):
+        raise StageError(f"{agents!r} does not say where agents live; write a folder and *, such as {AGENTS}")
+    return agents
+
+
+def runbook_path(agent: str, agents: str = AGENTS) -> str:
     """Returns where the agent's runbook is when nobody says otherwise."""
-    return f"{agent_folder(agent)}/docs/RUNBOOK.md"
+    return f"{agent_folder(agent, agents)}/docs/RUNBOOK.md"
 
 
-def training_folder(agent: str) -> str:
+def training_folder(agent: str, agents: str = AGENTS) -> str:
     """Returns the folder of config.yaml and tools.yaml."""
-    return f"{agent_folder(agent)}/training"
+    return f"{agent_folder(agent, agents)}/training"
 
 
-def model_version_path(agent: str) -> str:
+def model_version_path(agent: str, agents: str = AGENTS) -> str:
     """Returns the file that publish bumps and Flux reads."""
-    return f"{agent_folder(agent)}/MODEL_VERSION"
+    return f"{agent_folder(agent, agents)}/MODEL_VERSION"
 
 
 def experiment(agent: str) -> str:

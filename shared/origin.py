@@ -26,6 +26,8 @@ class Origin:
     runbook_sha256: str
     training: Mapping[str, Any]
     """What config.yaml said in its block `training`."""
+    agents: str = names.AGENTS
+    """Where agents live in the repository, such as `flux/ai/*`."""
 
     @classmethod
     def of(cls, dataset: ChatDataset) -> "Origin":
@@ -39,9 +41,10 @@ class Origin:
                 committed=datetime.fromisoformat(known["committed"]).astimezone(UTC),
                 runbook_sha256=known["runbook"]["sha256"],
                 training=known["config"].get("training", {}),
+                agents=names.check_agents(known.get("agents", names.AGENTS)),
             )
             is_sound = bool(_AGENT.fullmatch(origin.agent) and _COMMIT.fullmatch(origin.commit))
-        except (LookupError, TypeError, ValueError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError, StageError):
             is_sound = False
         if not is_sound:
             reason = "it needs agent, repository, commit, committed, runbook.sha256 and config"

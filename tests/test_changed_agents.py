@@ -79,6 +79,40 @@ def test_rules_that_name_functions_are_an_input_and_other_manifests_are_not(gito
     assert changed(gitops, before) == {"agent-sre": with_rules}
 
 
+def test_a_page_elsewhere_is_an_input_of_the_agent_that_names_it(gitops: Repo) -> None:
+    pages = Path(gitops.working_dir) / "docs"
+    pages.mkdir()
+    shutil.copy(folder_of(gitops, "agent-sre") / "docs" / "RUNBOOK.md", pages / "one.md")
+    (pages / "index.md").write_text("# Pages\n")
+    append(folder_of(gitops, "agent-sre") / "training" / "config.yaml", "\nrunbook_path: docs\n")
+    before = commit(gitops)
+    append(pages / "one.md", "\nA new hint.\n")
+    hint = commit(gitops)
+    (pages / "index.md").unlink()
+    gone = commit(gitops)
+    assert changed(gitops, before, hint) == {"agent-sre": hint}
+    assert changed(gitops, hint) == {"agent-sre": gone}
+
+
+def test_what_the_repository_says_of_all_agents_is_an_input_of_each(gitops: Repo) -> None:
+    before = gitops.head.commit.hexsha
+    root = Path(gitops.working_dir)
+    (root / "agent-training.yaml").write_text("training: {seed: 1}\n")
+    shared = commit(gitops)
+    assert changed(gitops, before) == dict.fromkeys(AGENTS, shared)
+    (root / "flux" / "ai").rename(root / "agents")
+    (root / "agent-training.yaml").write_text("agents: agents/*\ntraining: {seed: 1}\n")
+    assert sorted(changed(gitops, shared, commit(gitops))) == AGENTS
+    append(root / "agents" / "agent-sre" / "docs" / "RUNBOOK.md", "\nA new hint.\n")
+    last = commit(gitops)
+    assert changed(gitops, "HEAD~1") == {"agent-sre": last}
+    (root / "agent-training.yaml").write_text("agent: agents/*\n")
+    commit(gitops)
+    result = run(gitops, last)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "agent-training.yaml, line 1: agent is not known; did you mean agents?" in result.stderr
+
+
 def test_a_bump_of_the_model_version_changes_no_agent(gitops: Repo) -> None:
     before = gitops.head.commit.hexsha
     folder = folder_of(gitops, "agent-sre")

@@ -225,6 +225,30 @@ def test_an_agent_without_a_runbook_is_told(launch_plans: Any, tmp_path: Path) -
         launch_plans.launch_plans(folder, URL)
 
 
+def test_an_agent_whose_runbook_is_elsewhere_is_registered(launch_plans: Any, tmp_path: Path) -> None:
+    folder = checkout(tmp_path, "agent-wiki", "runbook_path: docs/**/*.md\n")
+    (folder / "flux" / "ai" / "agent-wiki" / "docs" / "RUNBOOK.md").unlink()
+    with pytest.raises(StageError, match=r"config.yaml: runbook_path: no Markdown page has a path such as docs/\*\*/"):
+        launch_plans.launch_plans(folder, URL)
+    (folder / "docs" / "deep").mkdir(parents=True)
+    (folder / "docs" / "deep" / "page.md").write_text("# PodDown\n")
+    assert len(launch_plans.launch_plans(folder, URL)) == 2
+
+
+def test_agents_live_and_are_configured_where_the_repository_says(launch_plans: Any, tmp_path: Path) -> None:
+    (tmp_path / "agent-training.yaml").write_text(
+        "agents: apps/*\ntraining: {iters: 7, seed: 3}\nschedule: {cron: '0 3 * * 1'}\n"
+    )
+    with pytest.raises(StageError, match=r"holds no apps/<agent>/training/config.yaml; let GITOPS name a checkout"):
+        launch_plans.launch_plans(tmp_path, URL)
+    (tmp_path / "apps").symlink_to(checkout(tmp_path, "agent-a", "training: {iters: 9}\n") / "flux" / "ai")
+    training, watch = launch_plans.launch_plans(tmp_path, URL)
+    assert (training.name, watch.name) == ("agent-a-training", "agent-a-watch")
+    known = spec(training)["defaultInputs"]["parameters"]
+    assert (default(known["iters"]), default(known["seed"])) == (9, 3)
+    assert spec(training)["entityMetadata"]["schedule"]["cronSchedule"]["schedule"] == "0 3 * * 1"
+
+
 def test_a_checkout_without_agents_is_told(launch_plans: Any, tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"holds no flux/ai/<agent>/training/config.yaml; let GITOPS name a checkout"):
         launch_plans.launch_plans(tmp_path, URL)

@@ -12,6 +12,7 @@ from shared import contract
 from shared.agent_config.settings import GATE, TRAINING
 from shared.contract import STAGES
 from shared.errors import StageError
+from stages.dataset.source import opened
 from workflows.agent_training import agent_training_pipeline
 from workflows.local.execution import ROOT
 from workflows.local.settings import configured, parse_settings, workflow_fields
@@ -126,8 +127,14 @@ def test_stages_declare_a_shared_input_alike() -> None:
                 assert limits.setdefault(field.name, (field.kind, field.limits)) == (field.kind, field.limits)
 
 
+def settings_of(gitops: Repo, agent: str, revision: str = "", runbook_path: str = "") -> dict[str, Any]:
+    folder = str(gitops.working_dir)
+    with opened(folder) as repo:
+        return configured(repo, folder, agent, revision, runbook_path)
+
+
 def test_the_agents_configuration_sets_inputs(gitops: Repo) -> None:
-    known = configured(gitops, str(gitops.working_dir), "agent-auditor")
+    known = settings_of(gitops, "agent-auditor")
     assert known == {
         "model_name": "google/functiongemma-270m-it",
         "examples_per_alert": 32,
@@ -143,7 +150,7 @@ def test_the_agents_configuration_sets_inputs(gitops: Repo) -> None:
 
 def test_an_agent_that_is_not_there_is_told(gitops: Repo) -> None:
     with pytest.raises(StageError, match=r"there is no agent agent-x in flux/ai .* agent-auditor, agent-bruno"):
-        configured(gitops, str(gitops.working_dir), "agent-x")
+        settings_of(gitops, "agent-x")
 
 
 def test_another_runbook_does_not_need_the_usual_one(gitops: Repo) -> None:
@@ -151,8 +158,28 @@ def test_another_runbook_does_not_need_the_usual_one(gitops: Repo) -> None:
     (folder / "flux/ai/agent-bruno/docs/RUNBOOK.md").rename(folder / "elsewhere.md")
     commit(gitops)
     with pytest.raises(StageError, match=r"docs/RUNBOOK.md is missing at commit"):
-        configured(gitops, str(folder), "agent-bruno")
-    assert configured(gitops, str(folder), "agent-bruno", runbook_path="elsewhere.md")["iters"] == 150
+        settings_of(gitops, "agent-bruno")
+    assert settings_of(gitops, "agent-bruno", runbook_path="elsewhere.md")["iters"] == 150
+
+
+def test_the_configuration_names_pages_and_needs_no_argument(gitops: Repo) -> None:
+    folder = Path(gitops.working_dir)
+    pages = folder / "docs/my runbooks"
+    pages.mkdir(parents=True)
+    shutil.copy(folder / "flux/ai/agent-auditor/docs/RUNBOOK.md", pages / "page one.md")
+    file = folder / "flux/ai/agent-auditor/training/config.yaml"
+    before = file.read_text()
+    file.write_text("runbook_path: [docs/my runbooks/**/*.md]\ntraining: {iters: 8}\n")
+    (folder / "flux/ai/agent-auditor/docs/RUNBOOK.md").unlink()
+    commit(gitops)
+    assert settings_of(gitops, "agent-auditor") == {"iters": 8}
+    (folder / "agent-training.yaml").write_text("training: {iters: 1, seed: 5}\n")
+    commit(gitops)
+    assert settings_of(gitops, "agent-auditor") == {"iters": 8, "seed": 5}
+    (folder / "agent-training.yaml").unlink()
+    (folder / "flux/ai/agent-auditor/docs/RUNBOOK.md").write_bytes((pages / "page one.md").read_bytes())
+    file.write_text(before)
+    commit(gitops)
 
 
 def test_the_configuration_is_read_at_the_revision(gitops: Repo) -> None:
@@ -161,5 +188,5 @@ def test_the_configuration_is_read_at_the_revision(gitops: Repo) -> None:
     file = folder / "flux/ai/agent-auditor/training/config.yaml"
     file.write_text("training: {iters: 7}\n")
     commit(gitops)
-    assert configured(gitops, str(folder), "agent-auditor") == {"iters": 7}
-    assert configured(gitops, str(folder), "agent-auditor", before)["iters"] == 190
+    assert settings_of(gitops, "agent-auditor") == {"iters": 7}
+    assert settings_of(gitops, "agent-auditor", before)["iters"] == 190

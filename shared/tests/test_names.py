@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from shared import names
+from shared.errors import StageError
 
 VERSION = "v20251224-abc12345"
 COMMIT = "abc12345def67890abc12345def67890abc12345"
@@ -33,6 +34,20 @@ def test_everything_of_an_agent_lies_in_its_folder() -> None:
         "flux/ai/agent-sre/training",
         "flux/ai/agent-sre/MODEL_VERSION",
     ]
+
+
+def test_agents_live_where_a_repository_says() -> None:
+    assert names.agent_folder("agent-sre", "apps/my agents/*") == "apps/my agents/agent-sre"
+    assert names.model_version_path("agent-sre", "*") == "agent-sre/MODEL_VERSION"
+    assert [names.check_agents(agents) for agents in ("flux/ai/*", "*", "ü b/*")] == ["flux/ai/*", "*", "ü b/*"]
+
+
+@pytest.mark.parametrize(
+    "agents", ["", "flux/ai", "/*", "flux//*", "../*", "a/./*", "a*/*", "a/**", "a/*/b", "a\n/*", " /*"]
+)
+def test_a_home_of_agents_that_is_none_is_refused(agents: str) -> None:
+    with pytest.raises(StageError, match=r"does not say where agents live; write a folder and \*, such as flux/ai/\*$"):
+        names.check_agents(agents)
 
 
 @pytest.mark.parametrize(

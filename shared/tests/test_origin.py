@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared import archive
+from shared.artifacts import ChatDataset
 from shared.errors import StageError
 from shared.origin import Origin, check_made_from
 from tests import samples
@@ -24,6 +25,8 @@ def test_agent_json_tells_the_origin(tmp_path: Path) -> None:
         training={"iters": 20},
     )
     assert origin.model_version(2) == "v20251224-01234567.2"
+    (tmp_path / "dataset" / "agent.json").write_text(json.dumps(samples.AGENT | {"agents": "apps/*"}))
+    assert (origin.agents, Origin.of(ChatDataset(tmp_path / "dataset")).agents) == ("flux/ai/*", "apps/*")
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,8 @@ def test_agent_json_tells_the_origin(tmp_path: Path) -> None:
         {"committed": "yesterday"},
         {"runbook": None},
         {"config": []},
+        {"agents": "../*"},
+        {"agents": None},
     ],
 )
 def test_an_origin_that_tells_too_little_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:

@@ -1,12 +1,13 @@
-"""training/config.yaml: how an agent's model is trained and when it may be published."""
+"""training/config.yaml: how an agent's model is trained and when it may be published; what all agents share."""
 
 import dataclasses
 import re
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, create_model, field_validator
 
+from shared import names
 from shared.agent_config import deployment
 from shared.agent_config.settings import GATE, TRAINING, WATCH, Floor
 from shared.contract import Field, to_text
@@ -96,8 +97,19 @@ def _checked(key: str, hint: Any) -> Any:
     return Annotated[kind, _checking(lambda value: field.parse(to_text(value)))]
 
 
-class AgentConfig(BaseModel):
-    """The whole file; every block and every key may be left out."""
+def _listed(paths: Any) -> Any:
+    """Returns a single text as a list of it."""
+    return [paths] if isinstance(paths, str) else paths
+
+
+def _path(path: str) -> str:
+    if not path.strip() or path.startswith("/") or ".." in path.split("/"):
+        raise ValueError(f"{path!r} is no path or pattern from the repository's root, such as docs/runbooks")
+    return path
+
+
+class Blocks(BaseModel):
+    """What may be said of one agent, or of all; every block and every key may be left out."""
 
     model_config = STRICT
     training: _block("Training", TRAINING) | None = None  # type: ignore[valid-type]
@@ -106,9 +118,38 @@ class AgentConfig(BaseModel):
     deploy: Deploy | None = Deploy()
     schedule: Schedule | None = Schedule()
 
+
+BLOCKS = tuple(Blocks.model_fields)
+
+
+class Fleet(Blocks):
+    """agent-training.yaml at the repository's root: where agents live, and what each config.yaml need not repeat."""
+
+    agents: Annotated[str, _checking(names.check_agents)] = names.AGENTS
+
+    @field_validator("gate")
+    @classmethod
+    def _no_floors(cls, gate: Any) -> Any:
+        if gate is not None and gate.floors is not None:
+            raise ValueError("floors belong into the config.yaml of the agent that has the functions")
+        return gate
+
+
+class AgentConfig(Blocks):
+    """The whole file. runbook_path: as dataset's input of that name."""
+
+    runbook_path: Annotated[list[Annotated[str, AfterValidator(_path)]], BeforeValidator(_listed)] = []
+
+    def over(self, defaults: Blocks) -> "AgentConfig":
+        """Returns this configuration where it sets a key, and the defaults elsewhere."""
+        own, others = (each.model_dump(include=set(BLOCKS), exclude_unset=True) for each in (self, defaults))
+        blocks = {block: (others.get(block) or {}) | (own.get(block) or {}) for block in [*others, *own]}
+        blocks |= {block: None for block in own if own[block] is None and not others.get(block)}
+        return AgentConfig.model_validate({**blocks, "runbook_path": self.runbook_path})
+
     def settings(self) -> dict[str, dict[str, Any]]:
-        """Returns the keys that the file sets, by block."""
-        return self.model_dump(exclude_none=True)
+        """Returns the keys that the file sets, by block; without the runbook's path, of which agent.json tells."""
+        return self.model_dump(exclude_none=True, exclude={"runbook_path"})
 
     def inputs(self) -> dict[str, Any]:
         """Returns the keys that the file sets and that are inputs of the training; others are in agent.json alone."""
@@ -128,6 +169,11 @@ class AgentConfig(BaseModel):
             if function not in known:
                 reason = f"{function}, which is no function of {tools}"
                 raise StageError(f"{name}: gate.floors names {reason}; {nearest(function, known)}")
+
+
+def read_fleet(text: str) -> Fleet:
+    """Returns what agent-training.yaml says. Raises StageError as `read_config` does."""
+    return strict_yaml.read(text, names.FLEET, Fleet)
 
 
 def read_config(text: str, name: str) -> AgentConfig:

@@ -31,10 +31,16 @@ DNS_LABEL = matches(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a name such as agent
 class Inputs:
     """What dataset needs."""
 
-    agent_name: Annotated[str, "the agent: a folder below flux/ai", DNS_LABEL]
+    agent_name: Annotated[
+        str, "the agent: a folder below flux/ai, or below the one that agent-training.yaml names", DNS_LABEL
+    ]
     repository: Annotated[str, "the GitOps repository: a URL, or the path of a clone or bare repository"]
     revision: Annotated[str, "branch, tag or commit; empty for the default branch"] = ""
-    runbook_path: Annotated[str, "the runbook's path in the repository; empty for flux/ai/<agent>/docs/RUNBOOK.md"] = ""
+    runbook_path: Annotated[
+        str,
+        "the runbook in the repository: a file, a folder of pages, a pattern such as docs/**/*.md, or several of these "
+        "with commas between; empty for what config.yaml says, or flux/ai/<agent>/docs/RUNBOOK.md",
+    ] = ""
     examples_per_alert: ExamplesPerAlert = 24
     no_call_share: NoCallShare = 0.1
     renamed_share: RenamedShare = 0.25

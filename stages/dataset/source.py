@@ -3,98 +3,150 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from git import Commit, GitCommandError, InvalidGitRepositoryError, NoSuchPathError, Repo
-from git.exc import BadName, BadObject
-from git.objects import Blob, Tree
+from git import Git, GitCommandError
 
 from shared import names
 from shared.access import git_failure
-from shared.access.git import check_repository, check_revision, git_environment, without_secret
+from shared.access.git import check_repository, git_environment, without_secret
 from shared.errors import StageError
-from stages.dataset.calls.rules import FUNCTION, RuleFile
-from stages.dataset.calls.tools import read_tools
 from stages.dataset.contract import GIT_SSH_KEY_FILE, GIT_SSH_KNOWN_HOSTS_FILE, GIT_TOKEN
-from stages.dataset.runbook.text import decode
+from stages.dataset.faults import check
+from stages.dataset.files import Files, check_agent, read_files, read_shared
+from stages.dataset.gitops.blobs import Blobs, UnreadableError
+from stages.dataset.gitops.pattern import literal
+from stages.dataset.gitops.place import refusal, refusal_of_parent
+from stages.dataset.gitops.repository import Entry, Repository
 
 GIT_ACCESS = (GIT_TOKEN, GIT_SSH_KEY_FILE, GIT_SSH_KNOWN_HOSTS_FILE)
-MAX_RUNBOOK = 16 << 20  # bytes; the longest that people keep have a hundredth
-MAX_BYTES = 1 << 20  # of any other file
-_WIDE = (b"\xff\xfe", b"\xfe\xff")  # the marks of UTF-16 and UTF-32, whose text holds zero bytes
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(Files):
     """An agent's files at one commit. `commit` is the last one that touched any of them, never merely HEAD."""
 
     repository: str
-    runbook_path: str
-    runbook: str
-    config_path: str
-    config: str
-    tools_path: str
-    tools: str
-    rules: tuple[RuleFile, ...]
     commit: str
     committed: datetime
 
     @property
     def runbook_sha256(self) -> str:
-        """The sha256 (hex) of the runbook's text, with Unix line ends."""
-        return hashlib.sha256(self.runbook.encode()).hexdigest()
+        """The sha256 (hex) of the runbook's text, with Unix line ends; of several pages, of their texts and paths."""
+        if len(self.pages) == 1:
+            return hashlib.sha256(self.runbook.encode()).hexdigest()
+        told = "".join(f"{digest}  {path}\n" for path, digest in self.page_sha256.items())
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    @property
+    def page_sha256(self) -> dict[str, str]:
+        """The sha256 (hex) of each page's text, by its path."""
+        return {page.path: hashlib.sha256(page.text.encode()).hexdigest() for page in self.pages}
 
 
 @contextmanager
-def opened(repository: str) -> Iterator[Repo]:
-    """Yields the repository: a local one as it is, a remote one as a passing bare clone.
+def opened(repository: str) -> Iterator[Repository]:
+    """Yields the repository: a local one as it is, a remote one as a passing bare clone, without what nobody asks for.
 
     Raises StageError where it cannot be read, with git's reason and without any secret.
     """
     address = check_repository(repository)
     with TemporaryDirectory(prefix="gitops-") as folder:
         environment = git_environment(Path(folder), *(variable.read() for variable in GIT_ACCESS))
+        # A folder inside a repository is none: git would look for one further up.
+        environment["GIT_CEILING_DIRECTORIES"] = str(Path(address).parent) if Path(address).is_dir() else folder
         is_local = Path(address).is_dir()
-        repo = _open(address) if is_local else _clone(address, Path(folder) / "clone", environment)
-        # A path of the contract is a name, never a pattern.
-        repo.git.update_environment(**environment, GIT_LITERAL_PATHSPECS="1")
-        with repo:
-            yield repo
+        found = _open(address, environment) if is_local else _clone(address, Path(folder) / "clone", environment)
+        try:
+            yield found
+        finally:
+            found.blobs.close()
 
 
-def read_source(repo: Repo, repository: str, revision: str, agent: str, runbook_path: str = "") -> Source:
+def read_source(repo: Repository, repository: str, revision: str, agent: str, runbook_path: str = "") -> Source:
     """Returns the agent's runbook, config.yaml, tools.yaml and rules at revision (empty: the default branch).
 
     Raises StageError for an unknown revision or agent, for a file that is missing, a link, binary or
-    empty, and for a pattern of rules that no file has.
+    empty, and for a pattern of pages or rules that no file has.
     """
-    commit = _commit(repo, repository, revision)
-    _check_agent(commit, agent)
-    runbook = runbook_path or names.runbook_path(agent)
-    training = names.training_folder(agent)
-    config, tools = f"{training}/config.yaml", f"{training}/tools.yaml"
-    texts = {
-        "runbook": _text(commit, runbook, "runbook"),
-        "config": _text(commit, config, "configuration"),
-        "tools": _text(commit, tools, "list of functions"),
-    }
-    rules = _rule_files(repo, commit, agent, read_tools(texts["tools"], tools).rules, tools)
-    paths = [runbook, training, *(rule.path for rule in rules)]
-    last = _last_commit(repo, repository, commit, paths)
-    return Source(
-        **texts,
-        rules=rules,
-        repository=_public_name(repository),
-        runbook_path=runbook,
-        commit=last.hexsha,
-        committed=last.committed_datetime.astimezone(UTC),
-        config_path=config,
-        tools_path=tools,
-    )
+    commit = repo.commit(revision)
+    place = Committed(repo, commit)
+    fleet = read_shared(place)
+    check_agent(place, agent, fleet.agents)
+    files, faults = read_files(place, agent, fleet, runbook_path)
+    check(faults)
+    own = (names.FLEET, names.training_folder(agent, fleet.agents), *(rule.path for rule in files.rules))
+    last, committed = repo.last_change(commit, [*files.runbook_pathspecs, *map(literal, own)])
+    return Source(**vars(files), repository=_public_name(repository), commit=last, committed=committed)
+
+
+@dataclass(frozen=True)
+class Committed:
+    """The files of a commit."""
+
+    repo: Repository
+    commit: str
+    known: dict[str, Entry] = field(default_factory=dict)
+    """What was looked up, by its path."""
+
+    @property
+    def at(self) -> str:
+        """The commit, in a sentence."""
+        return f" at commit {self.commit[:8]}"
+
+    def kind(self, path: str) -> str:
+        """Returns what a path is, '' where nothing is there."""
+        entry = self._entry(path)
+        return entry.kind if entry else ""
+
+    def children(self, folder: str) -> Sequence[tuple[str, str]]:
+        """Returns path and kind of what stands directly in a folder ('' for the root), by name."""
+        return [(each.path, each.kind) for each in self.repo.children(self.commit, folder)]
+
+    def below(self, folder: str) -> Iterator[tuple[str, str]]:
+        """Yields path and kind of all but folders below a folder ('' for all), in any order."""
+        for entry in self.repo.below(self.commit, folder):
+            yield entry.path, entry.kind
+
+    def prepare(self, paths: Sequence[str]) -> None:
+        """Finds many paths with one command, and brings their blobs into a partial clone."""
+        found = self.repo.entries(self.commit, [path for path in paths if path not in self.known])
+        self.known.update({entry.path: entry for entry in found})
+        wanted = [entry for path in paths if (entry := self.known.get(path)) and entry.kind == "file"]
+        self.repo.fetch([entry.oid for entry in wanted])
+
+    def data(self, path: str, what: str, most: int) -> bytes:
+        """Returns a file's bytes. Raises StageError where it is missing, no file, or larger than most."""
+        entry = self._entry(path)
+        if entry is None or entry.kind != "file":
+            self.check_parents(path, what)
+            raise refusal(path, what, entry.kind if entry else "", self.at)
+        self.repo.fetch([entry.oid])
+        try:
+            size = self.repo.blobs.size(entry.oid)
+            if size <= most:
+                return self.repo.blobs.content(entry.oid)
+        except UnreadableError as error:
+            raise StageError(f"{path}: {self.repo.failure(str(error))}") from None
+        raise StageError(f"{path} has {size} bytes; a {what} may have at most {most}")
+
+    def _entry(self, path: str) -> Entry | None:
+        if path not in self.known and (found := self.repo.entry(self.commit, path)):
+            self.known[path] = found
+        return self.known.get(path)
+
+    def check_parents(self, path: str, what: str) -> None:
+        """Raises StageError where a folder of the path is something else."""
+        parts = path.split("/")
+        for count in range(1, len(parts)):
+            parent = "/".join(parts[:count])
+            if (kind := self.kind(parent)) != "folder":
+                if kind:
+                    raise refusal_of_parent(parent, kind, path, what)
+                return
 
 
 def _public_name(repository: str) -> str:
@@ -103,95 +155,39 @@ def _public_name(repository: str) -> str:
     return "local" if is_local else without_secret(repository)
 
 
-def _open(folder: str) -> Repo:
+def _open(folder: str, environment: dict[str, str]) -> Repository:
+    git = Git(folder)
+    git.update_environment(**environment)
+    found = Repository(git, folder, Blobs(git))
     try:
-        return Repo(folder)
-    except (InvalidGitRepositoryError, NoSuchPathError):
-        raise StageError(f"{folder} is no Git repository; give a clone or a bare repository, or a URL") from None
-
-
-def _clone(address: str, target: Path, environment: dict[str, str]) -> Repo:
-    try:
-        return Repo.clone_from(address, target, bare=True, env=environment)
+        git.execute(["git", "rev-parse", "--git-dir"])
     except GitCommandError as error:
-        raise git_failure.failure(address, " cannot be cloned", str(error.stderr)) from None
+        is_one = any((Path(folder) / name).exists() for name in (".git", "HEAD", "objects"))
+        if is_one:
+            raise found.failure(str(error.stderr)) from None
+        raise StageError(f"{folder} is no Git repository; give a clone or a bare repository, or a URL") from None
+    return found
 
 
-def _commit(repo: Repo, repository: str, revision: str) -> Commit:
-    shown = without_secret(repository)
-    candidates = ["HEAD"]
-    if revision:
-        check_revision(revision)
-        # In this order: plain `rev-parse main` would take a tag of that name first.
-        candidates = [f"refs/heads/{revision}", f"refs/remotes/origin/{revision}", f"refs/tags/{revision}", revision]
-    for candidate in candidates:
-        try:
-            return repo.commit(candidate)
-        except (BadName, BadObject, ValueError, IndexError):
-            continue
-    branches = ", ".join(sorted(head.name for head in repo.heads)[:10]) or "none"
-    raise StageError(f"the repository {shown} has no revision {revision or 'HEAD'}; its branches: {branches}")
-
-
-def _check_agent(commit: Commit, agent: str) -> None:
-    folder = _find(commit, names.agent_folder(agent))
-    if not isinstance(folder, Tree):
-        home = names.agent_folder(agent).rpartition("/")[0]
-        tree = _find(commit, home)
-        known = sorted(entry.name for entry in tree.trees) if isinstance(tree, Tree) else []
-        raise StageError(f"there is no agent {agent} in {home} of the repository; it has: {', '.join(known) or 'none'}")
-
-
-def _find(commit: Commit, path: str) -> Blob | Tree | None:
+def _clone(address: str, target: Path, environment: dict[str, str]) -> Repository:
+    """Returns a clone without blobs where the server can leave them out, else with all."""
+    git = Git(str(target.parent))
+    git.update_environment(**environment)
     try:
-        entry = commit.tree / path
-    except KeyError:
-        return None
-    return entry if isinstance(entry, Blob | Tree) else None
+        stderr = _cloned(git, address, target, "--filter=blob:none")
+    except GitCommandError as error:
+        if "filter" not in str(error.stderr):
+            raise git_failure.failure(address, " cannot be cloned", str(error.stderr)) from None
+        stderr = _cloned(git, address, target)
+    inside = Git(str(target))
+    inside.update_environment(**environment)
+    found = Repository(inside, address, Blobs(inside))
+    if "filtering not recognized" not in stderr:
+        return replace(found, is_partial=True)
+    return found
 
 
-def _text(commit: Commit, path: str, what: str) -> str:
-    blob = _find(commit, path)
-    if not isinstance(blob, Blob):
-        raise StageError(f"the {what} {path} is missing at commit {commit.hexsha[:8]}; add it, or name another path")
-    if blob.mode == Blob.link_mode:
-        raise StageError(f"{path} is a symbolic link; commit the {what} itself")
-    most = MAX_RUNBOOK if what == "runbook" else MAX_BYTES
-    if blob.size > most:
-        raise StageError(f"{path} has {blob.size} bytes; a {what} may have at most {most}")
-    data = blob.data_stream.read()
-    if b"\0" in data and not data.startswith(_WIDE):
-        raise StageError(f"{path} is binary; the {what} must be text")
-    text = decode(data)
-    if not text.strip():
-        raise StageError(f"{path} is empty; write the {what} first")
-    return text
-
-
-def _rule_files(repo: Repo, commit: Commit, agent: str, patterns: Sequence[str], tools: str) -> tuple[RuleFile, ...]:
-    """Returns the YAML files below the agent's folder, and those of the patterns, that name functions to call."""
-    listed = repo.git.ls_tree("-r", "-z", "--name-only", commit.hexsha).split("\0")
-    yaml = [path for path in listed if path.endswith((".yaml", ".yml"))]
-    for pattern in patterns:
-        if not any(fnmatchcase(path, pattern) for path in yaml):
-            raise StageError(f"{tools}: rules names {pattern}, but no YAML file of the repository has such a path")
-    own = f"{names.agent_folder(agent)}/"
-    training = f"{names.training_folder(agent)}/"
-    wanted = [
-        path
-        for path in yaml
-        if (path.startswith(own) and not path.startswith(training)) or any(fnmatchcase(path, p) for p in patterns)
-    ]
-    found = (_find(commit, path) for path in wanted)
-    texts = zip(
-        wanted, (decode(blob.data_stream.read()) if isinstance(blob, Blob) else "" for blob in found), strict=True
-    )
-    return tuple(RuleFile(path, text) for path, text in texts if FUNCTION in text)
-
-
-def _last_commit(repo: Repo, repository: str, commit: Commit, paths: list[str]) -> Commit:
-    if repo.git.rev_parse("--is-shallow-repository") == "true":
-        shown = without_secret(repository)
-        raise StageError(f"{shown} is a shallow clone, whose history hides the last change: `git fetch --unshallow`")
-    found = next(repo.iter_commits(commit.hexsha, paths=paths, max_count=1), None)
-    return found or commit
+def _cloned(git: Git, address: str, target: Path, *options: str) -> str:
+    """Returns what git says while it clones."""
+    command = ["git", "clone", "--quiet", "--bare", *options, "--", address, str(target)]
+    return str(git.execute(command, with_extended_output=True)[2])

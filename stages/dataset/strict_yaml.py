@@ -3,7 +3,7 @@
 YAML 1.2 by ruamel.yaml: `1e-4` is a number, `on` is a text, and a key given twice is an error.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -14,6 +14,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event
 
 from shared.errors import StageError, nearest
+from stages.dataset.faults import Faults
+from stages.dataset.secrets.plain import is_plain
+from stages.dataset.secrets.redaction import without_secrets
 
 MAX_CHARACTERS = 1 << 18
 MAX_DEPTH = 20  # the parser takes quadratic time beyond
@@ -21,21 +24,47 @@ MAX_DEPTH = 20  # the parser takes quadratic time beyond
 Schema = TypeVar("Schema", bound=BaseModel)
 
 
+class PlacedError(ValueError):
+    """A validator's refusal of what stands below its own model; place: the keys that lead there."""
+
+    def __init__(self, reason: str, place: tuple[int | str, ...]) -> None:
+        super().__init__(reason)
+        self.place = place
+
+
 def read(text: str, name: str, schema: type[Schema]) -> Schema:
     """Returns the text of the file `name` as the schema's object.
 
-    Raises StageError with the file, the line, what was found and what is known there. The file's
+    Raises Faults, each with the file, the line, what was found and what is known there. The file's
     text is not quoted beyond single keys and values of the schema: it may hold a secret.
     """
+    try:
+        return _read(text, name, schema)
+    except StageError as error:
+        # Found again in the text without its secrets: a message may hold a part of one, which has no shape.
+        clean = without_secrets(text)
+        if clean != text:
+            _read(clean, name, schema)
+        each = error.each if isinstance(error, Faults) else (str(error),)
+        raise Faults([without_secrets(fault) for fault in each]) from None
+
+
+def _read(text: str, name: str, schema: type[Schema]) -> Schema:
     document = _parse(text, name)
     if not isinstance(document, CommentedMap):
         raise StageError(f"{name} must hold keys and values, not {_kind(document)}")
     try:
         return schema.model_validate(_plain(document))
     except ValidationError as error:
-        # A misspelt key is also a missing one: the misspelling is what helps.
-        problem = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        raise StageError(_describe(problem, document, name, schema)) from None
+        raise Faults([_describe(problem, document, name, schema) for problem in _problems(error)]) from None
+
+
+def _problems(error: ValidationError) -> Iterator[ErrorDetails]:
+    """Yields what is wrong. A misspelt key is also a missing one: the misspelling is what helps."""
+    misspelt = {problem["loc"][:-1] for problem in error.errors() if problem["type"] == "extra_forbidden"}
+    for problem in error.errors():
+        if problem["type"] != "missing" or problem["loc"][:-1] not in misspelt:
+            yield problem
 
 
 def _parse(text: str, name: str) -> Any:
@@ -80,19 +109,29 @@ def _plain(value: Any) -> Any:
 
 
 def _describe(problem: ErrorDetails, document: CommentedMap, name: str, schema: type[BaseModel]) -> str:
-    place = problem["loc"]
+    reason = problem.get("ctx", {}).get("error")
+    place = problem["loc"] + (reason.place if isinstance(reason, PlacedError) else ())
     where = f"{name}, line {_line(document, place)}"
     key = ".".join(str(part) for part in place)
     if problem["type"] == "extra_forbidden":
-        return f"{where}: {key} is not known; {nearest(str(place[-1]), _known_keys(schema, place[:-1]))}"
+        found = _schema_at(schema, place[:-1])
+        refused = getattr(found, "refused_keys", {}).get(place[-1])
+        return f"{where}: {key} " + (
+            f"cannot be declared: {refused}" if refused else f"is not known; {nearest(str(place[-1]), _keys(found))}"
+        )
     if problem["type"] == "missing":
         return f"{where}: {key} is missing"
     if problem["type"] == "value_error":
-        return f"{where}: {key + ': ' if key else ''}{problem['ctx']['error']}"
+        return f"{where}: {key + ': ' if key else ''}{reason}"
     if problem["type"] == "model_type":
         return f"{where}: {key} must hold keys and values"
-    found = "" if isinstance(problem["input"], dict | list) else f" is {problem['input']!r:.80}"
+    found = f" is {problem['input']!r:.80}" if _may_be_told(problem["input"]) else ""
     return f"{where}: {key}{found}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _may_be_told(value: Any) -> bool:
+    """Returns whether a value is a single one, and none that may be a secret at a place where none is known."""
+    return not isinstance(value, dict | list) and (not isinstance(value, str) or is_plain(value))
 
 
 def _line(document: Any, place: tuple[int | str, ...]) -> int:
@@ -109,14 +148,18 @@ def _line(document: Any, place: tuple[int | str, ...]) -> int:
     return int(line) + 1
 
 
-def _known_keys(schema: Any, place: tuple[int | str, ...]) -> list[str]:
-    """Returns the keys that the schema knows at place, where place leads through models and lists of them."""
+def _schema_at(schema: Any, place: tuple[int | str, ...]) -> Any:
+    """Returns the model at place, where place leads through models and lists and mappings of them."""
     for part in place:
-        if isinstance(part, str) and part in schema.model_fields:
-            annotation = schema.model_fields[part].annotation
-            candidates = [annotation, *getattr(annotation, "__args__", ())]
+        known = {field.alias or name: field.annotation for name, field in schema.model_fields.items()}
+        if part in known:
+            candidates = [known[str(part)], *getattr(known[str(part)], "__args__", ())]
             schema = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), schema)
-    return list(schema.model_fields)
+    return schema
+
+
+def _keys(schema: Any) -> list[str]:
+    return [field.alias or name for name, field in schema.model_fields.items()]
 
 
 def _kind(document: Any) -> str:

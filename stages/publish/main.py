@@ -33,7 +33,7 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     signing_key, store = read_signing_key(), open_store(STORE_URI.read())
     pages = StorePages.of(store)
     bundle = Bundle(files_of(inputs), _about(inputs, origin, content))
-    with connected() as client, gitops.cloned(inputs.repository) as repository:
+    with connected() as client, gitops.cloned(inputs.repository, origin.agents) as repository:
         branch = repository.branches.chosen(inputs.branch)
         delivery = Delivery.of(Deploy.of(inputs.dataset), origin.agent, inputs.model_version, repository, branch)
         version = Registry.of(client, origin.agent).of_content(inputs.model_version, content)

@@ -204,3 +204,34 @@ def test_a_stopped_run_stops_its_stage(world: World) -> None:
     assert not (world.latest / "train" / "outputs" / "model").exists()
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(world.latest) not in listed
+
+
+def test_agents_and_runbook_pages_may_lie_elsewhere(tmp_path: Path, mlflow_server: str, base_model: Path) -> None:
+    world = World(tmp_path, mlflow_server, base_model, minimum_accuracy=0, seed=11)
+    with Repo.clone_from(str(world.gitops), tmp_path / "work") as repo:
+        _move(tmp_path / "work")
+        repo.git.add("--all")
+        repo.git.execute(["git", "-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "-qm", "Move agents"])
+        repo.git.push("-q", "origin", "HEAD:main")
+    finished = world.run()
+    assert finished.returncode == 0, finished.stderr
+    version = world.summary()["model_version"]
+    with Repo(world.gitops) as repo:
+        assert repo.git.show(f"main:apps/agents/{AGENT}/MODEL_VERSION") == version
+        assert "flux/ai" not in repo.git.show("--stat", "main")
+    command = ["make", "verify", f"AGENT={AGENT}", f"GITOPS={world.gitops}"]
+    verified = subprocess.run(command, cwd=ROOT, env=world.environment(), capture_output=True, text=True, timeout=60)
+    assert f"MODEL_VERSION on main names {version}" in verified.stdout, verified.stderr
+
+
+def _move(folder: Path) -> None:
+    """Moves the agents to apps/agents, and the runbook of one of them to two pages."""
+    (folder / "apps").mkdir()
+    (folder / "flux/ai").rename(folder / "apps/agents")
+    (folder / "agent-training.yaml").write_text("agents: apps/agents/*\n")
+    pages = folder / "docs" / "my runbooks"
+    pages.mkdir(parents=True)
+    (folder / "apps/agents" / AGENT / "docs" / "RUNBOOK.md").rename(pages / "bruno.md")
+    (pages / "README.md").write_text("# Runbooks\n\n- [Bruno](bruno.md)\n")
+    config = folder / "apps/agents" / AGENT / "training/config.yaml"
+    config.write_text(f"runbook_path: docs/my runbooks\n{config.read_text()}")

@@ -17,7 +17,9 @@ from flytekit.models.core.execution import WorkflowExecutionPhase as Phase
 from flytekit.models.security import Identity, SecurityContext
 
 from shared.errors import StageError
-from stages.dataset.agent_config import AgentConfig, Schedule, read_config
+from stages.dataset.agent_config import AgentConfig, Fleet, Schedule, read_config
+from stages.dataset.files import read_shared
+from stages.dataset.gitops.folder import Folder, missing_pages
 from workflows.agent_training import agent_training_pipeline
 from workflows.retraining import retraining
 
@@ -53,10 +55,13 @@ def agents(checkout: Path) -> list[Agent]:
 
     Raises StageError where there is none, where one has no runbook, and where a configuration is wrong.
     """
-    files = sorted(checkout.glob("flux/ai/*/training/config.yaml"))
+    fleet = read_shared(Folder(checkout))
+    pattern = f"{fleet.agents}/training/config.yaml"
+    files = sorted(checkout.glob(pattern))
     if not files:
-        raise StageError(f"{checkout} holds no flux/ai/<agent>/training/config.yaml; let {GITOPS} name a checkout")
-    return [_agent(file) for file in files]
+        usual = pattern.replace("*", "<agent>")
+        raise StageError(f"{checkout} holds no {usual}; let {GITOPS} name a checkout")
+    return [_agent(checkout, fleet, file) for file in files]
 
 
 def launch_plans(checkout: Path, repository: str) -> list[LaunchPlan]:
@@ -93,12 +98,14 @@ def plain() -> LaunchPlan:
     )
 
 
-def _agent(file: Path) -> Agent:
+def _agent(checkout: Path, fleet: Fleet, file: Path) -> Agent:
     text = file.read_text("utf-8-sig", "replace")  # as dataset reads it
-    agent = Agent(file, read_config(text, str(file)))
+    agent = Agent(file, read_config(text, str(file)).over(fleet))
     runbook = file.parent.parent / "docs" / "RUNBOOK.md"
-    if not runbook.is_file():
+    if not agent.config.runbook_path and not runbook.is_file():
         raise StageError(f"{agent.name} has {file}, but no runbook {runbook}; write one, or remove the folder training")
+    if faults := missing_pages(checkout, agent.config.runbook_path):
+        raise StageError(f"{file}: runbook_path: {faults[0]}")
     return agent
 
 

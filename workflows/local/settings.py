@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from git import Repo
-
 from shared.contract import PIPELINE, Field
 from shared.errors import StageError, nearest
 from stages.dataset.agent_config import read_config
+from stages.dataset.gitops.repository import Repository
 from stages.dataset.source import read_source
 from workflows.inputs import settings_of
 
@@ -40,10 +39,12 @@ def parse_settings(arguments: Iterable[str], fields: Mapping[str, Field] | None 
     return settings
 
 
-def configured(repo: Repo, repository: str, agent: str, revision: str = "", runbook_path: str = "") -> dict[str, Any]:
+def configured(
+    repo: Repository, repository: str, agent: str, revision: str = "", runbook_path: str = ""
+) -> dict[str, Any]:
     """Returns the workflow inputs that the agent's config.yaml sets at revision.
 
     Raises StageError, as dataset does, where the agent or its files are missing or wrong.
     """
     source = read_source(repo, repository, revision, agent, runbook_path)
-    return read_config(source.config, source.config_path).inputs()
+    return read_config(source.config, source.config_path).over(source.fleet).inputs()

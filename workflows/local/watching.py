@@ -68,7 +68,7 @@ def watch_inputs(given: Mapping[str, Any]) -> dict[str, Any]:
     repository = given.get("repository") or str(demo_repository(RUNS / "gitops.git"))
     with opened(repository) as repo:
         source = read_source(repo, repository, given.get("revision", ""), agent, given.get("runbook_path", ""))
-    config = read_config(source.config, source.config_path)
+    config = read_config(source.config, source.config_path).over(source.fleet)
     defaults = {name: field.default for name, field in FIELDS.items()} | OF_THE_TRIGGER
     # The process back end runs the train of this tree, whatever images.toml pins.
     defaults["train_version"] = contract.load("train").version

@@ -1,105 +1,141 @@
-"""What each alert of a runbook teaches, or why it teaches nothing: a table, JSON, or GitHub's annotations."""
+"""What each alert of a runbook teaches and by which command, what was passed over, and what is wrong."""
 
-import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Literal
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
 
-from shared.errors import one_line
-from stages.dataset.author.folder import AgentFolder
+from stages.dataset.calls.judgement import Judged
+from stages.dataset.calls.nested import with_texts
 from stages.dataset.calls.placeholders import fill
-from stages.dataset.calls.remedies import Remedy
+from stages.dataset.calls.remedy import Remedy, Skipped
+from stages.dataset.contract import Inputs
+from stages.dataset.faults import collect
+from stages.dataset.rows.drawing import draw_rows, sampling_of
+from stages.dataset.study import Study
 
-Level = Literal["ok", "no call", "warning", "error"]
-_ANNOTATIONS = {"error": "error", "warning": "warning", "no call": "notice"}
+Level = Literal["ok", "no call", "no rows", "warning", "error"]
+LEVELS: tuple[Level, ...] = ("ok", "no call", "no rows", "warning", "error")
+_LINE = re.compile(r"(?:, line (?P<line>\d+))?")
+MANY_ALERTS, FEW_ROWS = 100, 3  # beyond which all rows would take seconds; three are one for each split
+_SETTINGS = {each.name for each in fields(Inputs)}
+_PLACE = re.compile(r"(?P<file>[^\s:,]+?)(?:, line (?P<line>\d+))?[:,\s]")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report; line: of the alert in file, 0 where none is known."""
+    """One thing to say; line: of the alert in file, 0 where none is known.
+
+    level: `ok` teaches a call, `no call` teaches that none is due, of `no rows` nothing is taught until a person has
+    decided, `error` keeps a dataset from being made. teaches: the command and its place, of an alert with a call.
+    passed_over: the other commands, each with the reason.
+    """
 
     level: Level
     file: str
     line: int
     alert: str
     says: str
+    teaches: dict[str, Any] = field(default_factory=dict)
+    passed_over: list[dict[str, Any]] = field(default_factory=list)
 
 
-def lint(folder: AgentFolder) -> list[Finding]:
-    """Returns what is to say of an agent's files: each alert in order, then what is to be warned of."""
-    found = [*_taught(folder), *_skipped(folder)]
+def lint(study: Study) -> list[Finding]:
+    """Returns what is to say of an agent's files: each alert in order, then warnings, then errors."""
+    runbook = _runbook(study)
+    found: list[Finding] = []
+    if study.findings:
+        found += [_taught(remedy, runbook) for remedy in study.findings.remedies]
+        found += [_skipped(entry, runbook) for entry in study.findings.skipped]
     found.sort(key=lambda finding: (finding.file, finding.line))
-    warnings = [Finding("warning", folder.runbook_path, 0, "", text) for text in folder.findings.warnings]
-    if folder.secrets:
-        says = f"{folder.secrets} secrets in the text: take them out, and revoke them"
-        warnings.append(Finding("warning", folder.runbook_path, 0, "", says))
-    return [*found, *warnings]
+    faults = study.faults or _faults_of_rows(study)
+    return [*found, *_warnings(study), *(_error(text, study) for text in faults)]
 
 
-def failed(found: list[Finding]) -> bool:
-    """Returns whether a person has to mend something."""
-    return any(finding.level == "error" for finding in found)
-
-
-def as_table(found: list[Finding]) -> Iterator[str]:
-    """Yields aligned lines, and a last one that counts."""
-    wide = max((len(finding.alert) for finding in found), default=0)
-    for finding in found:
-        line = str(finding.line or "")
-        yield one_line(f"{line:<5} {finding.level:<7} {finding.alert:<{wide}}  {finding.says}").rstrip()
-    counts = {
-        level: sum(finding.level == level for finding in found) for level in ("ok", "no call", "warning", "error")
-    }
-    yield (
-        f"{counts['ok']} alerts teach a call, {counts['no call']} teach that none is due; "
-        f"{counts['warning']} warnings, {counts['error']} errors"
-    )
-
-
-def as_annotations(found: list[Finding]) -> Iterator[str]:
-    """Yields GitHub workflow commands, which a pull request shows beside the lines.
-
-    https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
-    """
-    for finding in found:
-        if command := _ANNOTATIONS.get(finding.level):
-            place = f"file={_escaped(finding.file, ':,')}" + (f",line={finding.line}" if finding.line else "")
-            text = f"{finding.alert}: {finding.says}" if finding.alert else finding.says
-            yield f"::{command} {place}::{_escaped(one_line(text))}"
-
-
-def as_json(found: list[Finding]) -> str:
-    """Returns the findings as a JSON list."""
-    return json.dumps([asdict(finding) for finding in found], indent=2, ensure_ascii=False)
-
-
-def _taught(folder: AgentFolder) -> Iterator[Finding]:
-    for remedy in folder.findings.remedies:
-        file, line = _place(remedy, folder.runbook_path)
-        yield Finding("ok", file, line, remedy.alert.name, f"{call_text(remedy)}  ({remedy.place})")
-
-
-def _place(remedy: Remedy, runbook: str) -> tuple[str, int]:
-    is_rule = remedy.command.section == "rule" and remedy.alert.line == remedy.command.line
-    return (remedy.place.rpartition(", line ")[0], remedy.command.line) if is_rule else (runbook, remedy.alert.line)
+def failed(found: Sequence[Finding], strict: bool = False) -> bool:
+    """Returns whether no dataset can be made; strict: or whether an alert waits for a person's decision."""
+    return any(finding.level == "error" or (strict and finding.level == "no rows") for finding in found)
 
 
 def call_text(remedy: Remedy) -> str:
     """Returns a call with the labels that fill it in braces: `pod-restart(name={pod})`."""
-    shown = (
-        f"{name}={fill(value, lambda known: f'{{{remedy.label_of[known]}}}') if isinstance(value, str) else value}"
-        for name, value in remedy.arguments.items()
-    )
+
+    def label(text: str) -> str:
+        return fill(text, lambda known: f"{{{remedy.label_of[known]}}}")
+
+    shown = (f"{name}={with_texts(value, label)}" for name, value in remedy.arguments.items())
     return f"{remedy.function.name}({', '.join(shown)})"
 
 
-def _skipped(folder: AgentFolder) -> Iterator[Finding]:
-    for entry in folder.findings.skipped:
-        level: Level = "error" if entry.kind == "mistake" else "no call"
-        yield Finding(level, folder.runbook_path, entry.line, entry.name, entry.reason)
+def _taught(remedy: Remedy, runbook: str) -> Finding:
+    command = remedy.command
+    file, line = _place(remedy, runbook)
+    teaches = {
+        "call": call_text(remedy),
+        "place": remedy.place,
+        "command": command.text,
+        "line": command.line,
+        "section": command.section,
+        "heading": command.heading,
+        "confirmed": remedy.is_confirmed,
+    }
+    return Finding("ok", file, line, remedy.alert.name, call_text(remedy), teaches, _passed(remedy.passed_over))
 
 
-def _escaped(text: str, also: str = "") -> str:
-    for character in f"%\r\n{also}":
-        text = text.replace(character, f"%{ord(character):02X}")
-    return text
+def _place(remedy: Remedy, runbook: str) -> tuple[str, int]:
+    if remedy.command.section == "rule" and remedy.alert.line == remedy.command.line:
+        return remedy.place.rpartition(", line ")[0], remedy.command.line
+    return remedy.alert.page or runbook, remedy.alert.line
+
+
+def _skipped(entry: Skipped, runbook: str) -> Finding:
+    level: Level = "no rows" if entry.kind == "mistake" else "no call"
+    file = entry.alert.page or runbook
+    return Finding(level, file, entry.line, entry.name, entry.reason, {}, _passed(entry.passed_over))
+
+
+def _passed(judged: Sequence[Judged]) -> list[dict[str, Any]]:
+    return [
+        {"line": each.command.line, "command": each.command.text, "why": each.why, "says": each.says}
+        for each in sorted(judged, key=lambda each: each.command.line)
+    ]
+
+
+def _runbook(study: Study) -> str:
+    """Returns the file that is meant where none is named: the runbook, '' where it has several pages or none."""
+    pages = study.files.page_paths
+    return pages[0] if len(pages) == 1 else ""
+
+
+def _warnings(study: Study) -> Iterator[Finding]:
+    runbook = _runbook(study)
+    for remedy in study.findings.remedies if study.findings else ():
+        for text in remedy.warnings:
+            yield Finding("warning", remedy.command.page or runbook, remedy.command.line, remedy.alert.name, text)
+    for text in study.findings.warnings if study.findings else ():
+        yield Finding("warning", runbook, 0, "", text)
+    for secret in study.secrets:
+        says = f"{secret.kind} in the text: take it out, and revoke it"
+        yield Finding("warning", secret.file, secret.line, "", says)
+
+
+def _faults_of_rows(study: Study) -> Sequence[str]:
+    """Returns what keeps rows from being drawn, as the stage draws them; fewer of each alert where they are many."""
+    faults: list[str] = []
+    config, tools, findings = study.sound()
+    given = {key: value for key, value in config.inputs().items() if key in _SETTINGS}
+    inputs = replace(Inputs("", ""), **given)
+    if len(findings.remedies) > MANY_ALERTS:
+        inputs = replace(inputs, examples_per_alert=min(inputs.examples_per_alert, FEW_ROWS))
+    collect(faults, draw_rows, findings, tools, sampling_of(inputs))
+    return faults
+
+
+def _error(text: str, study: Study) -> Finding:
+    """Returns a fault with the file and line that its text begins with; else it is the runbook's."""
+    known = max((path for path in study.files.paths if text.startswith(path)), key=len, default="")
+    found = _LINE.match(text, len(known)) if known else _PLACE.match(text)
+    if not known and found and "/" in found["file"]:
+        known = found["file"]
+    line = int(found["line"] or 0) if found and known else 0
+    return Finding("error", known or _runbook(study), line, "", text)

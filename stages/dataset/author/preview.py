@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 
 from shared.errors import StageError
-from stages.dataset.author.folder import AgentFolder
+from stages.dataset.calls.remedies import Findings
+from stages.dataset.calls.tools import Tools
 from stages.dataset.rows.examples import Row, Sampling, make_rows, prompt_file
 
 USER_TURN = "<start_of_turn>user\n"
 
 
-def preview(folder: AgentFolder, alert: str, split: str, count: int, seed: int) -> Iterator[str]:
+def preview(findings: Findings, tools: Tools, alert: str, split: str, count: int, seed: int) -> Iterator[str]:
     """Yields count rows of a split as text, of one alert or of all. Raises StageError where there are none."""
-    rows = make_rows(folder.findings, folder.tools, prompt_file(folder.tools), Sampling(seed=seed))
+    rows = make_rows(findings, tools, prompt_file(tools), Sampling(seed=seed))
     wanted = [row for row in rows if row.split == split and alert in ("", row.alert)]
     if not wanted:
         known = ", ".join(sorted({row.alert for row in rows if row.alert}))

@@ -2,37 +2,57 @@
 
 `-n x`, `--namespace x` and `--namespace=x` are one flag, flags may stand in any order, and `deploy/x`
 is `deployment x`. What a template does not mention must not be there: an unknown flag may change
-what a command does.
+what a command does. A chain of commands is compared by the one that it is for.
 """
 
 import re
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 from stages.dataset.calls.placeholders import mark, placeholders
-from stages.dataset.calls.tools import Function, Property, Template, is_valid
+from stages.dataset.calls.schema import Property, is_valid
+from stages.dataset.calls.tools import Function, Template
 from stages.dataset.calls.words import split
+from stages.dataset.runbook.commands.chain import spellings_of
+from stages.dataset.runbook.commands.evidence import words_in
+from stages.dataset.runbook.commands.parts import parts_of
+from stages.dataset.runbook.commands.shell import simple_commands
 
-Value = str | int | float | bool
+Value = Any
+"""A JSON value; of a command's words it is a text, a number, true or false."""
 Arguments = dict[str, Value]
 
-_PARAMETER = re.compile(r"\{(\w+)\}")
+_PARAMETER = re.compile(r"\{(\w[\w.-]*)\}")
 
 
 def match(command: str, function: Function) -> Arguments | None:
     """Returns the function's arguments where one of its templates matches the command, else None.
 
-    A string argument may hold placeholders; `placeholders` finds them, `fill` puts values in their place.
+    Of a chain, the one command that does more than look is compared. Constants that the chain, or lines before it, set
+    stand in place of their variables. What only says how to run it (`sudo`, `KUBECONFIG=/x`) is left out where a
+    template has none. A string argument may hold placeholders; `placeholders` finds them, `fill` puts values in
+    their place.
     """
-    marked = mark(command)
-    for template, is_resource in product(function.commands, (True, False)):
-        arguments = _match_template(marked, template, is_resource)
+    spellings = [mark(text) for text in spellings_of(command)]
+    for marked, template, is_resource in product(spellings, function.commands, (True, False)):
+        if template.program not in marked:
+            continue
+        arguments = bind_words(marked, template, is_resource)
         if arguments is not None and (typed := _typed(arguments, function, template)) is not None:
             return typed
     return None
 
 
-def _match_template(marked: str, template: Template, is_resource: bool) -> dict[str, str] | None:
+def is_in(command: str, function: Function) -> bool:
+    """Returns whether a command, or one of the commands that it is made of, stands for the function."""
+    parts = parts_of(command)
+    texts = simple_commands(command) if parts is None else (part.text for part in parts)
+    return any(match(" ".join(words_in(text.split())), function) is not None for text in [*texts, command])
+
+
+def bind_words(marked: str, template: Template, is_resource: bool) -> dict[str, str] | None:
+    """Returns the text that each parameter of a template stands for in a marked command, None where it is another."""
     wanted = split(template.command, is_resource=is_resource)
     if wanted is None:
         return None
@@ -61,10 +81,11 @@ def _bind(pattern: str, word: str) -> list[tuple[str | None, str]]:
 def _typed(bound: dict[str, str], function: Function, template: Template) -> Arguments | None:
     """Returns the arguments as declared and in the declared order, None where a value does not fit."""
     properties = function.parameters.properties
-    values: dict[str, Value | None] = {name: value_of(properties[name], text) for name, text in bound.items()}
-    values |= template.arguments
-    found = {name: value for name in properties if (value := values.get(name)) is not None}
-    return found if len(found) == len(values) else None
+    read = {name: value_of(properties[name], text) for name, text in bound.items()}
+    if None in read.values():
+        return None
+    values = read | template.arguments
+    return {name: values[name] for name in properties if name in values}
 
 
 def value_of(declared: Property, text: str) -> Value | None:

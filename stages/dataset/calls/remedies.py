@@ -1,59 +1,41 @@
-"""Which call an alert teaches: what a rule says, else the first command, in the policy's order, that is a function."""
+"""What all alerts and rules teach: a rule wins over the runbook, and a severity tells two calls of one alert apart."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from shared.errors import StageError
-from stages.dataset.calls import commands
-from stages.dataset.calls.commands import Arguments
-from stages.dataset.calls.placeholders import Placeholder, fill, mark, placeholders
+from stages.dataset.calls.gold import arguments_of
+from stages.dataset.calls.judgement import Judged, bind
+from stages.dataset.calls.nested import texts_in, with_texts
+from stages.dataset.calls.placeholders import Placeholder, fill
+from stages.dataset.calls.remedy import Remedy, Skipped, find_remedy
 from stages.dataset.calls.rules import Rule
-from stages.dataset.calls.tools import Function, Policy, Tools, is_valid
-from stages.dataset.rows import labels
+from stages.dataset.calls.tools import Tools
+from stages.dataset.faults import collect
+from stages.dataset.rows.annotations.told import left_out
 from stages.dataset.runbook.alert import Alert, Command, Section
 
+Gold = tuple[Rule, Remedy]
 MANY_FUNCTIONS = 14  # beyond which FunctionGemma is reported weak
-Reason = Literal["no call", "mistake"]
-
-
-@dataclass(frozen=True)
-class Remedy:
-    """The call that an alert teaches; string arguments may hold placeholders, bound to labels by `label_of`.
-
-    command: what stands for it, in the runbook; of a rule, the rule's own words. place: where, as a person reads it.
-    """
-
-    alert: Alert
-    function: Function
-    arguments: Arguments
-    command: Command
-    label_of: dict[Placeholder, str]
-    place: str
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """An alert that teaches no call, and why.
-
-    kind: `no call` where its answer is no call: it has no command, or none that the agent has a function for;
-    `mistake` where a person has to mend something, and no row is made of it.
-    """
-
-    name: str
-    line: int
-    reason: str
-    kind: Reason
-    alert: Alert
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What the alerts of a runbook and of rules teach. warnings: sentences for the author."""
+    """What the alerts of a runbook and of rules teach. warnings: sentences for the author about no single alert.
+
+    faults: what keeps a dataset from being made: rules that tools.yaml does not fit, alerts that teach two calls.
+    """
 
     remedies: list[Remedy] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def all_warnings(self) -> list[str]:
+        """The warnings, and those about single alerts with the alert's name."""
+        own = [f"{remedy.alert.name}: {text}" for remedy in self.remedies for text in remedy.warnings]
+        return [*self.warnings, *own]
 
     @property
     def without_call(self) -> list[Alert]:
@@ -62,27 +44,36 @@ class Findings:
 
 
 def find_remedies(alerts: Sequence[Alert], tools: Tools, rules: Sequence[Rule] = ()) -> Findings:
-    """Returns the alerts that teach a call and those that do not, each with its reason.
-
-    Raises StageError, naming both places, where one alert teaches two calls and no severity tells them apart, and for
-    a rule that tools.yaml does not fit.
-    """
+    """Returns the alerts that teach a call and those that do not, each with its reason, and what is at fault."""
     findings = Findings()
     _warn_of_tools(tools, findings)
-    gold = _gold(rules, tools)
+    gold = _gold(rules, tools, findings.faults)
     told: dict[str, list[Remedy | Skipped]] = {}
     for alert in alerts:
-        _tell(_decide(alert, tools, gold.get(alert.name), findings), told)
-    for name, (rule, remedy) in gold.items():
-        if name not in told:
-            findings.warnings.append(f"{rule.place}: {name} is in a rule and not in the runbook")
-            _tell(remedy, told)
-    for found in (entry for entries in told.values() for entry in entries):
-        if isinstance(found, Remedy):
-            findings.remedies.append(found)
+        for found in _decide(alert, tools, _gold_of(alert, alerts, gold.get(alert.name, ())), findings):
+            collect(findings.faults, _tell, found, told)
+    for name, rules_of in gold.items():
+        _tell_of_rules(name, rules_of, told, findings)
+    for entry in (entry for entries in told.values() for entry in entries):
+        if isinstance(entry, Remedy):
+            findings.remedies.append(entry)
         else:
-            findings.skipped.append(found)
+            findings.skipped.append(entry)
+    _warn_of_texts(findings)
     return findings
+
+
+def _tell_of_rules(
+    name: str, rules: Sequence[Gold], told: dict[str, list[Remedy | Skipped]], findings: Findings
+) -> None:
+    """Adds what rules say of an alert, or of a severity, that the runbook does not document."""
+    for rule, remedy in rules:
+        known = [entry for entry in told.get(name, ()) if isinstance(entry, Remedy)]
+        if any(not _differs(remedy, other) for other in known):
+            continue
+        what = f"{name} of severity {rule.severity}" if known and rule.severity else name
+        findings.warnings.append(f"{rule.place}: {what} is in a rule and not in the runbook")
+        collect(findings.faults, _tell, remedy, told)
 
 
 def _tell(found: Remedy | Skipped, told: dict[str, list[Remedy | Skipped]]) -> None:
@@ -92,13 +83,13 @@ def _tell(found: Remedy | Skipped, told: dict[str, list[Remedy | Skipped]]) -> N
     if not entries or (isinstance(found, Remedy) and _is_another(found, remedies) and remedies):
         entries.append(found)
     elif isinstance(found, Remedy) and not remedies:
-        entries[:] = [found, *(_again(entry.alert, found.alert.line) for entry in entries)]
+        entries[:] = [found, *(_again(entry.alert, found.alert) for entry in entries)]
     else:
-        entries.append(_again(found.alert, entries[0].alert.line))
+        entries.append(_again(found.alert, entries[0].alert))
 
 
-def _again(alert: Alert, line: int) -> Skipped:
-    return Skipped(alert.name, alert.line, f"repeats the alert of line {line}", "mistake", alert)
+def _again(alert: Alert, other: Alert) -> Skipped:
+    return Skipped(alert.name, alert.line, f"repeats the alert of {other.place}", "mistake", alert)
 
 
 def _is_another(found: Remedy, before: Sequence[Remedy]) -> bool:
@@ -118,7 +109,7 @@ def _differs(one: Remedy, other: Remedy) -> bool:
 def _bound(remedy: Remedy) -> dict[str, object]:
     """Returns the arguments with the labels that their placeholders mean, however they are written."""
     return {
-        name: _by_label(value, remedy.label_of) if isinstance(value, str) else value
+        name: with_texts(value, lambda text: _by_label(text, remedy.label_of))
         for name, value in remedy.arguments.items()
     }
 
@@ -141,97 +132,62 @@ def _warn_of_tools(tools: Tools, findings: Findings) -> None:
         )
 
 
-def _decide(alert: Alert, tools: Tools, gold: tuple[Rule, Remedy] | None, findings: Findings) -> Remedy | Skipped:
+def _warn_of_texts(findings: Findings) -> None:
+    taught = [(remedy.alert, remedy.place) for remedy in findings.remedies]
+    for alert, place in [*taught, *((alert, "") for alert in findings.without_call)]:
+        for line, reason in left_out(alert):
+            where = place if place.endswith(f", line {line}") else f"line {line}"
+            told = "which cannot be written out without Prometheus; the text is left out"
+            findings.warnings.append(f"{alert.name}: {where}: a text holds {reason}, {told}")
+
+
+def _decide(alert: Alert, tools: Tools, rules: Sequence[Gold], findings: Findings) -> Iterator[Remedy | Skipped]:
+    """Yields what an alert of the runbook teaches: what its rules say, one call for each severity of theirs."""
     found = find_remedy(alert, tools)
-    if gold is None:
-        return found
-    rule, remedy = gold
-    if isinstance(found, Remedy) and _differs(found, remedy):
-        findings.warnings.append(
-            f"{alert.name}: {rule.place} says {remedy.function.name}, {found.place} says {found.function.name}; "
-            "the rule wins"
-        )
-    return Remedy(alert, remedy.function, remedy.arguments, remedy.command, remedy.label_of, remedy.place)
+    if not rules:
+        yield found
+    passed = [*found.passed_over, *([_given_way(found)] if isinstance(found, Remedy) else [])]
+    for rule, remedy in rules:
+        if isinstance(found, Remedy) and _differs(found, remedy):
+            findings.warnings.append(
+                f"{alert.name}: {rule.place} says {remedy.function.name}, {found.place} says {found.function.name}; "
+                "the rule wins"
+            )
+        known = alert if len(rules) == 1 else replace(alert, severity=rule.severity)
+        yield replace(remedy, alert=known, passed_over=passed)
 
 
-def find_remedy(alert: Alert, tools: Tools) -> Remedy | Skipped:
-    """Returns the call that an alert's commands teach, or the reason that they teach none."""
-
-    def skipped(reason: str, kind: Reason) -> Skipped:
-        return Skipped(alert.name, alert.line, reason, kind, alert)
-
-    if alert.name in tools.policy.no_call:
-        return skipped("tools.yaml says that it needs no call", "no call")
-    mistake = refused = ""
-    for command in ordered(alert.commands, tools.policy):
-        said = command.standing
-        for function in tools.functions:
-            arguments = commands.match(command.text, function)
-            if arguments is None:
-                continue
-            if said.kind == "forbidden":
-                refused = refused or f"line {command.line} is forbidden by {said.words!r} in line {said.line}"
-                continue
-            if said.kind == "doubtful":
-                doubt = (
-                    f"line {command.line}: {said.words!r} in line {said.line} leaves in doubt whether it is to be run"
-                )
-                mistake = mistake or f"{doubt}; say so in words without a condition, or take the command out"
-                continue
-            if command.dangerous and not function.dangerous:
-                refused = refused or (
-                    f"line {command.line} is dangerous: {command.text:.80}; "
-                    f"set dangerous: true for {function.name} in tools.yaml to allow it"
-                )
-                continue
-            label_of = _bind(arguments, tools.placeholders, alert.severity)
-            if isinstance(label_of, dict):
-                return Remedy(alert, function, arguments, command, label_of, f"line {command.line}")
-            mistake = mistake or f"line {command.line}: {label_of}"
-    if mistake or refused:
-        return skipped(mistake or refused, "mistake" if mistake else "no call")
-    if not alert.commands:
-        return skipped("holds no command", "no call")
-    shown = next(iter(ordered(alert.commands, tools.policy)), alert.commands[0])
-    reason = f"no command stands for a function of tools.yaml, such as line {shown.line}: {shown.text:.80}"
-    return skipped(reason, "no call")
+def _given_way(found: Remedy) -> Judged:
+    command = found.command
+    return Judged(command, "option", f"{command.place} gives way to a rule: {command.text:.80}", found.function)
 
 
-def ordered(found: Sequence[Command], policy: Policy) -> list[Command]:
-    """Returns the commands that may be the remedy, best first: by section, by its heading, then as they stand."""
+def _gold(rules: Sequence[Rule], tools: Tools, faults: list[str]) -> dict[str, list[Gold]]:
+    """Returns what the rules teach, by alert: one call, or one for each severity.
 
-    def rank(command: Command) -> tuple[int, int]:
-        heading = command.heading.lower()
-        known = [place for place, word in enumerate(policy.headings) if word.lower() in heading]
-        return policy.sections.index(command.section), min(known, default=len(policy.headings))
-
-    return sorted((command for command in found if command.section in policy.sections), key=rank)
-
-
-def _bind(arguments: Arguments, aliases: dict[str, str], severity: str) -> dict[Placeholder, str] | str:
-    """Returns the label of every placeholder, or the sentence that names one without."""
-    label_of: dict[Placeholder, str] = {}
-    for name, value in arguments.items():
-        for placeholder in placeholders(value) if isinstance(value, str) else ():
-            label = labels.resolve(placeholder, aliases)
-            if label is None:
-                known = "is no known alert label; name one under placeholders in tools.yaml"
-                return f"{placeholder.name} (for {name}) {known}"
-            if label == "severity" and not severity:
-                return f"{placeholder.name} (for {name}) is the alert's severity, which the runbook does not state"
-            label_of[placeholder] = label
-    return label_of
-
-
-def _gold(rules: Sequence[Rule], tools: Tools) -> dict[str, tuple[Rule, Remedy]]:
-    """Returns what each rule teaches, by alert. Raises StageError where tools.yaml or another rule contradicts it."""
-    found: dict[str, tuple[Rule, Remedy]] = {}
+    Adds a fault where tools.yaml contradicts a rule, or where no severity tells two rules apart.
+    """
+    found: dict[str, list[Gold]] = {}
     for rule in rules:
-        remedy = _gold_remedy(rule, tools)
-        if rule.alert in found and _differs(found[rule.alert][1], remedy):
-            raise StageError(_conflict(found[rule.alert][1], remedy))
-        found.setdefault(rule.alert, (rule, remedy))
+        known = found.setdefault(rule.alert, [])
+        if (remedy := collect(faults, _apart, rule, known, tools)) is not None:
+            known.append((rule, remedy))
     return found
+
+
+def _apart(rule: Rule, known: Sequence[Gold], tools: Tools) -> Remedy | None:
+    """Returns what a rule teaches beside those known; None where it says what one of its severity said."""
+    remedy = _gold_remedy(rule, tools)
+    _is_another(remedy, [other for _, other in known])
+    is_new = all(_differs(remedy, other) or rule.severity != same.severity for same, other in known)
+    return remedy if is_new else None
+
+
+def _gold_of(alert: Alert, alerts: Sequence[Alert], rules: Sequence[Gold]) -> list[Gold]:
+    """Returns the rules that are about an alert of the runbook: of its severity, else those that are of no other's."""
+    own = [gold for gold in rules if gold[0].severity.casefold() == alert.severity.casefold()]
+    others = {other.severity.casefold() for other in alerts if other.name == alert.name}
+    return own[:1] or [gold for gold in rules if gold[0].severity.casefold() not in others]
 
 
 def _gold_remedy(rule: Rule, tools: Tools) -> Remedy:
@@ -239,26 +195,11 @@ def _gold_remedy(rule: Rule, tools: Tools) -> Remedy:
     if function is None:
         known = ", ".join(entry.name for entry in tools.functions)
         raise StageError(f"{rule.place}: tools.yaml has no function {rule.function}; it has {known}")
-    arguments = _gold_arguments(rule, function)
-    label_of = _bind(arguments, tools.placeholders, rule.severity)
+    arguments = arguments_of(rule, function)
+    label_of = bind(arguments, tools.placeholders, rule.severity, " ".join(texts_in(rule.parameters)))
     if isinstance(label_of, str):
         raise StageError(f"{rule.place}: {label_of}")
     text = f"{rule.function} {' '.join(map(str, rule.parameters.values()))}".strip()
     sections = [Section("symptoms", "", rule.line, list(rule.texts))]
     alert = Alert(rule.alert, rule.line, rule.severity, sections=sections)
     return Remedy(alert, function, arguments, Command(text, "rule", rule.line), label_of, rule.place)
-
-
-def _gold_arguments(rule: Rule, function: Function) -> Arguments:
-    properties = function.parameters.properties
-    found: Arguments = {}
-    for name, value in rule.parameters.items():
-        if name not in properties:
-            raise StageError(f"{rule.place}: {function.name} has no parameter {name}; it has {', '.join(properties)}")
-        typed = commands.value_of(properties[name], mark(value)) if isinstance(value, str) else value
-        if typed is None or (not isinstance(value, str) and not is_valid(properties[name], value)):
-            raise StageError(f"{rule.place}: {name} is {value!r:.60}, not as tools.yaml declares it")
-        found[name] = typed
-    if missing := [name for name in function.parameters.required if name not in found]:
-        raise StageError(f"{rule.place}: {function.name} needs {', '.join(missing)}")
-    return {name: found[name] for name in properties if name in found}

@@ -2,75 +2,29 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
 
-from shared.contract import MAX_INTEGER
-from shared.function_call import CONTROL_TOKENS, RESERVED_PARAMETERS
+from shared.function_call import RESERVED_PARAMETERS
 from shared.prompt import FunctionNames, NameMap
 from stages.dataset import strict_yaml
+from stages.dataset.calls.forms import PARAMETER, Form, clash, says_the_same
+from stages.dataset.calls.schema import SCALARS, STRICT, JsonValue, Parameters, Text, is_valid
 from stages.dataset.calls.words import split
 from stages.dataset.runbook.alert import KINDS
+from stages.dataset.strict_yaml import PlacedError
 
-STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
-JsonType = Literal["string", "integer", "number", "boolean"]
-_PLACEHOLDER = re.compile(r"\{(\w*)\}")
-
-
-def _plain(text: str) -> str:
-    """Returns a text that the model may read. Raises ValueError for what it would take for structure."""
-    for token in CONTROL_TOKENS:
-        if token in text:
-            raise ValueError(f"the text holds the control token {token}, which the model takes for structure")
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("the text holds half a character")
-    return text
+_PIECES = re.compile(r"\{[^{}]*\}\{[^{}]*\}")
+_LOOSE = re.compile(r"\{\s+[\w.-]+\s*\}|\{[\w.-]+\s+\}|\{\{\s*\$?\.?[\w.-]+\s*\}\}|<[\w .-]+>")
 
 
-Text = Annotated[str, AfterValidator(_plain)]
-
-
-def _constant(value: Any) -> Any:
-    """Returns an argument's value. Raises ValueError for what a call cannot hold."""
-    if isinstance(value, str):
-        return _plain(value)
-    if not isinstance(value, bool | int | float):
-        raise ValueError("an argument is a text, a number, true or false")
-    if not -MAX_INTEGER <= value <= MAX_INTEGER:  # NaN is not, either
-        raise ValueError(f"{value!r:.40} is no number that a call can hold")
-    return value
-
-
-class Property(BaseModel):
-    """One parameter as JSON schema."""
-
-    model_config = STRICT
-    type: JsonType
-    description: Text = ""
-    enum: list[Text] | None = None
-
-    @model_validator(mode="after")
-    def _enum_of_strings(self) -> "Property":
-        if self.enum is not None and (self.type != "string" or not self.enum):
-            raise ValueError("enum needs the type string and at least one value")
-        return self
-
-
-class Parameters(BaseModel):
-    """The parameters of a function as JSON schema."""
-
-    model_config = STRICT
-    type: Literal["object"] = "object"
-    properties: dict[str, Property] = {}
-    required: list[str] = []
-
-    @model_validator(mode="after")
-    def _required_exist(self) -> "Parameters":
-        for name in self.required:
-            if name not in self.properties:
-                raise ValueError(f"required names {name}, which is no property")
-        return self
+def _with_a_letter(name: str) -> str:
+    if not re.search(r"[A-Za-z0-9]", name):
+        raise ValueError(f"{name} is no name: it has neither a letter nor a digit")
+    return name
 
 
 class Template(BaseModel):
@@ -78,30 +32,46 @@ class Template(BaseModel):
 
     model_config = STRICT
     command: Text
-    arguments: dict[str, Annotated[Any, AfterValidator(_constant)]] = {}
+    arguments: dict[str, JsonValue] = {}
 
     @field_validator("command")
     @classmethod
     def _simple(cls, command: str) -> str:
+        if found := _LOOSE.search(command):
+            name = re.sub(r"[^\w.-]+", "", found[0])
+            raise ValueError(f"{found[0]!r:.60} binds nothing in a template; write {{{name}}}, the parameter's name")
+        if found := _PIECES.search(command):
+            raise ValueError(f"nothing stands between {found[0]}, so that no one could tell where the first ends")
         words = split(command)
-        if words is None or not words.positions or _PLACEHOLDER.search(words.positions[0]):
+        if words is None or not words.positions or PARAMETER.search(words.positions[0]):
             raise ValueError(f"{command!r:.80} is no simple command: it needs a program, and no pipeline or variable")
         return command
 
     @property
     def bound(self) -> set[str]:
         """The parameters that a match of this form gives a value."""
-        return {*_PLACEHOLDER.findall(self.command), *self.arguments}
+        return {*self.in_words, *self.arguments}
+
+    @cached_property
+    def program(self) -> str:
+        """The first of its words."""
+        words = split(self.command)
+        return words.positions[0] if words else ""
+
+    @property
+    def in_words(self) -> set[str]:
+        """The parameters that its words bind."""
+        return set(PARAMETER.findall(self.command))
 
 
 class Function(BaseModel):
     """A function that the agent may call."""
 
     model_config = STRICT
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$"), AfterValidator(_with_a_letter)]
     description: Text
     parameters: Parameters = Parameters()
-    model_name: str | None = Field(default=None, pattern=r"^\w+$")
+    model_name: Annotated[str, Field(pattern=r"^\w+$"), AfterValidator(_with_a_letter)] | None = None
     model_parameters: dict[str, str] = {}
     commands: list[Template] = []
     dangerous: bool = False
@@ -117,8 +87,9 @@ class Function(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> "Function":
         self._check_names()
-        for template in self.commands:
-            self._check_template(template)
+        for number, template in enumerate(self.commands):
+            if reason := self._fault(template):
+                raise PlacedError(f"the template {template.command!r} {reason}", ("commands", number))
         return self
 
     @property
@@ -131,7 +102,7 @@ class Function(BaseModel):
 
     def schema_for_model(self) -> dict[str, Any]:
         """Returns the bare JSON schema in the agent's names, as `PromptFile.render` takes it."""
-        parameters = self.parameters.model_dump(exclude_none=True)
+        parameters = self.parameters.schema_for_model()
         return {"name": self.name, "description": self.description, "parameters": parameters}
 
     def _check_names(self) -> None:
@@ -151,16 +122,27 @@ class Function(BaseModel):
         if count > 1:
             raise ValueError(f"two parameters of {self.name} have the name {inside} inside the model")
 
-    def _check_template(self, template: Template) -> None:
+    def _fault(self, template: Template) -> str:
+        """Returns what is wrong with a template, empty where nothing is."""
         properties = self.parameters.properties
         for name in sorted(template.bound):
             if name not in properties:
-                raise ValueError(f"the template {template.command!r} names {name or '{}'}, no parameter of {self.name}")
+                return f"names {name or '{}'}, no parameter of {self.name}"
+        for name in sorted(template.in_words):
+            if name in template.arguments:
+                return f"binds {name}, and sets it under arguments as well; keep one"
+            if properties[name].type not in SCALARS:
+                return f"binds {name}, {_with_article(properties[name].type)}, to a word; set it under arguments"
         if missing := [name for name in self.parameters.required if name not in template.bound]:
-            raise ValueError(f"the template {template.command!r} gives no value to {', '.join(missing)}")
+            return f"gives no value to {', '.join(missing)}"
         for name, value in template.arguments.items():
             if not is_valid(properties[name], value):
-                raise ValueError(f"the template {template.command!r} sets {name} to {value!r}, not as declared")
+                return f"sets {name} to {value!r}, not as declared"
+        return ""
+
+
+def _with_article(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
 class Policy(BaseModel):
@@ -176,6 +158,14 @@ class Policy(BaseModel):
     no_call: list[str] = []
 
 
+class Confirmed(BaseModel):
+    """A command that the runbook leaves in doubt and that is to be run for an alert all the same."""
+
+    model_config = STRICT
+    alert: str
+    command: str
+
+
 class Tools(BaseModel):
     """The whole file. rules: patterns of PrometheusRule files, from the repository's root, besides the agent's own."""
 
@@ -184,6 +174,7 @@ class Tools(BaseModel):
     policy: Policy = Policy()
     rules: list[str] = []
     placeholders: dict[str, Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]] = {}
+    confirm: list[Confirmed] = []
 
     @model_validator(mode="after")
     def _unique(self) -> "Tools":
@@ -191,32 +182,49 @@ class Tools(BaseModel):
             ("name", [function.name for function in self.functions]),
             ("name inside the model", [function.names.model for function in self.functions]),
         ):
-            name, count = Counter(names).most_common(1)[0]
-            if count > 1:
-                raise ValueError(f"two functions have the {what} {name}")
+            for number, name in enumerate(names):
+                if name in names[:number]:
+                    raise PlacedError(f"two functions have the {what} {name}", ("functions", number))
         return self
+
+    @model_validator(mode="after")
+    def _clear(self) -> "Tools":
+        if found := clash(self._forms()):
+            first, second = found
+            form = f"the template {second.command!r} has the words of {first.command!r}"
+            if says_the_same(first, second):
+                raise PlacedError(f"{form}, which says the same; keep one", second.place)
+            told = "a command of this form would be two calls; make the words differ, or keep one"
+            raise PlacedError(f"{form} of {first.function}: {told}", second.place)
+        return self
+
+    def _forms(self) -> Iterator[Form]:
+        for place, function in enumerate(self.functions):
+            for number, template in enumerate(function.commands):
+                yield Form(
+                    function.name,
+                    template.command,
+                    template.arguments,
+                    function.parameters.properties,
+                    ("functions", place, "commands", number),
+                )
 
     @property
     def names(self) -> NameMap:
         """The names of every function outside and inside the model."""
         return NameMap({function.name: function.names for function in self.functions})
 
+    def confirms(self, alert: str, command: str) -> bool:
+        """Returns whether a command is confirmed for an alert, however it is spaced."""
+        words = command.split()
+        return any(each.alert == alert and each.command.split() == words for each in self.confirm)
+
     def function(self, name: str) -> Function | None:
         """Returns the function of a deployed name, None where there is none."""
         return next((function for function in self.functions if function.name == name), None)
 
 
-def is_valid(declared: Property, value: Any) -> bool:
-    """Returns whether a value has the declared type and is one of the declared choices."""
-    kinds: dict[str, tuple[type, ...]] = {
-        "string": (str,),
-        "integer": (int,),
-        "number": (int, float),
-        "boolean": (bool,),
-    }
-    return type(value) in kinds[declared.type] and (declared.enum is None or value in declared.enum)
-
-
+@lru_cache(maxsize=4)
 def read_tools(text: str, name: str) -> Tools:
     """Returns the functions in the text of the file `name`.
 

@@ -27,7 +27,7 @@ RESOURCE_NAMES = {alias: name for name, aliases in _RESOURCES.items() for alias 
 # What is left of `$`, `{{` and `<` once placeholders are marked is an expression that nobody can fill in.
 _SHELL_SYNTAX = re.compile(r"[|;&`<>$]|\{\{|\}\}")
 _GROUP = re.compile(r"\.(?:v\d\w*\.)?(?:apps|batch|cert-manager\.io)$")  # of `deployments.v1.apps`
-_PARAMETER = re.compile(r"\{\w+\}")
+_PARAMETER = re.compile(r"\{\w[\w.-]*\}")
 # Everything up to a `#` that starts a word outside quotes.
 _CODE = re.compile(r"""(?:[^'"\\#]|\\.|'[^']*'|"(?:[^"\\]|\\.)*"|(?<!\s)#)*""", re.DOTALL)
 

@@ -12,6 +12,7 @@ from shared.artifacts import SPLITS, UNSEEN_ALERTS
 from shared.errors import printable
 from stages.dataset.calls.remedies import Findings
 from stages.dataset.rows.examples import Row
+from stages.dataset.runbook.alert import Alert, place_of
 from stages.dataset.source import Source
 
 ALL_SPLITS = (*SPLITS, UNSEEN_ALERTS)
@@ -20,16 +21,28 @@ _NAMES = {"valid": "validation"}
 
 
 def summarise(
-    agent: str, source: Source, findings: Findings, rows: Sequence[Row], dropped: Mapping[str, int], folder: Path
+    agent: str,
+    source: Source,
+    findings: Findings,
+    rows: Sequence[Row],
+    dropped: Mapping[str, int],
+    folder: Path,
+    without_alert: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Returns the card as data. folder holds the split files, whose sha256 it tells.
 
     dropped: how many rows were left out as duplicates and for the balance, and how many secrets were redacted.
+    without_alert: the pages that document none, of a runbook of several.
     """
     calls = [row for row in rows if row.split == "train" and row.function]
     return {
         "agent": agent,
-        "source": {"runbook": source.runbook_path, "commit": source.commit, "committed": source.committed.isoformat()},
+        "source": {
+            "runbook": source.runbook_path,
+            "commit": source.commit,
+            "committed": source.committed.isoformat(),
+            **_pages(source, without_alert),
+        },
         "rules": [rule.path for rule in source.rules],
         "rows": {split: sum(row.split == split for row in rows) for split in ALL_SPLITS},
         "alerts": _by_split(rows, [row.alert or "(unknown)" for row in rows]),
@@ -38,10 +51,16 @@ def summarise(
         "function_share": _shares(calls),
         "unseen_alerts": sorted({row.alert for row in rows if row.split == UNSEEN_ALERTS}),
         "skipped": [
-            {"name": entry.name, "line": entry.line, "reason": entry.reason, "kind": entry.kind}
+            {
+                "name": entry.name,
+                "line": entry.line,
+                "reason": entry.reason,
+                "kind": entry.kind,
+                **_where(entry.alert),
+            }
             for entry in findings.skipped
         ],
-        "warnings": findings.warnings,
+        "warnings": findings.all_warnings,
         "dropped": dict(dropped),
         "row_characters": _lengths([len(row.prompt) + len(row.completion) for row in rows]),
         "sha256": {path.name: _sha256(path) for path in sorted(folder.glob("*.json*"))},
@@ -69,7 +88,7 @@ def _page(card: dict[str, Any]) -> str:
         [
             f"# Training rows for {card['agent']}",
             "",
-            f"Made from `{source['runbook']}` as of commit `{source['commit']}` ({source['committed']}).",
+            f"Made from {_runbook(source)} as of commit `{source['commit']}` ({source['committed']}).",
             "A prompt is a notification as Alertmanager delivers it; a completion is the call that the runbook",
             "teaches, or the sentence that none is due.",
             "",
@@ -91,14 +110,33 @@ def _page(card: dict[str, Any]) -> str:
             "## Alerts that teach no call",
             "",
             *(
-                f"- line {entry['line']}: {_plain(entry['name'])}: {_plain(entry['reason'])}"
+                f"- {place}: {_plain(entry['name'])}: {_plain(entry['reason'])}"
                 for entry in card["skipped"]
+                for place in (_plain(place_of(entry.get("page", ""), entry["line"])),)
             ),
             *([] if card["skipped"] else ["None."]),
             "",
             *(["## Warnings", "", *(f"- {_plain(text)}" for text in card["warnings"]), ""] if card["warnings"] else []),
         ]
     )
+
+
+def _pages(source: Source, without_alert: Sequence[str]) -> dict[str, Any]:
+    """Returns what is told of pages, of a runbook of several."""
+    if len(source.pages) == 1:
+        return {}
+    return {"pages": [page.path for page in source.pages], "pages_without_alert": list(without_alert)}
+
+
+def _where(alert: Alert) -> dict[str, str]:
+    return {"page": alert.page} if alert.page else {}
+
+
+def _runbook(source: Mapping[str, Any]) -> str:
+    name = f"`{printable(source['runbook'])}`"
+    if "pages" not in source:
+        return name
+    return f"{name} ({len(source['pages'])} pages, of which {len(source['pages_without_alert'])} document no alert)"
 
 
 def _sha256(path: Path) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +13,13 @@ from shared.artifacts import SPLITS, UNSEEN_ALERTS
 from shared.errors import StageError
 from shared.function_call import Call
 from shared.prompt import NO_CALL_ANSWER, PromptFile, render_completion
+from stages.dataset.calls.nested import with_texts
 from stages.dataset.calls.placeholders import Placeholder, fill
-from stages.dataset.calls.remedies import Findings, Remedy
+from stages.dataset.calls.remedies import Findings
+from stages.dataset.calls.remedy import Remedy
+from stages.dataset.calls.schema import is_valid
 from stages.dataset.calls.tools import Tools
+from stages.dataset.rows.likeness import is_near, normalised
 from stages.dataset.rows.notifications import Drawn, Sketch
 from stages.dataset.rows.phrasings import answers_of, of_split, phrasings
 from stages.dataset.rows.shown_names import NameKind, name_kind
@@ -24,6 +28,7 @@ from stages.dataset.rows.unseen import held_out
 from stages.dataset.runbook.alert import Alert
 
 _ATTEMPTS = 20
+_FITTING = 500
 
 
 @dataclass(frozen=True)
@@ -95,10 +100,13 @@ class _Maker:
 
     def __init__(self, findings: Findings, tools: Tools, prompt: PromptFile, sampling: Sampling) -> None:
         self.findings, self.tools, self.prompt, self.sampling = findings, tools, prompt, sampling
+        self.functions = tools.names
         self.names = {remedy.alert.name for remedy in findings.remedies}
         self.names |= {entry.name for entry in findings.skipped}
         self.teachers = _teachers(findings.remedies)
+        self.severities = Counter(remedy.alert.name for remedy in findings.remedies)
         self.answers: dict[str, tuple[str, str]] = {}
+        self.words: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
 
     def rows(self) -> list[Row]:
         unseen = held_out(self.findings.remedies, self.sampling.unseen_alerts_share)
@@ -119,13 +127,14 @@ class _Maker:
         values = "test" if split == UNSEEN_ALERTS else split
         texts = phrasings(remedy.alert, answers_of(remedy))
         texts = of_split(texts, split) if split in SPLITS else texts
+        told_by = {"severity"} if self.severities[remedy.alert.name] > 1 else set()
 
         def draw() -> Row:
             kind = self._kind(remedy, texts, chance)
             own = [text for text in texts if len(self.teachers[text]) == 1] if kind == "missing" else texts
-            sketch = Sketch(remedy.alert, own, remedy.label_of, self.tools.placeholders, self.names)
+            sketch = Sketch(remedy.alert, own, remedy.label_of, self.tools.placeholders, self.names, told_by)
             size = chance.choice((2, 2, 3)) if chance.random() < self.sampling.grouped_share else 1
-            drawn = [sketch.draw(values, kind, chance) for _ in range(size)]
+            drawn = [_fitting(remedy, lambda: sketch.draw(values, kind, chance)) for _ in range(size)]
             return self._row(split, remedy.alert.name, kind, drawn, [call_of(remedy, one) for one in drawn])
 
         return self._distinct(draw, count, remedy.place)
@@ -173,7 +182,7 @@ class _Maker:
         notification: dict[str, Any] = {"alerts": alerts} if len(alerts) > 1 else alerts[0]
         text = self.prompt.prompt(render_notification(notification))
         written = [{"name": call.name, "arguments": call.arguments} for call in calls]
-        inside = [self.tools.names.to_model(call) for call in calls]
+        inside = [self.functions.to_model(call) for call in calls]
         return Row(
             split=split,
             id=hashlib.sha256(text.encode()).hexdigest()[:16],
@@ -194,6 +203,8 @@ class _Maker:
                 return
             row = draw()
             if row.id not in self.answers:
+                if self._is_known_elsewhere(row):
+                    continue
                 self.answers[row.id] = (row.completion, place)
                 found += 1
                 yield row
@@ -203,6 +214,34 @@ class _Maker:
                     f"{row.notification:.200}; give the two alerts other symptoms"
                 )
 
+    def _is_known_elsewhere(self, row: Row) -> bool:
+        """Returns whether another split has one answer to nearly the same words; if not, notes the row's own.
+
+        Without an argument that differs from split to split, only the labels around it tell two rows apart.
+        """
+        if not row.function:
+            return False
+        words, known = normalised(row.turn), self.words[row.completion]
+        if any(is_near(words, other) for split, others in known.items() if split != row.split for other in others):
+            return True
+        known[row.split].append(words)
+        return False
+
+
+def _fitting(remedy: Remedy, draw: Callable[[], Drawn]) -> Drawn:
+    """Returns a drawn alert whose call is what tools.yaml declares: not every value fits a pattern or a length."""
+    properties = remedy.function.parameters.properties
+    wrong = ""
+    for _ in range(_FITTING):
+        drawn = draw()
+        arguments = call_of(remedy, drawn).arguments
+        misfits = (name for name, value in arguments.items() if not is_valid(properties[name], value))
+        wrong = next(misfits, "")
+        if not wrong:
+            return drawn
+    told = "whose values are drawn as Kubernetes makes them; loosen its pattern or length in tools.yaml"
+    raise StageError(f"{remedy.place}: {wrong} of {remedy.function.name} takes no label's value, {told}")
+
 
 def call_of(remedy: Remedy, drawn: Drawn) -> Call:
     """Returns the call that answers one drawn alert."""
@@ -210,9 +249,7 @@ def call_of(remedy: Remedy, drawn: Drawn) -> Call:
     def value_of(placeholder: Placeholder) -> str:
         return drawn.values[remedy.label_of[placeholder]]
 
-    filled = {
-        name: fill(value, value_of) if isinstance(value, str) else value for name, value in remedy.arguments.items()
-    }
+    filled = {name: with_texts(value, lambda text: fill(text, value_of)) for name, value in remedy.arguments.items()}
     return Call(remedy.function.name, filled)
 
 

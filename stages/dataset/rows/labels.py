@@ -23,6 +23,7 @@ _WORDS = tomllib.loads(Path(__file__).with_name("label_words.toml").read_text("u
 TEAMS: list[str] = _WORDS["teams"]
 ROLES: list[str] = _WORDS["roles"]
 PEOPLE: list[str] = _WORDS["people"]
+_AROUND = frozenset(_WORDS["around"])
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"  # the alphabet of Kubernetes' generated names
 
 
@@ -30,17 +31,28 @@ def resolve(placeholder: Placeholder, aliases: dict[str, str]) -> str | None:
     """Returns the alert label that a placeholder stands for, None where no rule tells.
 
     `{{ $labels.x }}` is the label x. Any other name is looked up in aliases (tools.yaml), then among
-    the labels known here, in lower case and without `my-`, `your-`, `-name`.
+    the labels known here, in lower case and without the words around it: `my-`, `-name`, `insert … here`.
     """
     if placeholder.is_label:
         return placeholder.name
-    plain = re.sub(r"[\s.-]+", "_", placeholder.name.strip().lower())
-    lowered = {re.sub(r"[\s.-]+", "_", name.lower()): label for name, label in aliases.items()}
-    for name in (plain, re.sub(r"^(?:my|your|the)_|_name$", "", plain)):
+    plain = _plain(placeholder.name)
+    lowered = {_plain(name): label for name, label in aliases.items()}
+    without = re.sub(r"^(?:my|your|the)_|_name$", "", plain)
+    for name in (plain, without, _without_words_around(plain), re.sub(r"(?<=\w)_?name$", "", plain)):
         label = lowered.get(name) or RESOURCE_NAMES.get(name, {"ns": "namespace"}.get(name, name))
         if name in lowered or label in GENERATORS:
             return label
     return None
+
+
+def _plain(name: str) -> str:
+    """Returns `podName`, `Pod Name` and `pod-name` as `pod_name`."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"[\s.-]+", "_", apart.lower())
+
+
+def _without_words_around(plain: str) -> str:
+    return "_".join(word for word in plain.split("_") if word and word not in _AROUND)
 
 
 def split_of(value: str) -> str:

@@ -1,18 +1,15 @@
 """Whether held-out rows can be answered from memory: duplicates inside a split, and leaks between splits."""
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rapidfuzz import fuzz
-
 from shared.errors import StageError, one_line
 from stages.dataset.rows.examples import Row
+from stages.dataset.rows.likeness import is_near, normalised
 
-NEAR = 97.0  # of 100, by rapidfuzz.fuzz.ratio: one answer to nearly the same words
 SHARED_LABELS = {"alertname", "severity"}  # of a stated alert: what splits have in common by design
 _SHOWN = 3
 
@@ -39,7 +36,7 @@ def without_duplicates(rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         words = normalised(row.turn)
         key = (row.split, row.completion)
-        near = (fuzz.ratio(words, other, score_cutoff=NEAR) for other in answers[key]) if row.function else ()
+        near = (is_near(words, other) for other in answers[key]) if row.function else ()
         if (row.split, words) in seen or any(near):
             continue
         seen.add((row.split, words))
@@ -94,11 +91,6 @@ def label_values(row: Mapping[str, Any]) -> set[str]:
     }
 
 
-def normalised(text: str) -> str:
-    """Returns the words of a text: lower case, without punctuation and white space that tell nothing."""
-    return " ".join(re.findall(r"\w+", text.lower()))
-
-
 def _content(prompt: str) -> str:
     """Returns what a prompt asks, without the declarations that all share."""
     return prompt.rpartition("<start_of_turn>user\n")[2]
@@ -130,6 +122,6 @@ def _near(
     if not row.get("function"):
         return None
     for other, *place in answers:
-        if place[0] != split and fuzz.ratio(content, other, score_cutoff=NEAR):
+        if place[0] != split and is_near(content, other):
             return "give one answer to nearly the same words", (place[0], place[1])
     return None

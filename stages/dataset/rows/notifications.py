@@ -5,8 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stages.dataset.calls.placeholders import Placeholder, fill, placeholders
+from stages.dataset.calls.placeholders import Placeholder, placeholders
 from stages.dataset.rows import labels
+from stages.dataset.rows.annotations.template import render
+from stages.dataset.rows.annotations.values import draw_value
 from stages.dataset.rows.noise import ALWAYS, noise_labels
 from stages.dataset.rows.shown_names import NameKind, renamed
 from stages.dataset.runbook.alert import Alert
@@ -27,7 +29,7 @@ class Drawn:
 class Sketch:
     """All that the notifications of one alert are drawn from.
 
-    texts: marked phrasings. label_of: the label of each placeholder of its call. aliases: those of tools.yaml.
+    texts: prepared phrasings. label_of: the label of each placeholder of its call. aliases: those of tools.yaml.
     taken: names of alerts that no renamed one may have.
     """
 
@@ -36,6 +38,8 @@ class Sketch:
     label_of: Mapping[Placeholder, str]
     aliases: Mapping[str, str]
     taken: Collection[str]
+    told_by: Collection[str] = ()
+    """Labels without which two calls of the alert could not be told apart."""
 
     def draw(self, split: str, kind: NameKind, chance: random.Random, status: str = "firing") -> Drawn:
         """Returns one alert whose values all belong to split."""
@@ -46,7 +50,8 @@ class Sketch:
         def value_of(placeholder: Placeholder) -> str:
             return values.get(label_of.get(placeholder, ""), placeholder.name)
 
-        texts = (fill(text, value_of) for text in chosen)
+        number = draw_value(chosen, chance)
+        texts = (render(text, value_of, number) for text in chosen)
         shown = self._shown(values, split, kind, chance)
         annotations = dict(zip(("summary", "description"), texts, strict=False))
         return Drawn({"status": status, "labels": shown, "annotations": annotations}, values)
@@ -65,7 +70,7 @@ class Sketch:
 
     def _shown(self, values: dict[str, str], split: str, kind: NameKind, chance: random.Random) -> dict[str, str]:
         shown = dict(values)
-        needed = set(self.label_of.values())
+        needed = {*self.label_of.values(), *self.told_by}
         if "severity" not in needed and chance.random() < WITHOUT_SEVERITY:
             shown.pop("severity", None)
         if kind == "missing":

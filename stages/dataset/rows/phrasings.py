@@ -5,8 +5,9 @@ import re
 from collections.abc import Collection, Sequence
 
 from shared.artifacts import SPLITS
-from stages.dataset.calls.placeholders import mark
-from stages.dataset.calls.remedies import Remedy
+from stages.dataset.calls.remedy import Remedy
+from stages.dataset.rows.annotations.template import prepare
+from stages.dataset.rows.annotations.told import candidates
 from stages.dataset.runbook.alert import Alert
 
 _KEY = b"agent-training phrasing 1"
@@ -14,14 +15,13 @@ _FEWEST = 5  # phrasings of an alert that are enough to give each split its own
 
 
 def phrasings(alert: Alert, answers: Collection[str]) -> list[str]:
-    """Returns marked texts that tell how an alert looks: its symptoms, else what it means, else its name in words.
+    """Returns prepared texts that tell how an alert looks: its symptoms, else what it means, else its name in words.
 
     answers: texts of which none may be in a prompt, because they tell the answer.
     """
-    told = alert.texts
-    candidates = told.get("symptoms") or [_first_sentence(text) for text in told.get("meaning", [])]
-    kept = [mark(text) for text in dict.fromkeys(candidates) if text and not _tells(text, answers)]
-    return kept or [mark(in_words(alert.name))]
+    told = dict.fromkeys(text for _, text in candidates(alert) if text)
+    kept = [prepared for text in told if not _tells(text, answers) and (prepared := prepare(text))]
+    return kept or [prepare(in_words(alert.name)) or re.sub(r"\W+", " ", alert.name)]
 
 
 def answers_of(remedy: Remedy) -> set[str]:
@@ -50,7 +50,3 @@ def in_words(name: str) -> str:
 def _tells(text: str, answers: Collection[str]) -> bool:
     lowered = text.lower()
     return any(answer.lower() in lowered for answer in answers)
-
-
-def _first_sentence(text: str) -> str:
-    return re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0]

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
-from stages.dataset.calls.remedies import Remedy
+from stages.dataset.calls.remedy import Remedy
 
 _KEY = b"agent-training unseen 20"
 

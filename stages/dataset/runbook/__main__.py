@@ -9,6 +9,7 @@ from typing import Any
 from stages.dataset.runbook.alert import Alert
 from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.runbook.text import decode
+from stages.dataset.secrets.redaction import redact
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,7 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     found, status = [], 0
     for file in parser.parse_args(arguments).files:
         try:
-            alerts = read_runbook(decode(file.read_bytes()), str(file))
+            text, _ = redact(decode(file.read_bytes()))
+            alerts = read_runbook(text, str(file))
         except OSError as error:
             print(f"{file} cannot be read: {error.strerror}", file=sys.stderr)
             status = 1
@@ -51,6 +53,7 @@ def as_json(alert: Alert) -> dict[str, Any]:
             }
             for command in alert.commands
         ],
+        "unread": [{"line": cut.line, "text": cut.text, "reason": cut.reason} for cut in alert.unread],
         "queries": alert.queries,
     }
 

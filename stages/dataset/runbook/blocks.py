@@ -16,7 +16,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.front_matter import front_matter_plugin
 
-from stages.dataset.runbook.headings import alert_name, section_kind
+from stages.dataset.runbook.headings import alert_name
+from stages.dataset.runbook.sections.kinds import plain_label, section_kind
 from stages.dataset.runbook.visible import masked
 
 MAX_LINE = 10_000  # characters that are looked at of one line
@@ -59,7 +60,8 @@ class Paragraph:
     """A paragraph, list item or table cell.
 
     column: the head of a cell's column. beside: the cells of its row that may speak of it, each with the head of its
-    column. behind: the text of the paragraph right behind it, with MARK for inline code.
+    column. behind: the text of the paragraph right behind it, with MARK for inline code. items: the lines of the list
+    items that it stands in, the outermost first.
     """
 
     content: Token
@@ -67,6 +69,7 @@ class Paragraph:
     column: str = ""
     beside: tuple[tuple[str, str], ...] = ()
     behind: str = ""
+    items: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -215,8 +218,13 @@ def _plain(line: str) -> str:
 
 def _parsed(tokens: Sequence[Token]) -> Iterator[Block]:
     row, cells = 1, _around_cells(tokens)
+    items: list[int] = []
     for index, token in enumerate(tokens):
         row = token.map[0] + 1 if token.map else row
+        if token.type == "list_item_open":
+            items.append(row)
+        elif token.type == "list_item_close":
+            items.pop()
         if token.type == "front_matter" and not any(other.tag == "h1" for other in tokens):
             yield from _front_title(token)
         if token.type == "code_block":
@@ -226,7 +234,7 @@ def _parsed(tokens: Sequence[Token]) -> Iterator[Block]:
         elif token.type == "inline" and _heads_a_list(tokens, index):
             yield Heading(6, token, row)
         elif token.type == "inline":
-            yield from _labels_apart(token, row, *cells.get(index, ("", ())))
+            yield from _labels_apart(Paragraph(token, row, *cells.get(index, ("", ())), items=tuple(items)))
 
 
 def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, tuple[tuple[str, str], ...]]]:
@@ -283,20 +291,19 @@ def _heads_a_list(tokens: Sequence[Token], index: int) -> bool:
     return is_title and is_above_list and bool(section_kind(text))
 
 
-def _labels_apart(
-    token: Token, line: int, column: str, beside: tuple[tuple[str, str], ...]
-) -> Iterator[Paragraph]:
-    """Yields a paragraph, each of its lines that begins with a bold label as one of its own."""
+def _labels_apart(paragraph: Paragraph) -> Iterator[Paragraph]:
+    """Yields a paragraph, each of its lines that begins with a label as one of its own."""
+    token = paragraph.content
     children = token.children or []
     starts = [0]
     starts += [index + 1 for index, child in enumerate(children) if _is_break(child) and _is_label(children, index + 1)]
     if len(starts) == 1:
-        yield Paragraph(token, line, column, beside)
+        yield paragraph
         return
     for start, end in zip(starts, [*starts[1:], len(children)], strict=True):
         breaks = sum(map(_is_break, children[:start]))
         part = Token("inline", "", 0, children=children[start:end], content="", level=token.level)
-        yield Paragraph(part, line + breaks, column, beside)
+        yield replace(paragraph, content=part, line=paragraph.line + breaks)
 
 
 def _is_break(token: Token) -> bool:
@@ -306,7 +313,7 @@ def _is_break(token: Token) -> bool:
 def _is_label(children: Sequence[Token], start: int) -> bool:
     part = [child for child in children[start : start + 6] if child.type != "text" or child.content.strip()]
     if not part or part[0].type not in ("strong_open", "em_open"):
-        return False
+        return bool(part and part[0].type == "text" and plain_label(part[0].content))
     inside = "".join(child.content for child in part[1:3])
     behind = next((part[number + 1 :] for number, child in enumerate(part) if child.type.endswith("_close")), [])
     return inside.endswith(":") or bool(behind and behind[0].content.lstrip().startswith(":"))

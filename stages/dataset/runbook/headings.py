@@ -1,19 +1,17 @@
-"""What a heading or a label says: the name of an alert, or the kind of a section."""
+"""Which alert a heading or a label names."""
 
 import re
 import tomllib
 from pathlib import Path
 
-MAX_TITLE = 300  # characters of a heading that names something
+from stages.dataset.runbook.sections.kinds import MAX_TITLE, section_kind
+
 _WORDS = tomllib.loads(Path(__file__).with_name("headings.toml").read_text("utf-8"))
-_KINDS: dict[str, re.Pattern[str]] = {
-    kind: re.compile(rf"\b(?:{'|'.join(words)})", re.IGNORECASE) for kind, words in _WORDS["kinds"].items()
-}
 _PRODUCTS = {name.lower() for name in _WORDS["products"]["names"]}
 _GENERIC = re.compile(rf"\b(?:{'|'.join(_WORDS['generic']['words'])})\b", re.IGNORECASE)
 
 _STATED = re.compile(
-    r"^\W*(?:[Pp]rometheus\s+|[Ff]iring\s+)?(?:alert|alarm)(?:\s*(?:name|rule|id))?\s*(?:[:：—–]|\s-\s)\s*(?P<name>.+)$",
+    r"^\W*(?:[Pp]rometheus\s+|[Ff]iring\s+)?(?:alert|alarm)(?:\s*(?:name|rule|id))?(?:\s*#?\d+)?\s*(?:[:：—–]|\s-\s)\s*(?P<name>\S.*)$",
     re.IGNORECASE,
 )
 _NAMED = re.compile(r"^\W*(?:alert|alarm)\s+(?:name|rule)\s+(?P<name>\S+)$", re.IGNORECASE)
@@ -43,7 +41,28 @@ _BEFORE = re.compile(r"^\W*(?:[\w-]+\s+){0,3}(?:runbook|playbook)\s*[:：—–]
 _BEHIND = re.compile(r"\s*(?:[-–—:]\s*)?\b(?:runbooks?|playbook|alerts?|alarm|is firing|firing)\W*$", re.IGNORECASE)
 _NUMBER = re.compile(r"^\W*\d+(?:[.)]\d+)*[.):]?\s+")
 _DECORATION = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\W*$|^\W*\[[^\]]*\]\s*")
-_IDENTIFIER = re.compile(r"[A-Za-z][\w.:-]*")
+_LEVEL = (
+    r"(?:critical|warning|warn|info|informational|high|medium|low|major|minor|emergency|urgent|error|page|pager|none"
+    r"|p\d|sev[ -]?\d|severity|level|priority|alert|deprecated|obsolete|removed|draft|wip|new|beta|experimental)"
+)
+_EMOJI = "[\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\ufe0f\u200d\U0001f000-\U0001faff]"
+_DECORATIONS = [
+    re.compile(expression, re.IGNORECASE)
+    for expression in (
+        rf"^{_EMOJI}+\s*|\s*{_EMOJI}+$|^:[a-z_]+:\s+|\s+:[a-z_]+:$",
+        rf"\s*[(\[]\s*(?:{_EMOJI}\s*)?{_LEVEL}(?:[\s,:;/=|–—-]+{_LEVEL})*\s*[)\]]$",
+        rf"^[(\[]\s*(?:{_EMOJI}\s*)?{_LEVEL}(?:[\s,:;/=|–—-]+{_LEVEL})*\s*[)\]]\s*",
+        r"\s*\{#[\w-]+\}$|\s*[:：|#]+$|^\|\s*",
+        r"\s+(?:runbook|playbook)$",
+    )
+]
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_PAIRS = {'""', "''", "``", "“”", "‘’", "„“", "«»", "‚‘", "「」", "『』"}
+# `LoadHigh (5 min)` and `LoadHigh (15 min)` are two alerts.
+_TIME = r"\(\s*\d+\s*(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|%)\s*\)$"
+_REMARK = re.compile(
+    rf"(?!{_TIME})(?:[(\[–—|/-]|(?:is\s+)?fir(?:es|ing)\b|alert$|alarm$|runbook|playbook)", re.IGNORECASE
+)
 _CAMEL = re.compile(r"(?=[A-Za-z0-9_]*[a-z])[A-Za-z][a-z0-9]*(?:[A-Z]+[a-z0-9]*)+\w*")
 _STEP = re.compile(
     r"(?:check|identify|inspect|verify|fix|restore|recover|confirm|assess|analy[sz]e|debug|find|investigate|resolve|diagnose"
@@ -58,25 +77,6 @@ _GROUP = re.compile(
     re.IGNORECASE,
 )
 _QUOTES = " \t\"'`*_:,.;“”‘’"
-
-
-def section_kind(text: str) -> str:
-    """Returns the kind of section that a heading or label names, '' where it names none."""
-    if len(text) > MAX_TITLE:
-        return ""
-    plain = " ".join(re.sub(r"[^\w\s/&'-]", " ", _NUMBER.sub("", text)).split())
-    if not plain or len(plain.split()) > 9:
-        return ""
-    found = [(match.start(), kind) for kind, pattern in _KINDS.items() if (match := pattern.search(plain))]
-    return min(found)[1] if found else ""
-
-
-def label_kind(text: str) -> str:
-    """Returns the kind that a label, or a heading inside a section, names; a step such as `Check logs` names none."""
-    plain = re.sub(r"[^\w\s/&'-]", " ", _NUMBER.sub("", text[:MAX_TITLE])).split()
-    if not plain or len(plain) > 5 or (len(plain) > 1 and _STEP.match(" ".join(plain))):
-        return ""
-    return section_kind(text)
 
 
 def is_stated(heading: str) -> bool:
@@ -109,18 +109,47 @@ def alert_names(heading: str) -> list[str]:
     if len(heading) > MAX_TITLE:
         return []
     if stated := _STATED.match(heading):
-        told = stated["name"]
-        name = stated_name(told) or _sentence(told) or _first_word(told)
-        return listed_names(told) or ([name] if name else [])
+        several = listed_names(stated["name"], is_stated=True)
+        return several if len(several) > 1 else [whole_name(stated["name"])]
     if named := _NAMED.match(heading):
         return [named["name"].strip(_QUOTES)]
-    return listed_names(heading)
+    return listed_names(_CODE.sub("", heading))
 
 
-def listed_names(text: str) -> list[str]:
-    """Returns the names in a text that is nothing but identifiers: `A`, `A / B`, `A, B and C`."""
-    names = [name.strip(_QUOTES) for name in re.split(r"\s*(?:[/,&+|]|\band\b|\bor\b)\s*", _undecorated(text))]
-    return names if all(is_identifier(name) for name in names) else []
+def listed_names(text: str, is_stated: bool = False) -> list[str]:
+    """Returns the names in a text that is nothing but identifiers: `A`, `A / B`, `A, B and C`.
+
+    is_stated: the text is said to name alerts, so several words such as `disk_full` are names, too.
+    """
+    names = [name.strip(_QUOTES) for name in re.split(r"\s*(?:[/,;&+|]|\band\b|\bor\b)\s*", _undecorated(text))]
+    is_word = re.compile(r"[A-Za-z][\w.-]*_[\w.-]*") if is_stated and len(names) > 1 else None
+    is_name = [is_identifier(name) or bool(is_word and is_word.fullmatch(name)) for name in names]
+    return names if all(is_name) else []
+
+
+def whole_name(text: str) -> str:
+    """Returns the name in what follows `Alert:`, as it is written, without what decorates it: `(critical)`, an emoji.
+
+    An identifier is the name without the remark behind it: `HighErrorRate (5xx)`.
+    """
+    name = before = _CONTROLS.sub("", text).strip()
+    for _ in range(5):
+        for pattern in _DECORATIONS:
+            name = pattern.sub("", name).strip() or name
+        if name == before:
+            break
+        before = name
+    name = _unquoted(name)
+    first, _, behind = name.partition(" ")
+    is_remark = behind and is_identifier(first.strip(_QUOTES)) and _REMARK.match(behind.strip())
+    return first.strip(_QUOTES) if is_remark else name
+
+
+def _unquoted(name: str) -> str:
+    """Returns a name without quotes that stand around all of it."""
+    if len(name) > 2 and name[0] + name[-1] in _PAIRS and name[0] not in name[1:-1] and name[-1] not in name[1:-1]:
+        return name[1:-1].strip() or name
+    return name
 
 
 def stated_name(text: str) -> str:
@@ -132,18 +161,6 @@ def stated_name(text: str) -> str:
     if len(text.split()) == 1 or (_CAMEL.fullmatch(first) and first.lower() not in _PRODUCTS):
         return first
     return text if len(text.split()) <= 8 else ""
-
-
-def _sentence(text: str) -> str:
-    """Returns a short title that compares something, `Queue depth > 100`; '' for an expression."""
-    words = _undecorated(text).split()
-    is_short = 3 <= len(words) <= 8 and all(re.fullmatch(r"[A-Za-z-]+", word) for word in words[:2])
-    return " ".join(words) if is_short and not re.search(r"[{}=()$|]", text) else ""
-
-
-def _first_word(text: str) -> str:
-    words = _undecorated(text).split()
-    return words[0].strip(_QUOTES) if words else ""
 
 
 def title_name(title: str, is_of_symptoms: bool = False) -> str:

@@ -6,29 +6,37 @@ file's name. Headings and bold labels that name a kind of section start a sectio
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Literal
 
-from stages.dataset.runbook.alert import Alert, Command, Section
+from stages.dataset.runbook.alert import MAX_SHOWN, Alert, Command, Section, Unread
 from stages.dataset.runbook.blocks import Block, Code, Fold, Heading, Paragraph, read_blocks
 from stages.dataset.runbook.commands.code import read_code
 from stages.dataset.runbook.commands.danger import effect
 from stages.dataset.runbook.commands.inline import inline_commands, inline_queries
+from stages.dataset.runbook.commands.shell import problem_of
 from stages.dataset.runbook.headings import (
     alert_name,
     alert_names,
     is_identifier,
     is_stated,
-    label_kind,
     listed_names,
     prose_name,
-    section_kind,
     stated_name,
 )
 from stages.dataset.runbook.scope import Scope
-from stages.dataset.runbook.severity import LABEL, first_severity, titled_severity, told_severity
+from stages.dataset.runbook.sections.kinds import is_numbered_step, is_verb, label_kind, section_kind
+from stages.dataset.runbook.sections.outline import ACTING, Outline
+from stages.dataset.runbook.severity import (
+    LABEL,
+    first_severity,
+    front_severity,
+    group_severity,
+    titled_severity,
+    told_severity,
+)
 from stages.dataset.runbook.standing import Standing, first, of_following, of_place
 from stages.dataset.runbook.subject import Subject, subject_of
 from stages.dataset.runbook.text import clean
@@ -56,6 +64,7 @@ def read_runbook(text: str, path: str = "RUNBOOK.md") -> list[Alert]:
     reader = _Reader(subject_of(blocks, file.stem.removesuffix(".html")))
     for index, block in enumerate(blocks):
         reader.read(index, block)
+    reader.end(front_severity(clean(text)))
     return [each for alert in _owners(reader.alerts) for each in _by_name(alert)]
 
 
@@ -82,27 +91,42 @@ def _owners(alerts: Sequence[Alert]) -> list[Alert]:
     return kept
 
 
+def _rule_severity(lines: Sequence[str], start: int, starts: Collection[int]) -> str:
+    """Returns the severity in a block of rules between the line where one starts and that where the next does."""
+    end = min((number for number in starts if number > start), default=len(lines))
+    told = next((found for line in lines[start:end] if (found := _RULE_SEVERITY.match(line))), None)
+    return first_severity(told["word"]) if told else ""
+
+
 class _Reader:
-    """Walks the blocks once; `alert` and `section` are where it is."""
+    """Walks the blocks once; `alert` and `outline` are where it is."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self.alerts: list[Alert] = []
         self.alert: Alert | None = None
-        self.section = Section("other", "", 1)
-        self.section_level = 7
+        self.outline = Outline(1)
         self.expects_severity = False
         self.prose: Heading | None = None
         """The last heading that names neither an alert nor a section: a label below it may name its alert."""
         self.alerts_level = 7
         """The level of a heading such as `Alerts`, below which headings in plain words name alerts."""
         self.is_named_by_title = False
+        self.groups: list[tuple[int, str]] = []
+        """The levels and severities of the headings around, such as `Critical alerts`."""
+        self.grouped: list[str] = []
+        """The severity of the group that each of the alerts stands in."""
         self.scope = Scope()
         self.in_block = 0
         """How many of the alert's last commands stand in the block of code right above."""
         if subject.about:
             self._start(subject.about, 0, 1)
             self.is_named_by_title = not subject.is_stated
+
+    @property
+    def section(self) -> Section:
+        """The section that a text or a command stands in."""
+        return self.outline.section
 
     def read(self, index: int, block: Block) -> None:
         self._told_of_block_above(block)
@@ -115,27 +139,46 @@ class _Reader:
             self._paragraph(block)
         elif isinstance(block, Fold):
             self.scope.fold(block)
+            self._fold(block)
         else:
             self._code(block)
+
+    def end(self, of_file: str) -> None:
+        """Gives alerts that state no severity that of their group, and an alert alone that of the file."""
+        for alert, severity in zip(self.alerts, self.grouped, strict=True):
+            alert.severity = alert.severity or severity or (of_file if len(self.alerts) == 1 else "")
+
+    def _severity_around(self) -> str:
+        return self.groups[-1][1] if self.groups else ""
+
+    def _group(self, level: int, text: str) -> None:
+        """Goes on to a heading, which may name the severity of the alerts below it."""
+        self.groups = [group for group in self.groups if group[0] < level]
+        is_in_alert = self.alert is not None and level > self.alert.level > 0
+        if not is_in_alert and (severity := group_severity(text)):
+            self.groups.append((level, severity))
 
     def _start(self, name: str, level: int, line: int) -> None:
         self.alert = Alert(name, line, level=level)
         self.alerts.append(self.alert)
+        self.grouped.append(self._severity_around())
         self.is_named_by_title = False
         self.prose = None
-        self._enter("other", "", line, 7)
+        self.outline = Outline(line)
+        self.alert.sections.append(self.section)
 
-    def _enter(self, kind: str, heading: str, line: int, level: int) -> None:
-        self.section, self.section_level = Section(kind, heading, line), level
+    def _enter(self, section: Section, level: int) -> None:
+        self.outline.enter(section, level)
         if self.alert:
-            self.alert.sections.append(self.section)
+            self.alert.sections.append(section)
 
     def _heading(self, heading: Heading) -> None:
         text = visible(heading.content)
         self.expects_severity = bool(LABEL.fullmatch(text))
         self.scope.heading(heading)
-        if self.alert and re.match(r"\W*severity\b", text, re.IGNORECASE):
-            self.alert.severity = self.alert.severity or told_severity(text)
+        self._group(heading.level, text)
+        if self.alert and heading.level > self.alert.level and re.search(r"\bseverity\b", text, re.IGNORECASE):
+            self.alert.severity = self.alert.severity or told_severity(text, self.alert.name)
         kind = section_kind(text)
         is_plain = heading.line in self.subject.plain
         name = prose_name(text, is_of_symptoms=True) if is_plain else self._name(text, kind, heading.level)
@@ -151,14 +194,14 @@ class _Reader:
             self.prose = heading
         else:
             self.prose = heading
-            if heading.level <= self.section_level and not self._is_title(heading, text):
-                self._enter("other", text, heading.line, heading.level)
+            if not self._is_title(heading, text):
+                self._section_heading("", text, heading)
         self._inline(heading)
 
     def _name(self, text: str, kind: str, level: int) -> str:
         """Returns the alert that a heading starts: not below a section of another, unless it states it."""
         name = alert_name(text)
-        is_inside = bool(self.alert) and self.section_level < level
+        is_inside = bool(self.alert) and self.outline.level < level
         if name and (is_stated(text) or (not is_inside and (not kind or is_identifier(name)))):
             return name
         if self.alerts_level < level and not kind and not is_inside:
@@ -171,6 +214,7 @@ class _Reader:
         if not (is_known and self.alert and heading.level > self.alert.level):
             self._start(name, heading.level, heading.line)
             self.is_named_by_title = heading.level == 1 or heading.line in self.subject.plain
+        self.grouped[-1] = self._severity_around()
         if self.alert:
             self.alert.others = alert_names(text)[1:] if heading.line not in self.subject.plain else []
             self.alert.severity = titled_severity(text) or self.alert.severity
@@ -186,9 +230,20 @@ class _Reader:
         return level < self.alert.level or len(self.alerts) > 1 or (kind in _GENERAL and level > 1)
 
     def _section_heading(self, kind: str, text: str, heading: Heading) -> None:
-        if heading.level > self.section_level and not label_kind(text):
-            return  # a step of the section above it, such as `Check the logs`
-        self._enter(kind, text, heading.line, heading.level)
+        """Enters a section, or goes on with the one around: what stands in it is mostly a step of it."""
+        around = self.outline.around(heading.level)
+        if around and around.kind != "other":
+            kind = label_kind(text)
+        elif not around and is_numbered_step(text) and self._has_steps():
+            return
+        if kind or not around:
+            self._enter(Section(kind or "other", text, heading.line), heading.level)
+        else:
+            self.outline.leave(heading.level)
+
+    def _has_steps(self) -> bool:
+        section = self.outline.headed()
+        return section.kind in ACTING and not is_numbered_step(section.heading)
 
     def _paragraph(self, paragraph: Paragraph) -> None:
         text = visible(paragraph.content)
@@ -197,33 +252,79 @@ class _Reader:
             self._told(found["name"])
         if not self.alert:
             return
-        kind = label_kind(label)
-        if kind:
-            self._enter(kind, label.strip(" :"), paragraph.line, 7)
+        if self._labelled(label, rest, paragraph):
             text = rest
         self._severity(label, text, rest)
         if (text := " ".join(text.split())) and not LABEL.fullmatch(label):
             self.section.texts.append(text)
+            self.outline.tell(text)
         self.alert.queries += inline_queries(paragraph.content)
+        is_cell = self._cell(paragraph)
         self._inline(paragraph)
+        if is_cell:
+            self.outline.end_cell()
+
+    def _cell(self, paragraph: Paragraph) -> bool:
+        """Enters the section that the head of a column, or of a row, names for the commands of a cell."""
+        named = next(
+            (text for text in (paragraph.column, *(text for _, text in paragraph.beside))[:2] if label_kind(text)), ""
+        )
+        has_commands = named and any(inline_commands(paragraph.content, paragraph.line))
+        if not self.alert or not has_commands or self.outline.headed().kind in _GENERAL:
+            return False
+        section = Section(label_kind(named), named.strip(" *_`:"), paragraph.line)
+        self.alert.sections.append(section)
+        self.outline.cell(section)
+        return True
+
+    def _fold(self, fold: Fold) -> None:
+        """Enters the section that the text over a folded part names, or leaves it."""
+        kind = label_kind(fold.text)
+        if self.alert and kind:
+            section = Section(kind, fold.text.strip(" :"), fold.line)
+            self.outline.label(section, (), "", is_verb=False)
+            self.alert.sections.append(section)
+        elif not fold.text:
+            self.outline.end_labels()
+
+    def _labelled(self, label: str, rest: str, paragraph: Paragraph) -> bool:
+        """Returns whether a label starts a section; a verb in a list of steps does not."""
+        assert self.alert
+        self.outline.item(paragraph.items)
+        is_step = paragraph.items and is_verb(label) and self.outline.headed().kind in ACTING
+        kind = "" if is_step else label_kind(label)
+        if kind:
+            section = Section(kind, label.strip(" :"), paragraph.line)
+            self.outline.label(section, paragraph.items, rest, is_verb(label))
+            self.alert.sections.append(section)
+            return True
+        if label:
+            self.outline.other_label()
+        if paragraph.items == () and any(inline_commands(paragraph.content, paragraph.line)):
+            self.outline.command()
+        return False
 
     def _severity(self, label: str, text: str, rest: str) -> None:
         if not self.alert or self.alert.severity:
             return
-        if LABEL.fullmatch(label) or self.expects_severity:
+        if LABEL.fullmatch(label):
             self.alert.severity = first_severity(rest or text)
+        elif self.expects_severity:
+            self.alert.severity = first_severity(text) or first_severity(rest)
         self.expects_severity = bool(LABEL.fullmatch(text)) or (bool(LABEL.fullmatch(label)) and not rest)
-        self.alert.severity = self.alert.severity or told_severity(text)
+        if self.section.kind != "references":
+            self.alert.severity = self.alert.severity or told_severity(text, self.alert.name)
 
     def _label(self, text: str, line: int) -> None:
         """A label in the text names the alert: that of the title, or of the heading in plain words above it."""
-        name = stated_name(text)
-        if not name or not (is_identifier(name) or len(text.split()) == 1):
+        names = listed_names(text, is_stated=True)
+        name = names[0] if names else stated_name(text)
+        if not name or not (names or is_identifier(name) or len(text.split()) == 1):
             return
         if not (self.alert and self.alert.name == name):
             self._name_by_label(name, line)
         if self.alert and self.alert.name == name:
-            self.alert.others = listed_names(text)[1:]
+            self.alert.others = names[1:]
 
     def _name_by_label(self, name: str, line: int) -> None:
         if self.prose is not None and not (self.alert and self.is_named_by_title and len(self.alerts) == 1):
@@ -252,16 +353,22 @@ class _Reader:
     def _inline(self, block: Heading | Paragraph) -> None:
         if self.alert:
             for text, line, standing in inline_commands(block.content, block.line):
-                self._command(text, line, "inline", first([standing, self.scope.around(block)]))
+                if problem := problem_of(text):
+                    self.alert.unread.append(Unread(line, text[:MAX_SHOWN], problem))
+                else:
+                    self._command(text, line, "inline", first([standing, self.scope.around(block)]))
 
     def _code(self, code: Code) -> None:
         self._rules(code)
         if not self.alert:
             return
+        self.outline.command()
         found = read_code(code)
-        for text, line in found.commands:
-            said = of_place(code.lines, line - code.line)
-            self._command(text, line, "fence", first([said.at(said.line + code.line - 1), self.scope.of_code(text)]))
+        for whole in found.commands:
+            said = of_place(code.lines, whole.line - code.line)
+            standing = first([said.at(said.line + code.line - 1), self.scope.of_code(whole.text)])
+            self._command(whole.text, whole.line, "fence", standing, whole.assigned)
+        self.alert.unread += [Unread(cut.line, cut.text[:MAX_SHOWN], cut.reason) for cut in found.unread]
         self.in_block = len(found.commands)
         self.alert.queries += found.queries
 
@@ -270,8 +377,9 @@ class _Reader:
         if len(names) == 1 and not (self.alert and is_identifier(self.alert.name)):
             self._label(*next((name, code.line + number) for name, number in names.items()))
         if self.alert and not self.alert.severity:
-            told = next((found for line in code.lines if (found := _RULE_SEVERITY.match(line))), None)
-            self.alert.severity = first_severity(told["word"]) if told else ""
+            is_of_others = bool(names) and (len(names) > 1 or is_identifier(self.alert.name))
+            own = names.get(self.alert.name, None if is_of_others else min(names.values(), default=0))
+            self.alert.severity = "" if own is None else _rule_severity(code.lines, own, names.values())
 
     def _told_of_block_above(self, block: Block) -> None:
         """Lets a paragraph right behind a block of code say of its commands that they are not to be run."""
@@ -281,9 +389,11 @@ class _Reader:
                 self.alert.commands[number] = replace(self.alert.commands[number], standing=said)
         self.in_block = 0
 
-    def _command(self, text: str, line: int, source: Literal["fence", "inline"], standing: Standing) -> None:
+    def _command(
+        self, text: str, line: int, source: Literal["fence", "inline"], standing: Standing, assigned: str = ""
+    ) -> None:
         does = effect(text)
-        command = Command(text, self.section.kind, line, self.section.heading, standing=standing)
+        command = Command(text, self.section.kind, line, self.section.heading, standing=standing, assigned=assigned)
         command = replace(command, source=source, dangerous=does.dangerous, mutating=does.mutating)
         if self.alert:
             self.alert.commands.append(command)

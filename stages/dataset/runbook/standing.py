@@ -65,7 +65,9 @@ _GROUP = re.compile(
     rf"[{MARK}{TARGET}](?:\s*(?:,\s*(?:and|or|nor)?|/|&|\+|and(?:\s+then)?|or|nor)\s*[{MARK}{TARGET}])+"
 )
 _LISTED = re.compile(r"\b(?:and|or|nor)\b|/|&|\+")
-_ANSWER = re.compile(r"^\W*(?:(?P<no>no|none|never|nope|not|n/a)|yes|always|yep)\b(?=\W|$)(?!\s+(?!never|forbidden)\w)", re.IGNORECASE)
+_ANSWER = re.compile(
+    r"^\W*(?:(?P<no>no|none|never|nope|not|n/a)|yes|always|yep)\b(?=\W|$)(?!\s+(?!never|forbidden)\w)", re.IGNORECASE
+)
 _FOLLOWS = re.compile(r"\b(?:this|these|the following|below)\b", re.IGNORECASE)
 
 
@@ -96,7 +98,9 @@ def _around(text: str, behind: str) -> tuple[Standing, bool]:
     after = sentences[own + 1 :] or sentences_of(behind)
     evidence = Passage(rank).read(sentences[max(0, own - 2) : own], sentences[own], after)
     standing = _weighed(evidence, warns)
-    return standing, not standing and (evidence.is_ordered or any(said in (MEANS, ORDERS, LIFTS) for said, _ in evidence.said))
+    return standing, not standing and (
+        evidence.is_ordered or any(said in (MEANS, ORDERS, LIFTS) for said, _ in evidence.said)
+    )
 
 
 def _rank(text: str) -> int:

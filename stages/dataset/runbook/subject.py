@@ -12,13 +12,12 @@ from stages.dataset.runbook.headings import (
     is_identifier,
     is_stated,
     is_whole_name,
-    label_kind,
     prose_name,
-    section_kind,
     stated_name,
     tells_a_problem,
     title_name,
 )
+from stages.dataset.runbook.sections.kinds import label_kind, section_kind
 from stages.dataset.runbook.visible import bold_label, visible
 
 _ALERT_LABEL = re.compile(r"\W*(?:prometheus\s+)?(?:alert|alarm)(?:\s*(?:name|rule)s?|s)?(?:\(s\))?\W*", re.IGNORECASE)
@@ -28,6 +27,8 @@ _OF_THE_ALERT = re.compile(
     re.IGNORECASE,
 )
 _PLAIN_LABEL = re.compile(r"(?:alert|alarm)(?:\s+name)?s?\s*:\s*(?P<name>\S.*)", re.IGNORECASE)
+# Pages about work that is no alert have them, too.
+_ANY_STEPS = re.compile(r"\W*(?:\d+[.)]?\s+)?steps?\b[^\w(]*(?:\([^()]*\))?\W*", re.IGNORECASE)
 _SYMPTOMS = re.compile(r"\W*(?:\d+[.)]?\s+)?symptoms?\b", re.IGNORECASE)
 _TELLS = {"meaning", "symptoms", "causes", "impact"}
 _HELPS = {"diagnosis", "mitigation"}
@@ -185,7 +186,8 @@ def _untitled(stem: str) -> str:
 def _kinds(blocks: Sequence[Block]) -> Iterator[str]:
     for block in blocks:
         if isinstance(block, Heading):
-            yield section_kind(visible(block.content))
+            title = visible(block.content)
+            yield "" if _ANY_STEPS.fullmatch(title) else section_kind(title)
         elif isinstance(block, Paragraph):
             yield label_kind(bold_label(block.content)[0])
 

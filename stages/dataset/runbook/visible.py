@@ -4,6 +4,7 @@ import re
 
 from markdown_it.token import Token
 
+from stages.dataset.runbook.sections.kinds import plain_label
 from stages.dataset.runbook.standing import MARK
 
 HTML_TAGS = {
@@ -44,7 +45,7 @@ def bold_label(token: Token) -> tuple[str, str]:
     """Returns the bold or italic text with which a paragraph begins ('' if it begins otherwise) and what follows it.
 
     The label ends the paragraph, or a colon in or behind it sets it apart. A short line in plain text that ends
-    with a colon is a label, too.
+    with a colon is a label, too, and so is the name of a section that a colon sets apart.
     """
     children = [
         child for child in token.children or [] if child.content.strip() or child.type.endswith(("_open", "_close"))
@@ -53,6 +54,8 @@ def bold_label(token: Token) -> tuple[str, str]:
         children = children[1:]
     if not children or children[0].type not in ("strong_open", "em_open"):
         text = visible(token)
+        if children and children[0].type == "text" and (label := plain_label(children[0].content)):
+            return label + ":", text[text.index(label) + len(label) :].lstrip(" :：").strip()
         return (text, "") if text.endswith(":") and len(text.split()) <= 3 and "\n" not in text else ("", text)
     end = next((index for index, child in enumerate(children) if child.type == children[0].type[:-4] + "close"), 0)
     label = "".join(shown(child) for child in children[1:end]).strip()

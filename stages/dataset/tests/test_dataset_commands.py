@@ -64,10 +64,6 @@ def test_spelling_and_order_do_not_matter(command: str) -> None:
         "kubectl scale deployment/web --replicas= -n shop",
         "kubectl scale deployment/web --replicas=$REPLICAS -n shop",
         "kubectl scale deployment/web --replicas={{ $labels.replicas }} -n shop",
-        "kubectl scale deployment/web --replicas=3 -n shop | tee log",
-        "kubectl scale deployment/web --replicas=3 -n shop && date",
-        "kubectl scale deployment/web --replicas=3 -n shop; date",
-        "kubectl scale deployment/web --replicas=3 -n shop > log",
         "kubectl scale deployment/web --replicas=3 -n $(cat namespace)",
         "kubectl scale deployment/web --replicas=3 -n `cat namespace`",
         "kubectl scale deployment/web --replicas=3 -n 'shop",
@@ -77,7 +73,12 @@ def test_spelling_and_order_do_not_matter(command: str) -> None:
         "kubectl scale deployment/{{.Values.name}} --replicas=3 -n shop",
         "kubectl scale deployment/web-<offset+1> --replicas=3 -n shop",
         "# kubectl scale deployment/web --replicas=3 -n shop",
-        "sudo kubectl scale deployment/web --replicas=3 -n shop",
+        "kubectl scale deployment/web --replicas=3 -n shop | sh",
+        "kubectl scale deployment/web --replicas=3 -n shop && kubectl delete pod web-0 -n shop",
+        "kubectl scale deployment/web --replicas=3 -n shop; unknownctl --now",
+        "kubectl scale deployment/web --replicas=3 -n shop > /etc/log",
+        "kubectl scale deployment/web-1->2 --replicas=3 -n shop",
+        "(kubectl scale deployment/web --replicas=3 -n shop)",
         "kubectl scale deployment/" + "w" * MAX_COMMAND + " --replicas=3 -n shop",
         "",
         "-",
@@ -204,9 +205,7 @@ def test_every_spelling_of_a_call_is_that_call(name: str, namespace: str, replic
     }
 
 
-@given(
-    NAMES, NAMES, st.integers(0, 99), st.sampled_from(("--force", "--dry-run=client", "| tee log", "&& date", "extra"))
-)
+@given(NAMES, NAMES, st.integers(0, 99), st.sampled_from(("--force", "--dry-run=client", "| sh", "&& reboot", "extra")))
 def test_one_word_more_is_another_command(name: str, namespace: str, replicas: int, more: str) -> None:
     assert matched(f"kubectl scale deployment/{name} -n {namespace} --replicas={replicas} {more}") == {}
 

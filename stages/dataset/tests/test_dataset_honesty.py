@@ -18,7 +18,7 @@ from stages.dataset.rows.leaks import check_leaks, find_leaks, without_duplicate
 from stages.dataset.rows.phrasings import of_split
 from stages.dataset.rows.unseen import held_out
 from stages.dataset.runbook.reader import read_runbook
-from stages.dataset.runbook.secrets import redact
+from stages.dataset.secrets.redaction import redact
 from stages.dataset.tests.conftest import AGENTS
 from stages.dataset.tests.repositories import HOMELAB, RUNBOOK, make, read
 
@@ -154,8 +154,8 @@ def test_a_row_twice_is_kept_once() -> None:
     ],
 )
 def test_a_secret_is_redacted(line: str) -> None:
-    text, count = redact(line)
-    assert count == 1
+    text, found = redact(line)
+    assert [each.line for each in found] == [1]
     assert "REDACTED" in text
 
 
@@ -174,7 +174,7 @@ def test_a_secret_is_redacted(line: str) -> None:
     ],
 )
 def test_what_is_no_secret_stays(line: str) -> None:
-    assert redact(line) == (line, 0)
+    assert redact(line) == (line, [])
 
 
 def test_a_secret_of_a_runbook_reaches_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,7 +182,7 @@ def test_a_secret_of_a_runbook_reaches_no_file(tmp_path: Path, capsys: pytest.Ca
     folder = read(make(tmp_path / "gitops", runbook=runbook), tmp_path / "out").dataset.path
     assert not [path for path in folder.iterdir() if b"ghp_0123" in path.read_bytes()]
     assert json.loads((folder / "card.json").read_text())["dropped"]["secrets"] == 1
-    assert "1 secrets in the runbook" in capsys.readouterr().err
+    assert "1 secrets were redacted" in capsys.readouterr().err
 
 
 def test_what_a_runbook_says_cannot_change_a_label() -> None:

@@ -150,6 +150,7 @@ def test_the_program_prints_what_is_read(tmp_path: Path, capsys: pytest.CaptureF
         "sections": ["mitigation"],
         "headings": ["Fix"],
         "commands": [command | {"dangerous": True, "mutating": True} | meant],
+        "unread": [],
         "queries": [],
     }
     assert json.loads(out) == [{"path": str(path), "alerts": [alert]}]
@@ -244,3 +245,111 @@ def test_a_line_s_label_ends_the_label_before_it() -> None:
     assert alert.severity == "high"
     assert alert.texts["impact"] == ["Writes fail."]
     assert [(command.section, command.line) for command in alert.commands] == [("mitigation", 5)]
+
+
+ONE = "\n\n### Symptoms\n\n- It is slow.\n\n### Fix\n\n`df -h`\n\n"
+
+
+def stated(*told: str) -> list[str]:
+    return names("# Disks\n\n" + "".join(f"## Alert: {each}{ONE}" for each in (*told, "the last one")))[:-1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Inodes (5 min)", "Disk > 90% (root)", "Load < 5 % on /var", "p99 >= 2s (eu-1)", "disk_used_percent > 90"),
+        *(
+            "Platte fast voll – Knoten",
+            "Disk full — root",
+            "Disk full - root",
+            "A: B: C",
+            "CPU/Memory high",
+            "Überlast",
+        ),
+        *(
+            "node_* is full",
+            "*** fails alert",
+            'Host "db-1" gone',
+            "What's up?",
+            "磁盘已满",
+            "Диск полон (узел)",
+            "C++ & co",
+        ),
+        *(
+            "Disks full, slow and hot",
+            "Payments: failed & retried",
+            "LoadHigh (5 min)",
+            "LoadHigh (15 min)",
+            "GitLab is down",
+        ),
+        *(
+            "MyApp is down",
+            "node_full:critical",
+            "5xx rate > 1%",
+            'up{job="x"} == 0',
+            "DISKS USED UP",
+            "Avg. wait (ms)",
+        ),
+        "The disk of one of our worker nodes has been filling up for more than an hour",
+    ],
+)
+def test_what_is_stated_is_the_name_whole(name: str) -> None:
+    assert stated(name) == [name]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *(
+            "{} (critical)",
+            "{} [Warning]",
+            "{} (Severity: P2)",
+            "{} 🔥",
+            "🔥 {}",
+            "[Critical] {}",
+            "{} (P1, page) 🔴",
+            "**{}**",
+        ),
+        *(
+            "`{}`",
+            '"{}"',
+            "“{}”",
+            "{}:",
+            "{} {{#disk}}",
+            "{} (deprecated)",
+            "_{}_",
+            "{} Runbook",
+            "{} :fire:",
+            "[{}](x.md)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["Disk full", "Avg. load (1 min)", "DiskFull", "disk_full"])
+def test_what_decorates_a_stated_name_is_no_part_of_it(told: str, name: str) -> None:
+    assert stated(told.format(name)) == [name]
+
+
+def test_work_described_in_steps_is_no_alert() -> None:
+    assert names("# Replay events\n\n## Purpose\n\nx\n\n## Steps\n\n`df -h`\n\n## Risks\n\nx\n") == []
+
+
+def test_two_names_that_differ_in_parentheses_are_two_alerts() -> None:
+    assert stated("Avg. load (1 min)", "Avg. load (15 min)") == ["Avg. load (1 min)", "Avg. load (15 min)"]
+
+
+@pytest.mark.parametrize("remark", ["(5xx)", "- the disk is full", "is firing", "[root] (warning)", "– what to do"])
+def test_a_remark_behind_an_identifier_is_no_part_of_it(remark: str) -> None:
+    assert stated(f"DiskFull {remark}") == ["DiskFull"]
+
+
+@pytest.mark.parametrize(
+    "told", ["DiskFull, NodeGone", "DiskFull / NodeGone", "`DiskFull` and `NodeGone`", "DiskFull & NodeGone (warning)"]
+)
+def test_several_stated_identifiers_are_several_alerts(told: str) -> None:
+    assert stated(told) == ["DiskFull", "NodeGone"]
+    assert stated(told.replace("DiskFull", "disk_full").replace("NodeGone", "node_gone")) == ["disk_full", "node_gone"]
+
+
+@pytest.mark.parametrize("heading", ["Alert 3: DiskFull", "Alert #3 - DiskFull", "RB-012: DiskFull", "P1: DiskFull"])
+def test_a_number_in_front_of_a_name_is_no_part_of_it(heading: str) -> None:
+    assert names(f"## {heading}{SECTIONS.replace('##', '####')}") == ["DiskFull"]

@@ -102,7 +102,7 @@ def test_the_log_names_what_is_skipped_without_its_controls(tmp_path: Path, caps
     outputs = read(make(tmp_path / "gitops", runbook=runbook), tmp_path / "out")
     assert capsys.readouterr().err.splitlines() == [
         f"reading flux/ai/agent-test/docs/RUNBOOK.md as of commit {outputs.source_commit[:8]}",
-        "no call: Bad]0Name, line 18: "
+        "no call: Bad]0;Name, line 18: "
         "no command stands for a function of tools.yaml, such as line 20: ls -l  [2J## [error]",
         "1 alerts, 26 rows, 1 alerts teach no call",
     ]

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from shared.errors import StageError
-from stages.dataset.calls.remedies import Remedy, find_remedies, find_remedy
+from stages.dataset.calls.remedies import find_remedies
+from stages.dataset.calls.remedy import Remedy, find_remedy
 from stages.dataset.calls.tools import read_tools
 from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.tests.repositories import HOMELAB, RUNBOOK, RUNBOOK_PATH, TOOLS_PATH, make, read
@@ -51,7 +52,7 @@ def test_an_alert_without_a_command_says_so() -> None:
 
 def test_a_placeholder_that_means_no_label_is_named_with_its_line() -> None:
     assert found("```\nkubectl delete pod <victim> -n <ns>\n```") == (
-        "line 4: victim (for name) is no known alert label; name one under placeholders in tools.yaml"
+        "line 4: <victim> (for name) is no known alert label; name one under placeholders in tools.yaml"
     )
 
 
@@ -77,7 +78,7 @@ def test_the_severity_is_an_argument_only_where_the_runbook_states_it() -> None:
 def test_a_control_token_in_a_value_teaches_nothing(token: str, word: str) -> None:
     reason = found(f"```\nkubectl delete pod {word.format(token[:3], token[3:])} -n <ns>\n```")
     assert isinstance(reason, str)
-    assert "line 4: " in reason
+    assert reason.startswith("line 4")
 
 
 def test_an_alert_that_comes_again_is_skipped() -> None:
@@ -89,12 +90,11 @@ def test_an_alert_that_comes_again_is_skipped() -> None:
 
 
 def test_one_alert_with_two_calls_is_an_error_that_names_both_lines() -> None:
-    with pytest.raises(StageError) as raised:
-        find_remedies(read_runbook(RUNBOOK + RUNBOOK.replace("delete", "get")), TOOLS)
-    assert str(raised.value) == (
+    findings = find_remedies(read_runbook(RUNBOOK + RUNBOOK.replace("delete", "get")), TOOLS)
+    assert findings.faults == [
         "PodDown teaches two calls: pod-restart (line 15) and pod-check-status (line 31); "
         "keep one, or give the two alerts different severities"
-    )
+    ]
 
 
 def test_two_severities_may_teach_two_calls() -> None:
@@ -138,11 +138,49 @@ def test_a_runbook_without_alerts_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_a_change_that_no_function_covers_teaches_nothing() -> None:
+    text = "## Alert: PodDown\n\nLook: `kubectl get nodes`\n\nThen `kubectl drain n1`.\n"
+    (skipped,) = find_remedies(read_runbook(text), TOOLS).skipped
+    assert (skipped.kind, skipped.reason) == (
+        "mistake",
+        "line 5 changes something, and no function of tools.yaml stands for it: kubectl drain n1; "
+        "add one, or name the alert under policy.no_call",
+    )
+    (skipped,) = find_remedies(read_runbook(text.replace("Then", "Never run")), TOOLS).skipped
+    assert skipped.kind == "no call"
+    silent = TOOLS.model_copy(update={"policy": TOOLS.policy.model_copy(update={"no_call": ["PodDown"]})})
+    (skipped,) = find_remedies(read_runbook(text), silent).skipped
+    assert skipped.kind == "no call"
+
+
 def test_a_runbook_without_a_known_command_is_refused_and_names_one(tmp_path: Path) -> None:
-    runbook = "## Alert: PodDown\n\n```\nkubectl drain node\n```\n"
+    runbook = "## Alert: PodDown\n\n```\nkubectl top node\n```\n"
     with pytest.raises(StageError) as raised:
         read(make(tmp_path / "gitops", runbook=runbook), tmp_path / "out")
     assert str(raised.value) == (
-        f"no alert of {RUNBOOK_PATH} teaches a call: PodDown no command stands for a function of tools.yaml, "
-        f"such as line 4: kubectl drain node; add templates to {TOOLS_PATH}"
+        f"no alert of {RUNBOOK_PATH} teaches a call: PodDown: no command stands for a function of tools.yaml, "
+        f"such as line 4: kubectl top node; add templates to {TOOLS_PATH}"
     )
+
+
+CHAIN = "kubectl delete pod <pod> -n <ns> && kubectl get pod <pod> -n <ns>"
+
+
+def test_a_chain_teaches_the_one_change_in_it_whole_or_not_at_all() -> None:
+    assert taught(f"```\n{CHAIN}\n```") == taught(f"`{CHAIN}`") == "pod-restart"
+    assert taught(f"```\n{CHAIN.replace('get', 'cordon')}\n```") == (
+        "line 4 holds a command of pod-restart beside what may change something else: "
+        "kubectl delete pod <pod> -n <ns> && kubectl cordon pod <pod> -n <ns>; write each on a line of its own"
+    )
+    remedy = found("```\nNS=shop\nkubectl delete pod <pod> -n $NS\n```")
+    assert isinstance(remedy, Remedy)
+    assert remedy.arguments["namespace"] == "shop"
+
+
+def test_what_cannot_be_read_whole_teaches_nothing_and_is_told() -> None:
+    cut = "```\nkubectl delete pod 'web -n <ns>\n```\n"
+    reason = "line 4 is not read, the quote ' is never closed: kubectl delete pod 'web -n <ns>"
+    assert found(cut) == reason
+    remedy = found(f"{cut}\n```\nkubectl delete pod <pod> -n <ns>\n```\n")
+    assert isinstance(remedy, Remedy)
+    assert reason in remedy.warnings

@@ -98,9 +98,9 @@ def test_reading_never_raises(parts: list[str], separator: str) -> None:
 
 
 def seconds(text: str) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     read_runbook(text, "PodDown.md")
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 REPEATED = (

@@ -77,11 +77,11 @@ def test_the_example_s_files_are_valid() -> None:
         (
             ONE.replace("string", "text"),
             ", line 6: functions.0.parameters.properties.pod.type is 'text'; "
-            "input should be 'string', 'integer', 'number' or 'boolean'",
+            "input should be 'string', 'integer', 'number', 'boolean', 'array' or 'object'",
         ),
         (
             ONE.replace("integer}", "integer, enum: [a]}"),
-            ", line 7: functions.0.parameters.properties.grace: enum needs the type string and at least one value",
+            ", line 7: functions.0.parameters.properties.grace.enum: enum holds 'a', which is no integer",
         ),
         (
             ONE.replace("[pod]", "[pot]"),
@@ -102,12 +102,17 @@ def test_a_mistake_is_named_with_its_line(text: str, reason: str) -> None:
 
 
 def test_two_functions_of_one_name_are_refused() -> None:
-    assert refused(TOOLS + TOOLS.partition("\n")[2]) == "tools.yaml, line 1: two functions have the name pod-restart"
+    assert (
+        refused(TOOLS + TOOLS.partition("\n")[2])
+        == "tools.yaml, line 13: functions.1: two functions have the name pod-restart"
+    )
 
 
 def test_two_functions_that_would_be_one_inside_the_model_are_refused() -> None:
     other = "- {name: pod.restart, description: x}\n"
-    assert refused(ONE + other) == "tools.yaml, line 1: two functions have the name inside the model pod_restart"
+    assert refused(ONE + other) == (
+        "tools.yaml, line 9: functions.1: two functions have the name inside the model pod_restart"
+    )
 
 
 def test_two_parameters_that_would_be_one_inside_the_model_are_refused() -> None:
@@ -148,7 +153,7 @@ def test_a_parameter_that_is_no_word_needs_another_name_inside_the_model() -> No
     ],
 )
 def test_a_template_binds_the_function_s_parameters(template: str, reason: str) -> None:
-    assert refused(ONE + f'  commands: ["{template}"]\n') == f"tools.yaml, line 2: functions.0: {reason}"
+    assert refused(ONE + f'  commands: ["{template}"]\n') == f"tools.yaml, line 9: functions.0.commands.0: {reason}"
 
 
 @pytest.mark.parametrize(
@@ -164,11 +169,12 @@ def test_a_template_that_could_never_match_is_refused(template: str) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ("x", ", line 2: functions.0: the template 'x {pod}' sets grace to 'x', not as declared"),
-        ("true", ", line 2: functions.0: the template 'x {pod}' sets grace to True, not as declared"),
+        ("x", ", line 9: functions.0.commands.0: the template 'x {pod}' sets grace to 'x', not as declared"),
+        ("true", ", line 9: functions.0.commands.0: the template 'x {pod}' sets grace to True, not as declared"),
         (".nan", ", line 9: functions.0.commands.0.arguments.grace: nan is no number that a call can hold"),
         ("1e400", ", line 9: functions.0.commands.0.arguments.grace: inf is no number that a call can hold"),
-        ("[1]", ", line 9: functions.0.commands.0.arguments.grace: an argument is a text, a number, true or false"),
+        ("[1]", ", line 9: functions.0.commands.0: the template 'x {pod}' sets grace to [1], not as declared"),
+        ("null", ", line 9: functions.0.commands.0: the template 'x {pod}' sets grace to None, not as declared"),
         (
             "<escape>",
             ", line 9: functions.0.commands.0.arguments.grace: the text holds the control token <escape>, "

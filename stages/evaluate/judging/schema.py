@@ -20,6 +20,8 @@ def satisfies(value: Any, schema: Mapping[str, Any]) -> bool:
     Stricter than JSON Schema where a command is: 3.0 is no integer. A property that is not declared
     is refused where properties are. Other keywords are not read, as they are not declared to a model.
     """
+    if value is None and schema.get("nullable"):
+        return True
     return _has_type(value, schema) and _is_listed(value, schema) and _has_valid_parts(value, schema)
 
 
@@ -31,7 +33,12 @@ def _has_type(value: Any, schema: Mapping[str, Any]) -> bool:
 
 def _is_listed(value: Any, schema: Mapping[str, Any]) -> bool:
     choices = schema.get("enum")
-    return not choices or any(type(value) is type(choice) and value == choice for choice in choices)
+    return not choices or any(_kind(value) is _kind(choice) and value == choice for choice in choices)
+
+
+def _kind(value: Any) -> type:
+    """Returns a value's type; 1 and 1.0 are one number, and True is none."""
+    return float if type(value) is int else type(value)
 
 
 def _has_valid_parts(value: Any, schema: Mapping[str, Any]) -> bool:

@@ -54,9 +54,10 @@ class Bump:
 
 
 @contextmanager
-def cloned(repository: str) -> Iterator["GitopsRepository"]:
+def cloned(repository: str, agents: str = names.AGENTS) -> Iterator["GitopsRepository"]:
     """Yields a passing bare clone, into which branches are fetched when they are needed.
 
+    agents: where agents live in it.
     Raises StageError where the repository cannot be reached, with git's reason, without secrets.
     """
     address = check_repository(repository)
@@ -73,16 +74,17 @@ def cloned(repository: str) -> Iterator["GitopsRepository"]:
         with Repo(clone) as repo:
             repo.git.update_environment(**environment)
             repo.git.remote("add", "origin", address)
-            yield GitopsRepository(repo, address, branches)
+            yield GitopsRepository(repo, address, branches, agents)
 
 
 @dataclass(frozen=True)
 class GitopsRepository:
-    """A bare clone of the repository at `address`, and the branches that it had then."""
+    """A bare clone of the repository at `address`, the branches that it had then, and where agents live in it."""
 
     repo: Repo
     address: str
     branches: Branches
+    agents: str = names.AGENTS
 
     @property
     def shown(self) -> str:
@@ -96,11 +98,11 @@ class GitopsRepository:
 
     def deployed(self, agent: str, branch: str) -> str:
         """Returns what MODEL_VERSION names at the branch's tip, '' where there is none."""
-        return (self.read(branch, names.model_version_path(agent)) or "").strip()
+        return (self.read(branch, names.model_version_path(agent, self.agents)) or "").strip()
 
     def rollouts(self, agent: str, branch: str) -> list[tuple[str, datetime]]:
         """Returns each version that MODEL_VERSION named on the branch and when it was committed, newest first."""
-        path = names.model_version_path(agent)
+        path = names.model_version_path(agent, self.agents)
         tip = self._fetch(branch, DEPTHS[-1])
         commits = [self.repo.commit(name) for name in self.repo.git.rev_list(tip.hexsha, "--", path).split()]
         found = [(regular_file(commit, path), commit.committed_datetime) for commit in commits]

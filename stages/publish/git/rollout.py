@@ -34,11 +34,13 @@ class Rollout:
     version: str
     fields: tuple[FieldBump, ...]
     repository: str
+    agents: str = names.AGENTS
+    """Where agents live in it."""
 
     @property
     def version_path(self) -> str:
         """The path of MODEL_VERSION."""
-        return names.model_version_path(self.agent)
+        return names.model_version_path(self.agent, self.agents)
 
     def changes(self, tip: Commit) -> list[Change]:
         """Returns what is still to be changed at a commit; nothing where the version is rolled out there.
@@ -57,7 +59,7 @@ class Rollout:
         return Change(self.version_path, _mode(blob), f"{self.version}\n".encode())
 
     def _field_change(self, tip: Commit, file: str) -> Change | None:
-        path = f"{names.agent_folder(self.agent)}/{file}"
+        path = f"{names.agent_folder(self.agent, self.agents)}/{file}"
         reason = "deploy.fields of the agent's config.yaml names it"
         blob = self._blob(tip, path, f"{reason}: {path}")
         if not blob:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared import names
 from shared.access.mlflow import connected
 from shared.errors import StageError
 from stages.publish.contract import STORE_URI
 from stages.publish.git import gitops
-from stages.publish.git.deploy import Deploy
+from stages.publish.git.deploy import Deploy, Fleet
 from stages.publish.git.gitops import GitopsRepository
 from stages.publish.registered_version import RegisteredVersion, Registry
 from stages.publish.store.opening import open_store
@@ -27,10 +27,11 @@ class Places:
     store: Store
     repository: GitopsRepository
     branch: str
+    fleet: Fleet
 
     def check_agent(self) -> None:
         """Raises StageError where the repository has no such agent."""
-        files = names.model_version_path(self.agent), f"{names.training_folder(self.agent)}/config.yaml"
+        files = names.model_version_path(self.agent, self.fleet.agents), self._config_path
         if all(self.repository.read(self.branch, file) is None for file in files):
             where = f"{self.repository.shown} on {self.branch}"
             raise StageError(
@@ -44,8 +45,12 @@ class Places:
 
     def deploy(self) -> Deploy:
         """Returns how versions get into Git, as config.yaml says now. Raises StageError where it is wrong."""
-        path = f"{names.training_folder(self.agent)}/config.yaml"
-        return Deploy.read(self.repository.read(self.branch, path) or "", path)
+        path = self._config_path
+        return Deploy.read(self.repository.read(self.branch, path) or "", path, self.fleet.deploy)
+
+    @property
+    def _config_path(self) -> str:
+        return f"{names.training_folder(self.agent, self.fleet.agents)}/config.yaml"
 
     def registered(self, version: str) -> RegisteredVersion:
         """Returns what the registry has of a version. Raises StageError where it has none, or rejected it."""
@@ -63,6 +68,9 @@ def opened(agent: str, repository: str, branch: str) -> Iterator[Places]:
     """Yields the places that the environment and the arguments name. Raises StageError where one is not there."""
     store = open_store(STORE_URI.read())
     with connected() as client, gitops.cloned(repository) as clone:
-        places = Places(agent, Registry.of(client, agent), store, clone, clone.branches.chosen(branch))
+        chosen = clone.branches.chosen(branch)
+        fleet = Fleet.read(clone.read(chosen, names.FLEET))
+        clone = replace(clone, agents=fleet.agents)
+        places = Places(agent, Registry.of(client, agent), store, clone, chosen, fleet)
         places.check_agent()
         yield places

@@ -59,7 +59,7 @@ def checks(places: Places) -> Iterator[Check]:
 def _git(places: Places, version: str) -> Check:
     try:
         fields = places.deploy().fields
-        rollout = Rollout(places.agent, version, fields, places.repository.shown)
+        rollout = Rollout(places.agent, version, fields, places.repository.shown, places.repository.agents)
         agrees = places.repository.is_rolled_out(rollout, places.branch)
     except StageError as error:
         return Check("git", False, f"MODEL_VERSION names {version}, but {error}")

@@ -13,17 +13,15 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from git import Commit, Repo
-from git.exc import BadName, BadObject
-from git.objects import Tree
-
 from shared import contract
 from shared.errors import StageError, one_line
-from stages.dataset.source import opened, read_source
+from stages.dataset.files import read_shared
+from stages.dataset.gitops.repository import Repository
+from stages.dataset.source import Committed, opened, read_source
 from workflows.flyte.triggers import job_summary
 
+CONFIG = "training/config.yaml"
 NONE = "0" * 40  # GitHub's `before` of a branch that is new
-AGENTS = "flux/ai"
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Inputs:
     problem: str = ""
 
 
-def changed_agents(repo: Repo, repository: str, before: str, after: str) -> dict[str, Inputs]:
+def changed_agents(repo: Repository, repository: str, before: str, after: str) -> dict[str, Inputs]:
     """Returns the agents at `after` whose inputs are other than at `before`, by name.
 
     Where `before` is no commit of the repository (a new branch, a rewritten history), these are all agents: a cause
@@ -46,56 +44,54 @@ def changed_agents(repo: Repo, repository: str, before: str, after: str) -> dict
     unknown `after` and for an agent whose name is none.
     """
     now = _agents(repo, repository, _commit(repo, repository, after))
-    earlier = None if before in ("", NONE) else _known(repo, before)
-    then = _agents(repo, repository, earlier) if earlier else {}
+    earlier = "" if before in ("", NONE) else _known(repo, before)
+    then = _earlier(repo, repository, earlier) if earlier else {}
     return {agent: each for agent, each in now.items() if agent not in then or then[agent].content != each.content}
 
 
-def _agents(repo: Repo, repository: str, commit: Commit) -> dict[str, Inputs]:
+def _agents(repo: Repository, repository: str, commit: str) -> dict[str, Inputs]:
     """Returns the agents that a commit has: the folders that hold training/config.yaml."""
-    home = _entry(commit.tree, AGENTS)
-    folders = home.trees if isinstance(home, Tree) else []
-    folders = [folder for folder in folders if _entry(folder, "training/config.yaml")]
-    return {folder.name: _inputs(repo, repository, commit, folder) for folder in folders}
+    home = read_shared(Committed(repo, commit)).agents.removesuffix("*").rstrip("/")
+    folders = [each.path for each in repo.children(commit, home) if each.kind == "folder"]
+    trained = {each.path for each in repo.entries(commit, [f"{folder}/{CONFIG}" for folder in folders])}
+    folders = [folder for folder in folders if f"{folder}/{CONFIG}" in trained]
+    return {folder.rpartition("/")[2]: _inputs(repo, repository, commit, folder) for folder in folders}
 
 
-def _inputs(repo: Repo, repository: str, commit: Commit, folder: Tree) -> Inputs:
-    agent = str(folder.name)
+def _earlier(repo: Repository, repository: str, commit: str) -> dict[str, Inputs]:
+    """Returns the agents that a commit had; none where it did not say where they live."""
+    try:
+        return _agents(repo, repository, commit)
+    except StageError:
+        return {}
+
+
+def _inputs(repo: Repository, repository: str, commit: str, folder: str) -> Inputs:
+    agent = folder.rpartition("/")[2]
     (name,) = (field for field in contract.load("dataset").inputs if field.name == "agent_name")
     name.parse(agent)
     try:
-        source = read_source(repo, repository, commit.hexsha, agent)
+        source = read_source(repo, repository, commit, agent)
     except StageError as error:
         # A person has to mend it; the folders tell whether this revision has made it so.
-        hashes = tuple(str(tree.hexsha) for tree in folder.trees if tree.name in ("docs", "training"))
-        return Inputs(hashes, commit.hexsha, str(error))
-    return Inputs((source.runbook, source.config, source.tools, source.rules), source.commit)
+        hashes = tuple(each.oid for each in repo.entries(commit, [f"{folder}/docs", f"{folder}/training"]))
+        return Inputs(hashes, commit, str(error))
+    shared = source.fleet.model_dump_json()
+    return Inputs((shared, source.pages, source.config, source.tools, source.rules), source.commit)
 
 
-def _entry(tree: Tree, path: str) -> object | None:
-    try:
-        return tree / path
-    except KeyError:
-        return None
-
-
-def _commit(repo: Repo, repository: str, revision: str) -> Commit:
+def _commit(repo: Repository, repository: str, revision: str) -> str:
     remedy = "fetch the whole history (fetch-depth: 0)"
-    if repo.git.rev_parse("--is-shallow-repository") == "true":
+    if repo.is_shallow:
         raise StageError(f"{repository} holds a part of its history only; {remedy}")
     found = _known(repo, revision)
-    if found is None:
+    if not found:
         raise StageError(f"{repository} has no commit {revision!r:.80}; {remedy}")
     return found
 
 
-def _known(repo: Repo, revision: str) -> Commit | None:
-    if revision.startswith("-"):
-        return None
-    try:
-        return repo.commit(revision)
-    except (BadName, BadObject, ValueError, IndexError):
-        return None
+def _known(repo: Repository, revision: str) -> str:
+    return "" if revision.startswith("-") else repo.known(revision)
 
 
 def main(arguments: Sequence[str]) -> int:

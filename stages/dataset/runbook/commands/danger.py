@@ -7,6 +7,8 @@ The rules are in danger.toml. A command inside another (`ssh host '…'`, `kubec
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from stages.dataset.runbook.commands.shell import simple_commands
 _RULES = tomllib.loads(Path(__file__).with_name("danger.toml").read_text("utf-8"))
 # What follows these is a command of its own.
 _CARRIERS = re.compile(
-    r"(?:\s--\s+|\bxargs(?:\s+-\S+(?:\s+(?:\d+|\{\}))?)*\s+|\s-c\s+['\"]?|\bssh\s[^'\"]*?['\"]|\bexec\s[^'\"]*?['\"]|-exec\w*\s+)"
+    r"(?:\s--\s+|\bxargs(?:\s+-\S+(?:\s+(?:\d+|\{\}))?)*\s+|\s-c\s+['\"]?|\bssh\s[^'\"]{0,500}?['\"]|\bexec\s[^'\"]{0,500}?['\"]|-exec\w*\s+)"
 )
 _REMOTE = re.compile(r"\b(?:ssh|exec|run)\b(?P<words>.*)", re.DOTALL)
 # Programs that only show or look for what they are given.
@@ -58,9 +60,7 @@ class _Rule:
     pattern: re.Pattern[str]
     exception: re.Pattern[str] | None
 
-    def holds(self, program: str, rest: str) -> bool:
-        if program not in self.programs and "*" not in self.programs:
-            return False
+    def holds(self, rest: str) -> bool:
         if not self.pattern.search(rest):
             return False
         return not (self.exception and self.exception.search(rest))
@@ -80,8 +80,16 @@ def _rules(entries: list[dict[str, Any]]) -> tuple[_Rule, ...]:
     )
 
 
-_DANGEROUS = _rules(_RULES["dangerous"])
-_MUTATING = _rules(_RULES["mutating"])
+def _by_program(rules: tuple[_Rule, ...]) -> dict[str, list[_Rule]]:
+    """Returns the rules of each program that one names, and under `*` those of any other."""
+    programs = {program for rule in rules for program in rule.programs}
+    return {name: [rule for rule in rules if {name, "*"} & rule.programs] for name in {*programs, "*"}}
+
+
+_DANGEROUS = _by_program(_rules(_RULES["dangerous"]))
+_MUTATING = _by_program(_rules(_RULES["mutating"]))
+MAX_PART = 8_192  # characters of a simple command that tell what it does
+MAX_CARRIED = 24  # commands in a simple command that is given them to run
 
 
 _SCRIPT = re.compile(
@@ -89,13 +97,14 @@ _SCRIPT = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def effect(command: str) -> Effect:
     """Returns what a command does, as far as its words tell."""
     dangerous, mutating = bool(_SCRIPT.search(command)), False
-    for part in _parts(command):
+    for part in dict.fromkeys(_parts(command)):
         program = evidence.program_of(part)
         rest = _behind(part, program)
-        if program in _READERS and not re.search(r">", rest):
+        if program in _READERS and ">" not in rest:
             continue
         if _REHEARSAL.search(part):
             continue
@@ -104,8 +113,8 @@ def effect(command: str) -> Effect:
     return Effect(dangerous, dangerous or mutating)
 
 
-def _holds(rules: tuple[_Rule, ...], program: str, rest: str) -> bool:
-    return any(rule.holds(program, rest) for rule in rules)
+def _holds(rules: dict[str, list[_Rule]], program: str, rest: str) -> bool:
+    return any(rule.holds(rest) for rule in rules.get(program, rules["*"]))
 
 
 def _parts(command: str) -> list[str]:
@@ -113,8 +122,9 @@ def _parts(command: str) -> list[str]:
     command = _PLACEHOLDER.sub("_", _NULL.sub("", command))
     parts: list[str] = []
     for part in [*_whole(command), *simple_commands(command)]:
+        part = part[:MAX_PART]
         parts.append(part)
-        for carrier in _CARRIERS.finditer(part):
+        for carrier in islice(_CARRIERS.finditer(part), MAX_CARRIED):
             parts += simple_commands(part[carrier.end() :].strip("'\" "))
         if remote := _REMOTE.search(part):
             parts += _suffixes(remote["words"])

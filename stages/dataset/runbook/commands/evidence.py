@@ -2,10 +2,15 @@
 
 import re
 import tomllib
+from collections.abc import Sequence, Set
+from functools import lru_cache
 from pathlib import Path
+
+from stages.dataset.runbook.commands.parts import parts_of
 
 _KNOWN = tomllib.loads(Path(__file__).with_name("programs.toml").read_text("utf-8"))
 PROGRAMS: set[str] = set(_KNOWN["programs"])
+NAMES: set[str] = set(_KNOWN["names"])
 ENGLISH: set[str] = set(_KNOWN["english"])
 NEEDS_OBJECT: set[str] = set(_KNOWN["needs_object"])
 OBJECT_VERBS: set[str] = set(_KNOWN["object_verbs"])
@@ -13,9 +18,11 @@ BEFORE: set[str] = set(_KNOWN["before"])
 ALONE: set[str] = set(_KNOWN["alone"])
 COMPOUNDS = {"for", "while", "until", "if", "case", "select", "function", "[", "[["}
 
-_ASSIGNMENT = re.compile(
-    r"(?P<name>[A-Za-z_]\w*)\+?=(?P<value>(?:\$\((?s:.*)\)|`[^`]*`|\"[^\"]*\"|'[^']*'|[^\s;&|\"'`])*)"
-)
+_ROUND = r"\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*+\))*+\))*+\))*+\)"
+_VALUE = rf"\${_ROUND}|`[^`]*+`|<[A-Za-z][\w. -]*+>|\{{\{{[^{{}}]*+\}}\}}|\"[^\"]*+\"|'[^']*+'|[^\s;&|\"'`]"
+_ASSIGNMENT = re.compile(rf"(?P<name>[A-Za-z_]\w*)\+?=(?P<value>(?:{_VALUE})*+)")
+_BETWEEN = re.compile(r"[\s;&]*")
+_SETS = re.compile(r"\s*[A-Za-z_]\w*\+?=")
 _PATH = re.compile(r"(?:\.{1,2}|~|\$\{?\w+\}?|<[\w .-]+>)?(?:/[\w.<>${}@-]+)+")
 _SCRIPT = re.compile(r"[\w./-]+\.(?:sh|py|pl|rb|js|ts|ps1|bat|cmd)")
 _PROGRAM = re.compile(r"[a-z_][\w.+@-]*|\$\{?[A-Z_]\w*\}?")
@@ -33,7 +40,7 @@ _SQL = re.compile(
     r"|LEFT JOIN|JOIN|LIMIT|SET GLOBAL|CHANGE MASTER|START SLAVE|STOP SLAVE|FLUSH|\\[a-z]\w*\b)",
 )
 _SQL_LOWER = re.compile(
-    r"^\s*(?:select\s.+|update\s+\S+\s+set|insert\s+into|delete\s+from|alter\s+\w+|drop\s+\w+)\b.*(?:;|\bfrom\b)"
+    r"^\s*(?:select\s|(?:update\s+\S+\s+set|insert\s+into|delete\s+from|alter\s+\w+|drop\s+\w+)\b).*(?:;|\bfrom\b)"
 )
 _METHOD = re.compile(
     r"^\s*[A-Za-z_$][\w$]*(?:\.[\w$]+)*\.[\w$]+\(|^\s*(?:import|from|def|class|const|let|var|func|package|return|puts|print)\b[\s(]"
@@ -42,23 +49,44 @@ _QUERY_FUNCTION = re.compile(
     r"\b(?:rate|irate|increase|sum|avg|max|min|count|topk|bottomk|histogram_quantile|absent|absent_over_time|delta|deriv"
     r"|predict_linear|label_replace|quantile|stddev|changes|resets|count_over_time|avg_over_time|max_over_time"
     r"|min_over_time|sum_over_time|time|vector|clamp_max|clamp_min|group|count_values|last_over_time|holt_winters)"
-    r"\s*(?:by|without)?\s*\("
+    r"\s*(?:(?:by|without)\s*)?\("
 )
 _SELECTOR = re.compile(
     r"\b[a-zA-Z_:][\w:]*\{\s*(?:\w+\s*(?:=~|!~|!=|=)[^{}]*)?\}|^\s*\{\s*\w+\s*(?:=~|!~|!=|=)\s*[\"`]"
 )
 _METRIC = re.compile(r"^\s*\(*[a-z][a-z0-9]*(?:[_:][a-z0-9]+){2,}\)*\s*(?:$|[-+*/<>=!]|\[)")
 _OPENS = re.compile(r"(?:xdg-)?open\s+[\"']?https?://\S+")
+_COMPOUND = re.compile(
+    r"\s*(?:for\s+\w+\s+in\s|for\s*\(\(|case\s+\S+\s+in\b|select\s+\w+\s+in\s|function\s+[\w-]+\s*(?:\(\)\s*)?\{|[\w-]+\s*\(\)\s*\{"
+    r"|(?:while|until|if)\s+(?:!\s+)?(?:\[|\(\(|true\b|:|read\b|(?P<condition>[a-z./].*)))"
+)
 _COMPARED = re.compile(r"(?:==|!=|>=|<=|[<>])\s*(?:bool\s*)?-?[\d.]+")
 
 
-_TAKES_VALUE = {"sudo": ("-u", "-g", "-U"), "watch": ("-n", "--interval"), "nice": ("-n",)}
+_TAKES_VALUE = {
+    "sudo": re.compile(r"-\w*[ugUphCrtTRD]|--(?:user|group|host|prompt|role|type)"),
+    "doas": re.compile(r"-[uC]"),
+    "env": re.compile(r"-[uC]|--(?:unset|chdir)"),
+    "timeout": re.compile(r"-[sk]|--(?:signal|kill-after)"),
+    "watch": re.compile(r"-n|--interval"),
+    "nice": re.compile(r"-n|--adjustment"),
+    "ionice": re.compile(r"-[cn]|--(?:class|classdata)"),
+    "time": re.compile(r"-[fo]"),
+    "exec": re.compile(r"-a"),
+}
+_TAKES_NUMBER = re.compile(r"\d+(?:\.\d+)?[smhd]?")
+# What may stand before a program without changing what it is asked to do.
+PREFIXES = {"sudo", "doas", "env", "time", "nohup", "exec", "command", "timeout", "nice", "ionice", "setsid"}
+_NEVER_QUERIES = PROGRAMS - {"time", "sort", "group"}
+MAX_TEXT = 4_000  # characters of a command that tell what it is
 
 
+@lru_cache(maxsize=1024)
 def is_query(text: str) -> bool:
     """Returns whether a text is PromQL or LogQL."""
+    text = text[:MAX_TEXT]
     first = text.split()[0] if text.split() else ""
-    if program_of(text) in PROGRAMS - {"time", "sort", "group"} and not _QUERY_FUNCTION.match(text):
+    if program_of(text) in _NEVER_QUERIES and not _QUERY_FUNCTION.match(text):
         return False
     if first.endswith(":") or re.match(r"\s*[A-Z_]+=", text) or _OPENS.fullmatch(text.strip()):
         return False
@@ -69,12 +97,13 @@ def is_query(text: str) -> bool:
 
 def is_sql(text: str) -> bool:
     """Returns whether a text is SQL, or what is typed at a database's own prompt."""
+    text = text[:MAX_TEXT]
     return bool(_SQL.match(text) or _SQL_LOWER.match(text))
 
 
 def is_printed(text: str) -> bool:
     """Returns whether a line has the shape of what programs print, or of a file's content."""
-    first = text.split("\n")[0]
+    first = text[:MAX_TEXT].split("\n")[0]
     return bool(_LOG.match(first) or _KEY.match(first) or _STRUCTURE.match(first) or _METHOD.match(first)) or (
         bool(_TABLE.search(first)) and not re.search(r"(?:^|\s)--?\w|[|&]\s*\w", first)
     )
@@ -82,23 +111,45 @@ def is_printed(text: str) -> bool:
 
 def words_of(text: str) -> list[str]:
     """Returns the words of the first simple command, without assignments, sudo and their like before it."""
-    words = text.split()
-    while words:
+    text = text[:MAX_TEXT]
+    if _SETS.match(text):
+        parts = parts_of(text) or ()
+        first = next((part for part in parts if not _only_sets(part.words)), None)
+        if first:
+            return words_in(first.words)
+    return words_in(text.split())
+
+
+def words_in(words: Sequence[str], prefixes: Set[str] = BEFORE - {"xargs"}) -> list[str]:
+    """Returns the words of a simple command without assignments and what else stands before its program."""
+    words = list(words)
+    while len(words) > 1:
         word = words[0]
-        if _ASSIGNMENT.fullmatch(word) and len(words) > 1:
+        if _ASSIGNMENT.fullmatch(word):
             words = words[1:]
-        elif word in BEFORE and len(words) > 1 and word not in {"xargs"}:
-            words = words[1:]
-            while words and words[0].startswith("-") and len(words) > 1:
-                takes_value = words[0] in _TAKES_VALUE.get(word, ())
-                words = words[2:] if takes_value and len(words) > 2 else words[1:]
-            if word in ("timeout", "nice") and words and re.fullmatch(r"\d+[smhd]?", words[0]) and len(words) > 1:
-                words = words[1:]
+        elif word in prefixes:
+            words = _behind_prefix(word, words[1:])
         else:
             break
     if words and len(words[0]) > 1:
         words = [words[0].lstrip("(!{") or words[0], *words[1:]]
     return words
+
+
+def _behind_prefix(prefix: str, words: list[str]) -> list[str]:
+    """Returns what follows sudo and its like and their options."""
+    takes_value = _TAKES_VALUE.get(prefix)
+    while len(words) > 1 and words[0].startswith("-"):
+        has_value = takes_value and takes_value.fullmatch(words[0]) and len(words) > 2
+        words = words[2:] if has_value else words[1:]
+    if prefix in ("timeout", "nice") and len(words) > 1 and _TAKES_NUMBER.fullmatch(words[0]):
+        words = words[1:]
+    return words
+
+
+def _only_sets(words: Sequence[str]) -> bool:
+    """Returns whether a simple command does nothing but set variables."""
+    return not words or all(_ASSIGNMENT.fullmatch(word) for word in words)
 
 
 def program_of(text: str) -> str:
@@ -109,14 +160,20 @@ def program_of(text: str) -> str:
 
 def is_assignment(text: str) -> bool:
     """Returns whether a text does nothing but set variables."""
-    rest = text.strip()
-    found = _ASSIGNMENT.match(rest)
+    text = text.strip()
+    found = _ASSIGNMENT.match(text)
     while found:
-        rest = rest[found.end() :].lstrip(" ;&")
-        found = _ASSIGNMENT.match(rest)
-        if not rest:
+        place = _BETWEEN.match(text, found.end()).end()  # type: ignore[union-attr]
+        if place == len(text):
             return True
+        found = _ASSIGNMENT.match(text, place)
     return False
+
+
+def begins_assignment(line: str) -> bool:
+    """Returns whether a line begins with an assignment, whose value may go on below it."""
+    found = _SETS.match(line)
+    return bool(found) and line[found.end() : found.end() + 2].startswith(("$(", "`", '"', "'", "("))  # type: ignore[union-attr]
 
 
 def assigns_for_a_shell(text: str) -> bool:
@@ -136,7 +193,7 @@ def is_known_command(text: str) -> bool:
         return True
     first = words[0].strip("\"'")
     if first in COMPOUNDS:
-        return bool(re.search(r"[;\n]|\]\]?", text))
+        return bool(re.search(r"[;\n]|\]\]?", text[:MAX_TEXT]))
     name = program_of(text)
     if name in PROGRAMS:
         return name not in ENGLISH or not _reads_like_a_sentence(words)
@@ -146,6 +203,14 @@ def is_known_command(text: str) -> bool:
         and not first.startswith("/api")
         and (len(words) > 1 or first.startswith("."))
     )
+
+
+def begins_compound(line: str) -> bool:
+    """Returns whether a loop, a condition or a function begins at a line that need not hold all of it."""
+    found = _COMPOUND.match(line)
+    if not found or line.rstrip().endswith(":"):
+        return False
+    return not found["condition"] or is_known_command(found["condition"])
 
 
 def has_options(text: str) -> bool:

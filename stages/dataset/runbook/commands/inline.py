@@ -7,7 +7,6 @@ from itertools import accumulate
 from markdown_it.token import Token
 
 from stages.dataset.runbook.commands import evidence
-from stages.dataset.runbook.commands.shell import scan_shell
 from stages.dataset.runbook.standing import MARK, Standing, is_told, of_inline
 from stages.dataset.runbook.visible import shown
 
@@ -37,44 +36,39 @@ _WEAK_MENTION = re.compile(
 
 
 def inline_commands(paragraph: Token, line: int, behind: str = "") -> Iterator[tuple[str, int, Standing]]:
-    """Yields the inline code that a person is to run, its line and its standing.
+    """Yields the inline code that a person is to run, its line and its standing. Nothing says that it is whole.
 
     line: of the paragraph's beginning. behind: the text of the paragraph right behind it.
     """
     children = paragraph.children or []
     texts = [shown(child) for child in children]
-    standings, told = _standings(children, texts, behind)
-    for index, child in enumerate(children):
-        if child.type != "code_inline":
-            continue
+    masked = [MARK if child.type == "code_inline" else text for child, text in zip(children, texts, strict=True)]
+    whole, starts = "".join(masked), [0, *accumulate(map(len, masked))]
+    for index, (child, is_struck) in enumerate(zip(children, _struck(children), strict=True)):
+        line += child.type in ("softbreak", "hardbreak")
+        is_prompted = child.content.startswith("$ ")
         text = _PROMPT.sub("", " ".join(child.content.split()))
+        if child.type != "code_inline" or not _is_command(text, is_prompted):
+            continue
+        standing = Standing("forbidden", "struck through") if is_struck else of_inline(whole, starts[index], behind)
         before = "".join(texts[max(0, index - 8) : index])[-80:]
         after = "".join(texts[index + 1 : index + 8])[:60]
-        if not standings[index]:
+        if not standing:
             before = _NEGATED.sub("", before)  # it tells how things are, or not to wait, and names no command to avoid
-        if is_run(text, before, after, child.content.startswith("$ "), index in told):
-            breaks = sum(part.type in ("softbreak", "hardbreak") for part in children[:index])
-            yield text, line + breaks, standings[index].at(line + breaks)
+        told = not is_struck and is_told(whole, starts[index], behind)
+        if is_run(text, before, after, is_prompted, told):
+            yield text, line, standing.at(line)
 
 
-def _standings(
-    children: Sequence[Token], texts: Sequence[str], behind: str
-) -> tuple[dict[int, Standing], frozenset[int]]:
-    """Returns the standing of each inline code by its place among a paragraph's parts, and which are told to be run."""
-    masked = [MARK if child.type == "code_inline" else text for child, text in zip(children, texts, strict=True)]
-    text, starts = "".join(masked), [0, *accumulate(map(len, masked))]
-    struck, found, told = 0, {}, set()
-    for index, child in enumerate(children):
+def _struck(children: Sequence[Token]) -> Iterator[bool]:
+    """Yields for each part of a paragraph whether it is struck through."""
+    struck = 0
+    for child in children:
         if child.type in ("s_open", "s_close"):
             struck += child.nesting
         elif child.type == "html_inline" and (tag := _STRUCK.fullmatch(child.content)):
             struck += -1 if tag["end"] else 1
-        elif child.type == "code_inline":
-            found[index] = Standing("forbidden", "struck through")
-            if struck <= 0:
-                found[index] = of_inline(text, starts[index], behind)
-                told |= {index} if is_told(text, starts[index], behind) else set()
-    return found, frozenset(told)
+        yield struck > 0
 
 
 def is_run(text: str, before: str, after: str, prompted: bool = False, told: bool = False) -> bool:
@@ -111,7 +105,7 @@ def _is_verb_alone(name: str, words: Sequence[str]) -> bool:
 
 
 def _is_command(text: str, prompted: bool) -> bool:
-    if text.endswith((":", "...")) or scan_shell(text).is_open or _OUTCOME.search(text):
+    if text.endswith((":", "...")) or _OUTCOME.search(text):
         return False
     if evidence.is_query(text) or evidence.is_sql(text):
         return False

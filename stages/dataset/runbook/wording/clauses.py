@@ -53,11 +53,20 @@ def clauses_of(text: str) -> list[Clause]:
     found: list[Clause] = []
     begin, joint, inserted_until = 0, "", 0
     for place in range(1, len(words) + 1):
-        if words[place - 1].text != "," and place < len(words) and words[place].text == "," and _is_open(words, begin, place):
+        if (
+            words[place - 1].text != ","
+            and place < len(words)
+            and words[place].text == ","
+            and _is_open(words, begin, place)
+        ):
             inserted_until = _end_of_insertion(words, place)
         behind = _boundary(words, begin, place) if place < len(words) else place
         if behind >= 0 and (place >= inserted_until or place == len(words)):
-            goes_on = bool(found and words[begin:place]) and words[begin].text in ("and", "or") and found[-1].kind == "condition"
+            goes_on = (
+                bool(found and words[begin:place])
+                and words[begin].text in ("and", "or")
+                and found[-1].kind == "condition"
+            )
             kind = found[-1].kind if goes_on and not joint else _kind_at(words, begin)
             found.append(Clause(tuple(words[begin:place]), joint, kind))
             joint = words[place].text if behind > place else ""
@@ -112,7 +121,9 @@ def _is_open(words: Sequence[Word], begin: int, place: int) -> bool:
 
 def _end_of_insertion(words: Sequence[Word], place: int) -> int:
     """Returns the place behind the comma that ends what a comma opens: `do not, whatever they say, run it`."""
-    close = next((at for at in range(place + 1, min(place + 15, len(words))) if words[at].text in _SIGNS | {","}), place)
+    close = next(
+        (at for at in range(place + 1, min(place + 15, len(words))) if words[at].text in _SIGNS | {","}), place
+    )
     return close + 1 if words[close].text == "," else place
 
 

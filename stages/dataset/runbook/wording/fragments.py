@@ -63,7 +63,9 @@ def named(clause: Clause) -> Clause | None:
 def _is_head(texts: Sequence[str], spans: Sequence[Span], at: int, noun: Span) -> bool:
     """Returns whether a noun is what a clause is about: words that may stand before it come before it."""
     between = [span for span in spans if at <= span.first < noun.first]
-    if "no" in texts[at : noun.first] or any(span.families & _VERBS and not span.families & _ADJECTIVES for span in between):
+    if "no" in texts[at : noun.first] or any(
+        span.families & _VERBS and not span.families & _ADJECTIVES for span in between
+    ):
         return False
     behind = texts[noun.end] if noun.end < len(texts) else ""
     if not behind:
@@ -71,9 +73,13 @@ def _is_head(texts: Sequence[str], spans: Sequence[Span], at: int, noun: Span) -
     judged = any(span.first >= noun.end and span.families & {"harm", "bad", "risk"} for span in spans)
     if judged and behind in GRAMMAR["closing"] and behind not in ("to", "for", "and", "or", "of"):
         return True
-    return behind in _PREDICATES or behind in GRAMMAR["auxiliaries"] - {"to"} or behind in GRAMMAR["subjects"] or (
-        behind in GRAMMAR["closing"] and behind != "to" and any(span.families & _ADJECTIVES for span in between)
-    ) or texts[noun.end : noun.end + 2] in (["to", "avoid"], ["to", "be"], ["not", "to"])
+    return (
+        behind in _PREDICATES
+        or behind in GRAMMAR["auxiliaries"] - {"to"}
+        or behind in GRAMMAR["subjects"]
+        or (behind in GRAMMAR["closing"] and behind != "to" and any(span.families & _ADJECTIVES for span in between))
+        or texts[noun.end : noun.end + 2] in (["to", "avoid"], ["to", "be"], ["not", "to"])
+    )
 
 
 def _said_outright(clause: Clause) -> Remarks:

@@ -16,9 +16,32 @@ _NUMBERED = re.compile(r"^\W*\d{1,3}[.)]\s")
 _TOKEN = re.compile(rf"[{MARK}{TARGET}]|(?:(?<!\w)\.)?[^\W\d_]+(?:'[^\W\d_]+)?|\d[\w.%]*|[^\w\s]")
 _PLAIN = str.maketrans({"’": "'", "‘": "'", "‑": "-", "–": "—"})
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W\d_])")
-_NEGATED = {"don'ts": "do", "can't": "can", "won't": "will", "shan't": "shall", "ain't": "is", "cannot": "can", "cant": "can"}
+_NEGATED = {
+    "don'ts": "do",
+    "can't": "can",
+    "won't": "will",
+    "shan't": "shall",
+    "ain't": "is",
+    "cannot": "can",
+    "cant": "can",
+}
 _ENDINGS = {"re": "are", "ll": "will", "d": "would", "ve": "have", "m": "am"}
-_IS = {"it", "that", "this", "there", "what", "who", "he", "she", "here", "where", "how", "everything", "nothing", "one"}
+_IS = {
+    "it",
+    "that",
+    "this",
+    "there",
+    "what",
+    "who",
+    "he",
+    "she",
+    "here",
+    "where",
+    "how",
+    "everything",
+    "nothing",
+    "one",
+}
 _UNMARKED = re.compile(r"(?:do|does|did|is|was|should|must|need|would|could|are)nt")
 
 

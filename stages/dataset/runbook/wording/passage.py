@@ -31,17 +31,20 @@ SENTENCE_END = re.compile(
 )
 _SENTENCES = 3  # behind a command, in which words about it are looked for
 _REFUSED = re.compile(
-    r"^\W*(?:please\W+|rather\W+|better\W+)?(?:no|never|nope|don['’]?t|do not|not|hands off|forget it|please don['’]?t|please do not|better not)\b", re.IGNORECASE
+    r"^\W*(?:please\W+|rather\W+|better\W+)?(?:no|never|nope|don['’]?t|do not|not|hands off|forget it|please don['’]?t|please do not|better not)\b",
+    re.IGNORECASE,
 )
 _AGREED = re.compile(r"^\W*(?:please\W+)?(?:yes|yep|sure|absolutely|of course|by all means)\b", re.IGNORECASE)
 _NAMES = re.compile(
-    rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|i mean|i['’]m talking about|namely|the \w+)\W*(?:is|was|['’]s)?\W*(?:called\W*)?)?{TARGET}\W*$", re.IGNORECASE
+    rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|i mean|i['’]m talking about|namely|the \w+)\W*(?:is|was|['’]s)?\W*(?:called\W*)?)?{TARGET}\W*$",
+    re.IGNORECASE,
 )
 _HALT = re.compile(r"\W*(?:stop|halt|wait|hold it|careful|wrong|nope?)\W*", re.IGNORECASE)
 _IF = {"if", "when", "whenever", "should", "before"}
 _LEADING = {":", "：", "—", "-", "→", "=", "("}
 _CHOICE = re.compile(
-    rf"\b(?:instead|rather|better|it is|what you want|what helps|what works|so|hence|right|correct|proper|use|go with|go for|take|stick)\b|[:→]\s*{TARGET}", re.IGNORECASE
+    rf"\b(?:instead|rather|better|it is|what you want|what helps|what works|so|hence|right|correct|proper|use|go with|go for|take|stick)\b|[:→]\s*{TARGET}",
+    re.IGNORECASE,
 )
 
 
@@ -112,7 +115,7 @@ class Passage:
         if sentences and _HALT.fullmatch(sentences[0]) and not self.evidence.is_ordered:
             self.evidence.said.append((DOUBTS, sentences[0]))
         for number, sentence in enumerate(sentences[:_SENTENCES]):
-            if sentence.rstrip(" )\"”*_").endswith("?"):
+            if sentence.rstrip(' )"”*_').endswith("?"):
                 continue
             if MARK in sentence or (sentence.rstrip().endswith((":", "：")) and not is_note):
                 break
@@ -125,7 +128,9 @@ class Passage:
         remarks = remarks_on(clause)
         remarks.is_reported = remarks.is_reported or self._is_of_source(clauses, at)
         if (clause.kind == "condition" or (clause.kind == "which" and clause.texts[0] == "who")) and not remarks.orders:
-            remarks.said = [remark for remark in remarks.said if remark.verdict == FORBIDS and _is_right_before(own, remark, clause)]
+            remarks.said = [
+                remark for remark in remarks.said if remark.verdict == FORBIDS and _is_right_before(own, remark, clause)
+            ]
             if _supposes(clause):
                 remarks.said.append(Remark(UNCLEAR, clause.words[0].start, clause.words[-1].end))
             for beside in clauses[at - 1 : at] if at else clauses[1:2]:
@@ -148,7 +153,9 @@ class Passage:
                 self.evidence.said.append((MEANS, ""))
                 return
             if span.families & {"restricted", "shun"} and (not span.first or "restricted" in span.families):
-                self.evidence.said.append((DOUBTS, own[clause.words[span.first].start : clause.words[span.end - 1].end]))
+                self.evidence.said.append(
+                    (DOUBTS, own[clause.words[span.first].start : clause.words[span.end - 1].end])
+                )
                 return
 
     def _answered(self, clause: Clause, before: Sequence[str]) -> None:
@@ -241,11 +248,17 @@ class Passage:
 
     def _on_condition(self, text: str, clause: Clause) -> None:
         for span in spans_of(clause.texts):
-            if "restricted" in span.families and clause.texts[0] in ("only", "if", "unless", "until", "after") and clause.has("only", "approves", "agrees", "signs", "approved", "signed"):
-                self.evidence.said.append((DOUBTS, text[clause.words[span.first].start : clause.words[span.end - 1].end]))
+            if (
+                "restricted" in span.families
+                and clause.texts[0] in ("only", "if", "unless", "until", "after")
+                and clause.has("only", "approves", "agrees", "signs", "approved", "signed")
+            ):
+                self.evidence.said.append(
+                    (DOUBTS, text[clause.words[span.first].start : clause.words[span.end - 1].end])
+                )
 
     def _following(self, own: str, after: Sequence[str]) -> None:
-        if own.rstrip(" )\"”*_").endswith("?") and after:
+        if own.rstrip(' )"”*_').endswith("?") and after:
             if found := _REFUSED.match(after[0]):
                 self.evidence.said.append((FORBIDS, found.group()))
                 return
@@ -255,9 +268,7 @@ class Passage:
 
     def _is_passed_over(self, clauses: Sequence[Clause], at: int, after: Sequence[str]) -> bool:
         """Returns whether another command is chosen, and nothing says that this one is to be run, too."""
-        if self.evidence.is_ordered or any(
-            verdict in (MEANS, ORDERS, SUGGESTS) for verdict, _ in self.evidence.said
-        ):
+        if self.evidence.is_ordered or any(verdict in (MEANS, ORDERS, SUGGESTS) for verdict, _ in self.evidence.said):
             return False
         others = [clause for clause in clauses[at + 1 :] if clause.has(MARK)]
         others += [clause for sentence in after[:_SENTENCES] for clause in clauses_of(sentence) if clause.has(MARK)]
@@ -267,7 +278,11 @@ class Passage:
 def _is_ellipsis(clause: Clause) -> bool:
     """Returns whether a clause only takes back what was said before: `it is not`, `it does not any more`."""
     texts = clause.texts
-    rest = [text for text in texts if text not in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | {TARGET, "any", "longer", "not"}]
+    rest = [
+        text
+        for text in texts
+        if text not in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | {TARGET, "any", "longer", "not"}
+    ]
     has_verb = bool((GRAMMAR["auxiliaries"] - {"to"}) & set(texts))
     return has_verb and not rest and texts[0] == TARGET and "not" in texts
 
@@ -284,7 +299,9 @@ def _supposes(clause: Clause) -> bool:
 
 def _only_reads(clause: Clause) -> bool:
     """Returns whether a clause only tells what the command shows."""
-    return clause.has("shows", "prints", "lists", "tells", "returns", "displays", "reports", "says", "show", "list", "check")
+    return clause.has(
+        "shows", "prints", "lists", "tells", "returns", "displays", "reports", "says", "show", "list", "check"
+    )
 
 
 def _about_mark(clause: Clause) -> Clause:
@@ -296,7 +313,11 @@ def _is_chosen(clause: Clause) -> bool:
     """Returns whether a clause tells to run the other command in it, or praises it."""
     remarks = remarks_on(_about_mark(clause))
     verdicts = {remark.verdict for remark in remarks.said}
-    is_good = remarks.orders or bool(verdicts & {MEANS, SUGGESTS}) or (remarks.is_bare and clause.has("so", "rather", "instead"))
+    is_good = (
+        remarks.orders
+        or bool(verdicts & {MEANS, SUGGESTS})
+        or (remarks.is_bare and clause.has("so", "rather", "instead"))
+    )
     return is_good and not verdicts & {FORBIDS, HARMS, DOUBTS, FORBADE}
 
 

@@ -42,7 +42,11 @@ def _is_expletive(texts: Sequence[str], spans: Sequence[Span], at: int) -> bool:
 def rank_of(clause: Clause) -> int:
     """Returns which of two commands a clause speaks of: 1 for the former, 2 for the latter, 0 where it does not say."""
     texts = clause.texts
-    for at, text in enumerate(texts[:-1] if texts[-1:] in (["first"], ["second"], ["last"]) and len(texts) > 2 and texts[-2] != "the" else texts):
+    for at, text in enumerate(
+        texts[:-1]
+        if texts[-1:] in (["first"], ["second"], ["last"]) and len(texts) > 2 and texts[-2] != "the"
+        else texts
+    ):
         if text in _RANKS and texts[at - 1 : at] in (["the"], ["that"], ["this"]) and at:
             return _RANKS[text]
     return 0
@@ -93,10 +97,14 @@ def _is_verb(texts: Sequence[str], spans: Sequence[Span], at: int) -> bool:
     return texts[at].endswith("ed") or (texts[at].endswith("s") and at + 1 < len(texts))
 
 
-def _as_object(clause: Clause, texts: Sequence[str], spans: Sequence[Span], at: int, is_ahead: bool = False) -> Clause | None:
+def _as_object(
+    clause: Clause, texts: Sequence[str], spans: Sequence[Span], at: int, is_ahead: bool = False
+) -> Clause | None:
     """Returns the clause where it names the command as the object of what it says; else None."""
     for place in range(at + 1, len(texts)):
-        if (end := _end_of_pointer(texts, spans, place)) and any(span.families & _SAYING for span in spans if span.end <= place):
+        if (end := _end_of_pointer(texts, spans, place)) and any(
+            span.families & _SAYING for span in spans if span.end <= place
+        ):
             return clause.put(place, end)
         if texts[place] not in GRAMMAR["objects"] or (is_ahead and texts[place] == "it" and "not" not in texts):
             continue
@@ -130,7 +138,12 @@ def _without_subject(
     ):
         return clause.put(0, 0)
     is_told = len(texts) > 1 and texts[at].endswith("s") and not texts[at].endswith("ss")
-    is_told = is_told or (is_note and (texts[at] in _PAST_FORMS or texts[at].endswith("ed")) and len(texts) > at + 1 and texts[at + 1] in GRAMMAR["determiners"])
+    is_told = is_told or (
+        is_note
+        and (texts[at] in _PAST_FORMS or texts[at].endswith("ed"))
+        and len(texts) > at + 1
+        and texts[at + 1] in GRAMMAR["determiners"]
+    )
     is_told = is_told and (is_note or "calamity" not in span.families)
     if (span.families & {"harm", "mild"} and is_told) or (is_note and "calamity" in span.families):
         return clause.put(0, 0)
@@ -144,10 +157,16 @@ def _refusal(clause: Clause, texts: Sequence[str], spans: Sequence[Span], first:
         return clause.put(len(texts), len(texts))
     follower = spans[first + 1] if first + 1 < len(spans) else None
     if follower is None or follower.first > negation.end + 2 or "spare" in follower.families:
-        return clause.put(0, 0) if rest[0] in GRAMMAR["places"] and not (follower and "spare" in follower.families) else None
+        return (
+            clause.put(0, 0)
+            if rest[0] in GRAMMAR["places"] and not (follower and "spare" in follower.families)
+            else None
+        )
     if "run" in follower.families and texts[negation.first] != "no":
         return _unrun(clause, texts, negation, follower)
-    return clause.put(0, 0) if follower.families & {"good", "need", "proof", "restricted", "bad", "risk", "harm"} else None
+    return (
+        clause.put(0, 0) if follower.families & {"good", "need", "proof", "restricted", "bad", "risk", "harm"} else None
+    )
 
 
 def _unrun(clause: Clause, texts: Sequence[str], negation: Span, verb: Span) -> Clause | None:

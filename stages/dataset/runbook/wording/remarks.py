@@ -7,10 +7,38 @@ from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET, Span, spans_of
 
 FORBIDS, HARMS, DOUBTS, RISKS, UNCLEAR, TOUCHES, HINTS, LIFTS, MEANS, ORDERS, FORBADE, SUGGESTS = (
-    *("forbids", "harms", "doubts", "risks", "unclear", "touches", "hints", "lifts", "means", "orders", "forbade", "suggests"),
+    *(
+        "forbids",
+        "harms",
+        "doubts",
+        "risks",
+        "unclear",
+        "touches",
+        "hints",
+        "lifts",
+        "means",
+        "orders",
+        "forbade",
+        "suggests",
+    ),
 )
 _REACH = 7  # words between a negation and what it turns round
-_TURNED = {"spare", "shun", "bad", "risk", "good", "harm", "gone", "run", "act", "restricted", "doubt", "reserve", "proof", "need"}
+_TURNED = {
+    "spare",
+    "shun",
+    "bad",
+    "risk",
+    "good",
+    "harm",
+    "gone",
+    "run",
+    "act",
+    "restricted",
+    "doubt",
+    "reserve",
+    "proof",
+    "need",
+}
 _DENIED = {"shun", "bad", "risk", "harm", "gone", "restricted", "doubt", "elsewhere", "reserve"}
 _BY = {"by", "with", "via", "using", "through", "and"}
 _DEGREES = {"very", "far", "too", "quite", "rather", "much", "such", "highly", "extremely", "simply", "plain", "strictly", "one", "of", "our", "most"}  # fmt: skip
@@ -74,7 +102,9 @@ class _Reading:
             self._across(span)
         shared = [span for span in left if self.texts[span.first] in _SHARED and self.target - span.end <= 3]
         self._left([span for span in left if span not in shared and not (across and "not" in span.families)])
-        is_left_out = any("neglect" in span.families for span in left) or self.texts[self.target - 1 :][:1] == ["without"]
+        is_left_out = any("neglect" in span.families for span in left) or self.texts[self.target - 1 :][:1] == [
+            "without"
+        ]
         if not is_left_out or not self.target:
             if not self._of_others():
                 self._right([*shared[-1:], *right])
@@ -100,7 +130,11 @@ class _Reading:
         before = self.texts[self.low : self.target]
         verb = next((span for span in reversed(left) if "run" in span.families and self.target - span.end <= 2), None)
         is_named = set(before) <= GRAMMAR["pronouns"] | GRAMMAR["skipped"] | GRAMMAR["auxiliaries"] | {"since", "there"}
-        is_complement = before[-1] in _BE and not is_named and not any(span.families & {"please", "good", "command", "innocent"} for span in left)
+        is_complement = (
+            before[-1] in _BE
+            and not is_named
+            and not any(span.families & {"please", "good", "command", "innocent"} for span in left)
+        )
         is_told = verb is not None and self.texts[verb.first - 1 : verb.first] == ["to"] and len(before) > 3
         is_past = verb is not None and self.texts[verb.first] in _RAN and bool(GRAMMAR["persons"] & set(before))
         if is_complement or is_told or is_past:
@@ -108,7 +142,9 @@ class _Reading:
 
     def _predicate(self, right: Sequence[Span]) -> None:
         """Doubts a command of which something is said that no entry knows."""
-        before = [text for text in self.texts[self.low : self.target] if text not in GRAMMAR["skipped"] | GRAMMAR["naming"]]
+        before = [
+            text for text in self.texts[self.low : self.target] if text not in GRAMMAR["skipped"] | GRAMMAR["naming"]
+        ]
         behind = [at for at in range(self.target + 1, self.high) if not self._is_passed(self.texts[at])]
         if before or not behind or not self._is_finite(self.texts[behind[0]]):
             return
@@ -134,7 +170,9 @@ class _Reading:
         lifted = next((span for span in turned if span.families & {"lifted", "not", "myth"}), None)
         required = next((span for span in self.spans if "restricted" in span.families), None)
         if required and not lifted:
-            lifted = next((span for span in self.spans if span.first > required.first and "lifted" in span.families), None)
+            lifted = next(
+                (span for span in self.spans if span.first > required.first and "lifted" in span.families), None
+            )
         if lifted:
             self._say(LIFTS, lifted)
         return lifted is not None
@@ -189,7 +227,11 @@ class _Reading:
     def _is_said(self, left: Sequence[Span]) -> bool:
         """Returns whether somebody other than us says it."""
         verb = next((span for span in reversed(left) if self.texts[span.first] in _SAYING), None)
-        return verb is not None and not {"we", "i"} & set(self.texts[self.low : verb.first]) and self.target - verb.end <= 4
+        return (
+            verb is not None
+            and not {"we", "i"} & set(self.texts[self.low : verb.first])
+            and self.target - verb.end <= 4
+        )
 
     def _is_reported(self, left: Sequence[Span]) -> bool:
         source = next((span for span in self.spans if "source" in span.families), None)
@@ -239,7 +281,9 @@ class _Reading:
             if not set(self.texts[self.target :]) & _IN_NUMBER:
                 self._say(FORBIDS, negation)
         elif "good" in families:
-            is_led = not self._is_of_world(negation) or bool({"to", "in"} & set(self.texts[span.end - 1 : span.end + 1]))
+            is_led = not self._is_of_world(negation) or bool(
+                {"to", "in"} & set(self.texts[span.end - 1 : span.end + 1])
+            )
             self._say(FORBIDS if is_led else HINTS, negation, span)
         return place
 
@@ -263,7 +307,8 @@ class _Reading:
             return False
         earlier = [span for span in self.spans if span.end <= negation.first]
         return not any(
-            span.families & {"command", "run"} and self.texts[span.first] not in GRAMMAR["auxiliaries"] for span in earlier
+            span.families & {"command", "run"} and self.texts[span.first] not in GRAMMAR["auxiliaries"]
+            for span in earlier
         )
 
     def _unturned_left(self, negation: Span) -> None:
@@ -278,14 +323,14 @@ class _Reading:
     def _plain_left(self, span: Span) -> None:
         families, distance = span.families, self.target - span.end
         between = self.texts[span.end : self.target]
-        if "shun" in families and not self._is_done_by(between):
-            self._say(FORBIDS, span)
-        elif "instead" in families and distance <= 7:
+        if ("shun" in families and not self._is_done_by(between)) or ("instead" in families and distance <= 7):
             self._say(FORBIDS, span)
         elif "risk" in families and self._is_said_of_command(span):
             self._say(RISKS, span)
         elif families & {"bad", "gone", "former"} and self._is_said_of_command(span):
-            is_replaced = "gone" in families and (between[:1] == ["by"] or self.texts[span.end - 1] == "by" or "favour" in between)
+            is_replaced = "gone" in families and (
+                between[:1] == ["by"] or self.texts[span.end - 1] == "by" or "favour" in between
+            )
             self._say(MEANS if is_replaced else FORBIDS, span)
         elif "past" in families and not self.found.orders:
             self._say(FORBIDS, span)
@@ -303,7 +348,11 @@ class _Reading:
         begin = self.texts.index("only", self.low) + 1
         verb = next((at for at in range(begin, self.target) if self.texts[at] in GRAMMAR["modals"]), begin)
         subject = self.texts[begin:verb]
-        return bool(subject) and len(subject) <= 6 and subject[0] not in GRAMMAR["loose"] | GRAMMAR["pronouns"] | {"then", "now", "you"}
+        return (
+            bool(subject)
+            and len(subject) <= 6
+            and subject[0] not in GRAMMAR["loose"] | GRAMMAR["pronouns"] | {"then", "now", "you"}
+        )
 
     def _is_done_by(self, between: Sequence[str]) -> bool:
         is_gerund = bool(between) and between[0].endswith("ing") and "and" not in between
@@ -316,11 +365,15 @@ class _Reading:
         if between and set(between) <= GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | GRAMMAR["determiners"] | _DEGREES:
             return True
         is_noun = behind.isalpha() and behind not in GRAMMAR["closing"] and behind not in (TARGET, MARK)
-        return not is_noun or any(span.end == other.first and other.families & {"command", "past", "not"} for other in self.spans)
+        return not is_noun or any(
+            span.end == other.first and other.families & {"command", "past", "not"} for other in self.spans
+        )
 
     def _is_blamed(self, between: Sequence[str]) -> bool:
         head = next((text for text in self.texts[self.low :] if text not in GRAMMAR["skipped"]), "")
-        return (head in GRAMMAR["persons"] and bool(_DATIVE & set(between))) or between == ["is"] or between[:1] == ["was"]
+        return (
+            (head in GRAMMAR["persons"] and bool(_DATIVE & set(between))) or between == ["is"] or between[:1] == ["was"]
+        )
 
     # behind the command
 
@@ -364,7 +417,9 @@ class _Reading:
         behind = self.texts[negation.end : negation.end + 1]
         if self.texts[negation.first] in ("nothing", "nobody", "none") and not behind:
             done = [span for span in self.spans if self.target < span.first < negation.first]
-            is_harm = any(span.families & {"harm", "mild", "act", "neutral"} and "good" not in span.families for span in done)
+            is_harm = any(
+                span.families & {"harm", "mild", "act", "neutral"} and "good" not in span.families for span in done
+            )
             self._say(MEANS if is_harm else FORBIDS, negation)
         elif not behind or behind[0] in ("ever", "please", "again"):
             self._say(FORBIDS, negation)
@@ -397,11 +452,11 @@ class _Reading:
             self._harmed(span)
         elif "restricted" in families and not any("not" in other.families for other in behind):
             self._say(DOUBTS, span)
-        elif "elsewhere" in families and {"is", "only", "meant", "intended", "assumes"} & set(self.texts[self.target : span.end + 1]):
+        elif "elsewhere" in families and {"is", "only", "meant", "intended", "assumes"} & set(
+            self.texts[self.target : span.end + 1]
+        ):
             self._say(FORBIDS, span)
-        elif "past" in families:
-            self._say(UNCLEAR, span)
-        elif families & {"good", "please"} and self._is_past(span):
+        elif "past" in families or (families & {"good", "please"} and self._is_past(span)):
             self._say(UNCLEAR, span)
         elif families & {"good", "please"} or ("proof" in families and "not" not in self.texts):
             self._say(MEANS, span)

@@ -1,0 +1,90 @@
+"""Functions that alerting rules call: `lambda_function` and `lambda_parameters` among their annotations."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stages.dataset.adopt.drafted import NAME, Drafted, Parameter
+from stages.dataset.adopt.schema import type_of
+from stages.dataset.adopt.texts import Repository
+from stages.dataset.calls.rules import FUNCTION, Rule, RuleFile, read_rules
+from stages.dataset.faults import collect
+from stages.dataset.files import MAX_RUNBOOK
+
+_TELLING = (".yaml", ".yml", ".json", ".py")
+_LABEL = re.compile(r"\$labels\.(\w+)|\{\{\s*[.$]?(\w+)\s*\}\}")
+
+
+@dataclass(frozen=True)
+class Called:
+    """The rules that name functions, their files outside the agent's folder, and what could not be read."""
+
+    rules: tuple[Rule, ...]
+    elsewhere: tuple[str, ...]
+    faults: tuple[str, ...]
+
+    def functions(self) -> dict[str, list[Rule]]:
+        """Returns the rules of each function, by its name."""
+        found: dict[str, list[Rule]] = {}
+        for rule in self.rules:
+            found.setdefault(rule.function, []).append(rule)
+        return found
+
+
+def read_called(repository: Repository, pattern: re.Pattern[str]) -> Called:
+    """Returns the rules of the agent's folder and of folders that are no agent's.
+
+    A file elsewhere counts where all its rules call functions whose name fits the pattern, and none is another agent's.
+    """
+    rules: list[Rule] = []
+    faults: list[str] = []
+    elsewhere: list[str] = []
+    folder = f"{repository.folder}/"
+    for path in (*repository.own(".yaml", ".yml"), *repository.shared(".yaml", ".yml")):
+        if FUNCTION not in repository.raw(path, MAX_RUNBOOK):
+            continue
+        file = RuleFile(path, repository.text(path, MAX_RUNBOOK))
+        found = collect(faults, read_rules, [file]) or []
+        if found and not path.startswith(folder):
+            called = {rule.function for rule in found}
+            if not all(map(pattern.fullmatch, called)) or _are_anothers(called, repository):
+                continue
+            elsewhere.append(path)
+        rules += found
+    return Called(tuple(rules), tuple(elsewhere), tuple(faults))
+
+
+def drafts(called: Called) -> Iterator[Drafted]:
+    """Yields a function for each that a rule calls, with the parameters that the rules give it."""
+    for name, rules in called.functions().items():
+        if NAME.fullmatch(name):
+            for path in dict.fromkeys(rule.path for rule in rules):
+                known = [rule.parameters for rule in rules if rule.path == path]
+                yield Drafted(name, "alerting rule", parameters=tuple(_parameters(known)), places=(path,))
+
+
+def _are_anothers(functions: set[str], repository: Repository) -> bool:
+    """Returns whether another agent's files name one of the functions, and this agent's do not."""
+    missing = {name for name in functions if not _is_named(name, repository.own(*_TELLING), repository)}
+    return any(_is_named(name, repository.others(*_TELLING), repository) for name in missing)
+
+
+def _is_named(name: str, paths: Sequence[str], repository: Repository) -> bool:
+    return any(name in path or name in repository.raw(path) for path in paths)
+
+
+def _parameters(given: Sequence[Mapping[str, Any]]) -> Iterator[Parameter]:
+    for name in dict.fromkeys(name for parameters in given for name in parameters):
+        values = [parameters[name] for parameters in given if name in parameters]
+        kinds = {type_of(value) for value in values}
+        labels = dict.fromkeys(label for value in values for label in _labels(value))
+        said = " or ".join(label for label in labels if label != name).replace("_", " ").capitalize()
+        required = len(values) == len(given)
+        yield Parameter(name, kinds.pop() if len(kinds) == 1 else "string", said, required=required)
+
+
+def _labels(value: Any) -> Iterator[str]:
+    for found in _LABEL.finditer(value if isinstance(value, str) else json.dumps(value)):
+        yield found[1] or found[2]
