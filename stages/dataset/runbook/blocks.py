@@ -34,15 +34,16 @@ _FOLD = re.compile(
     r"[ \t]*(?:<details[^>]*>[ \t]*)?(?:<summary[^>]*>(?P<text>[^\n]*?)</summary>[ \t]*)?(?P<end></details>[ \t]*)?",
     re.IGNORECASE,
 )
-_TELLS_WHEN = re.compile(
-    r"\b(?:symptom|alert|if|when|problem|situation|condition|observation|scenario|signal|cause|error|meaning|severity|trigger|question|issue|case)s?\b|wrong",
-    re.IGNORECASE,
-)
 _JUDGES = re.compile(
     r"\b(?:status|verdict|allowed|ok|okay|safe|use|do|run|permitted|confirmed|approved|recommended|rating|policy|valid|"
     r"forbidden|risk|note|remark|comment|result|outcome|effect|who)\b",
     re.IGNORECASE,
 )
+_COMMENT_END = re.compile(r"^(?:/|end\b|until here\b|up to here\b)", re.IGNORECASE)
+_CONTAINER = re.compile(
+    r"[ \t]*(?::{3,}[ \t]*(?P<kind>\w+)?(?P<title>.*)|\{%-?[ \t]*(?:end)?hint\b.*%\}[ \t]*)$", re.IGNORECASE
+)
+_STRIKES = re.compile(r"[ \t]*<(?P<end>/?)(?:s|del|strike)>[ \t]*$", re.IGNORECASE)
 _SHORTCODE = re.compile(r"[ \t]*\{\{[<%].*[%>]\}\}[ \t]*$")
 
 
@@ -59,7 +60,7 @@ class Heading:
 class Paragraph:
     """A paragraph, list item or table cell.
 
-    column: the head of a cell's column. beside: the cells of its row that may speak of it, each with the head of its
+    column: the head of a cell's column; row: the first cell of its row, if it is another. beside: the cells of its row that may speak of it, each with the head of its
     column. behind: the text of the paragraph right behind it, with MARK for inline code. items: the lines of the list
     items that it stands in, the outermost first.
     """
@@ -67,6 +68,7 @@ class Paragraph:
     content: Token
     line: int
     column: str = ""
+    row: str = ""
     beside: tuple[tuple[str, str], ...] = ()
     behind: str = ""
     items: tuple[int, ...] = ()
@@ -90,8 +92,25 @@ class Fold:
     line: int
 
 
+@dataclass(frozen=True)
+class Comment:
+    """A comment that no reader of the page sees. has_end: whether another one ends what it speaks of."""
+
+    text: str
+    line: int
+    has_end: bool = False
+
+
+@dataclass(frozen=True)
+class Strike:
+    """Where text begins, or else ends, that is struck through."""
+
+    is_end: bool
+    line: int
+
+
 _Cell = tuple[tuple[int, str], str]  # the place of a cell among the tokens, its text, and the head of its column
-Block = Heading | Paragraph | Code | Fold
+Block = Heading | Paragraph | Code | Fold | Comment | Strike
 
 
 def read_blocks(text: str) -> list[Block]:
@@ -101,7 +120,18 @@ def read_blocks(text: str) -> list[Block]:
     tokens = (
         MarkdownIt("commonmark").enable(["table", "strikethrough"]).use(front_matter_plugin).parse("\n".join(lines))
     )
-    return _with_texts_behind(sorted([*codes, *_parsed(tokens)], key=lambda block: block.line))
+    return _with_ends(_with_texts_behind(sorted([*codes, *_parsed(tokens)], key=lambda block: block.line)))
+
+
+def _with_ends(blocks: Sequence[Block]) -> list[Block]:
+    """Returns blocks whose comments know whether a later one ends what they speak of."""
+    found, last = list(blocks), -1
+    for place, block in enumerate(blocks):
+        if isinstance(block, Comment):
+            if last >= 0 and _COMMENT_END.match(block.text):
+                found[last] = replace(blocks[last], has_end=True)
+            last = place
+    return found
 
 
 def _with_texts_behind(blocks: Sequence[Block]) -> list[Block]:
@@ -115,9 +145,9 @@ def _with_texts_behind(blocks: Sequence[Block]) -> list[Block]:
     return found
 
 
-def _take_code(lines: list[str]) -> list[Code | Fold]:
-    """Returns the fenced blocks and the folds, and blanks them, comments and shortcodes in lines."""
-    codes: list[Code | Fold] = []
+def _take_code(lines: list[str]) -> list[Code | Fold | Comment | Strike]:
+    """Returns the fenced blocks, folds, comments and what strikes out, and blanks them and shortcodes in lines."""
+    codes: list[Code | Fold | Comment | Strike] = []
     number = 0
     next_fences = _next_fences(lines)
     while number < len(lines):
@@ -132,6 +162,19 @@ def _take_code(lines: list[str]) -> list[Code | Fold]:
             behind = min(end + 1, len(lines))
         elif line.lstrip().startswith("<!--"):
             behind = min(_line_with(lines, number, "-->") + 1, len(lines))
+            text, _, rest = "\n".join(lines[number:behind])[:MAX_LINE].partition("<!--")[2].partition("-->")
+            holds_code = "`" in text or re.search(r":[ \t]*\n", text)
+            codes.append(Comment("" if holds_code else " ".join(text.split()), number + 1))
+            if rest.strip() and behind == number + 1:
+                lines[number] = rest
+                continue
+        elif strike := _STRIKES.match(line):
+            codes.append(Strike(bool(strike["end"]), number + 1))
+            behind = number + 1
+        elif container := _CONTAINER.match(line):
+            if container["title"] and container["title"].strip():
+                codes.append(Comment(container["title"].strip(" []"), number + 1))
+            behind = number + 1
         elif line.lstrip().startswith("<") and (fold := _FOLD.fullmatch(line[:1000])):
             if fold["text"] is not None or fold["end"]:
                 codes.append(Fold(_TAG.sub("", fold["text"] or "").strip(), number + 1))
@@ -234,14 +277,14 @@ def _parsed(tokens: Sequence[Token]) -> Iterator[Block]:
         elif token.type == "inline" and _heads_a_list(tokens, index):
             yield Heading(6, token, row)
         elif token.type == "inline":
-            yield from _labels_apart(Paragraph(token, row, *cells.get(index, ("", ())), items=tuple(items)))
+            yield from _labels_apart(Paragraph(token, row, *cells.get(index, ("", "", ())), items=tuple(items)))
 
 
-def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, tuple[tuple[str, str], ...]]]:
-    """Returns the head of its column and the cells that may speak of it, by the places of table cells."""
+def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, str, tuple[tuple[str, str], ...]]]:
+    """Returns the head of its column, the first cell of its row, and the cells that may speak of it, by the places of table cells."""
     heads: list[str] = []
     row: dict[int, str] = {}
-    found: dict[int, tuple[str, tuple[tuple[str, str], ...]]] = {}
+    found: dict[int, tuple[str, str, tuple[tuple[str, str], ...]]] = {}
     for index, token in enumerate(tokens):
         if token.type == "table_open":
             heads = []
@@ -254,12 +297,13 @@ def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, tuple[tuple[s
         elif token.type == "tr_close":
             cells = list(zip(row.items(), heads, strict=False))
             for number, ((place, _), head) in enumerate(cells):
-                found[place] = (head, tuple(_notes(cells[number + 1 :], cells[:number])))
+                first = cells[0][0][1] if number else ""
+                found[place] = (head, first, tuple(_notes(cells[number + 1 :], cells[:number])))
     return found
 
 
 def _notes(right: Sequence[_Cell], left: Sequence[_Cell]) -> Iterator[tuple[str, str]]:
-    """Yields the cells of a row that may speak of the commands in one: not those that tell when it is to be done.
+    """Yields the cells of a row that may speak of the commands in one: which tell of its effect, or that it is never due.
 
     right, left: those on its sides. What stands to the right, up to the next command, speaks of it; what stands to the
     left, only under a head that asks for it.
@@ -267,10 +311,9 @@ def _notes(right: Sequence[_Cell], left: Sequence[_Cell]) -> Iterator[tuple[str,
     for (_, text), head in right:
         if "`" in text:
             break
-        if not _TELLS_WHEN.search(head):
-            yield head, text
+        yield head, text
     for (_, text), head in left:
-        if "`" not in text and _JUDGES.search(head):
+        if "`" not in text and (_JUDGES.search(head) or not re.search(r"\w", head + text)):
             yield head, text
 
 

@@ -15,6 +15,7 @@ from stages.dataset.runbook.wording.clauses import clauses_of
 from stages.dataset.runbook.wording.fragments import is_waiting, named, remarks_ahead
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET, spans_of, words_of
 from stages.dataset.runbook.wording.passage import CROSSES, TICKS, Evidence, Passage, sentences_of
+from stages.dataset.runbook.wording.phrases import judged_by_label, plainly
 from stages.dataset.runbook.wording.reference import spoken_of
 from stages.dataset.runbook.wording.remarks import (
     DOUBTS,
@@ -55,9 +56,10 @@ class Standing:
 MEANT = Standing()
 REACH = 600  # characters around a command, and no more than LINES above it, in which words about it are looked for
 LINES = 40
+_SOFT = "🔴☠💀✋\ufe0f"
 _CROSSED, _TICKED = re.compile(rf"^\W*?[{CROSSES}]"), re.compile(rf"^\W*?[{TICKS}]")
 _CALLOUT = re.compile(
-    r"^\W*(?:(?:!!!|\.\.)\s+(?P<admonition>\w+)\b(?:::)?|\[!(?P<marked>\w+)\]|(?P<named>warning|caution|danger|attention|note|important|tip)\b\W*?(?:[:：]|\n|$))\W*?\s*",
+    rf"^\W*(?:(?:!!!|\.\.)\s+(?P<admonition>\w+)\b(?:::)?|\[!(?P<marked>\w+)\]|(?P<named>warning|caution|danger|attention|note|important|tip)\b\W*?(?:[:：]|\n|$|[ ](?=(?-i:[A-Z])|[{MARK}{TARGET}])))\W*?\s*",
     re.IGNORECASE,
 )
 _WARNS = {"caution", "warning", "danger", "attention"}
@@ -66,9 +68,52 @@ _GROUP = re.compile(
 )
 _LISTED = re.compile(r"\b(?:and|or|nor)\b|/|&|\+")
 _ANSWER = re.compile(
-    r"^\W*(?:(?P<no>no|none|never|nope|not|n/a)|yes|always|yep)\b(?=\W|$)(?!\s+(?!never|forbidden)\w)", re.IGNORECASE
+    r"^\W*(?:(?P<no>not (?:needed|required|necessary)|no|none|never|nope|not|n/a)|yes|always|yep)\b(?=\W|$)(?!\s+(?!never|forbidden)\w)",
+    re.IGNORECASE,
 )
 _FOLLOWS = re.compile(r"\b(?:this|these|the following|below)\b", re.IGNORECASE)
+
+_TOLD = re.compile(
+    r"\W*(?:please |just |now |then |instead,? |rather |so |and )*(?:run|use|execute|type|do|try|take|enter|paste|apply|offer)\b"
+    r"(?: (?!not\b|never\b|any\b|none\b|no\b)\w+){0,3}? (?:this|the following|these|the (?:next|block|command) \w*)(?: instead| command| one| block)?\W*$",
+    re.IGNORECASE,
+)
+_POINTS = re.compile(
+    r"\b(?:(?:this|the|that|these) (?:next |following )?(?:command|block|one|step|snippet|line|script)s?\b|the following|"
+    r"the next|below|(?:see|find|read|hear|meet|met) (?:this|these)\b|(?:for|with|of|by) (?:this|these)\b)",
+    re.IGNORECASE,
+)
+_TELLS_WHEN = re.compile(
+    r"\b(?:symptom|alert|if|when|problem|situation|condition|observation|scenario|signal|cause|error|meaning|severity|trigger|question|issue|case)s?\b|wrong",
+    re.IGNORECASE,
+)
+_NEVER = re.compile(
+    r"\W*(?:never|not ever|at no time|under no circumstances|nobody|no longer|not any ?more)\b(?! \w+ \w+)",
+    re.IGNORECASE,
+)
+_EDITS = re.compile(
+    r"\b(?:delet\w+|remov\w+|renam\w+|mov\w+|edit\w*|reformat\w*|translat\w+|reorder\w*|merg\w+|shorten\w*|restor\w+|chang\w+|"
+    r"break\w*|updat\w+|generat\w+|sort\w*)\s+(?:\w+\s+){0,2}?(?:this|these|that|the|it|by hand|manually|section|step|page|link|heading|anchor)\b|"
+    r"\b(?:screenshots?|images?|graphs?|diagrams?|headings?|anchors?|lint\w*|toc|axis|markdown\w*|prettier\S*|typos?)\b",
+    re.IGNORECASE,
+)
+_RANK = re.compile(
+    r"\b(?:the |this )?(?:(?P<first>first|upper|former|1st)|(?P<second>second|lower|latter|2nd))\b(?! (?:time|step|line|run|pod|node|shard))"
+    r"(?: (?:one|block|command|snippet))?(?: of (?:the|these) (?:two|above)(?: \w+)?(?: above)?| of them| above)?",
+    re.IGNORECASE,
+)
+_BOTH = re.compile(
+    r"\b(?:both|either|all|none|neither)(?: of (?:these|them|the above|the two))?(?: (?:blocks|commands))?\b",
+    re.IGNORECASE,
+)
+_BEGINS = re.compile(r"^\W*(?:begin|start)\w*(?: of)?\b\W*", re.IGNORECASE)
+_UPWARD = re.compile(r"[#\s]*[\^↑]|[#\s]*(?:the )?(?:line|command|one) above\b", re.IGNORECASE)
+_GOES_ON = re.compile(r"\W*(?:but|and|then|or|not)\b[^.!?:]*[\w,:]\W*$", re.IGNORECASE)
+_REFUSAL = re.compile(
+    r"\W*(?:please |always |politely )*(?:refuse|decline|say no|no|never|don['’]?t|do not|resist|reject it|turn it down|"
+    r"do not give in|don['’]?t give in)\b\W*",
+    re.IGNORECASE,
+)
 
 
 def of_inline(text: str, at: int, behind: str = "") -> Standing:
@@ -88,19 +133,28 @@ def is_told(text: str, at: int, behind: str = "") -> bool:
 def _around(text: str, behind: str) -> tuple[Standing, bool]:
     """Returns the standing of TARGET in a paragraph, and whether it is told to be run."""
     rank = _rank(text)
-    text, warns = _without_callout(_grouped(text))
+    text, warns = _without_callout(plainly(_grouped(text)))
     sentences = sentences_of(text)
     own = next(number for number, sentence in enumerate(sentences) if TARGET in sentence)
     if _TICKED.match(sentences[own]):
         return MEANT, True
-    if found := _CROSSED.match(sentences[own]):
-        return Standing("forbidden", _shown(found.group())), False
-    after = sentences[own + 1 :] or sentences_of(behind)
+    after = sentences[own + 1 :] or sentences_of(plainly(behind))
     evidence = Passage(rank).read(sentences[max(0, own - 2) : own], sentences[own], after)
+    found = _CROSSED.match(sentences[own]) or (_CROSSED.match(after[0]) if after and MARK not in after[0] else None)
+    if found and not _is_state(found.group(), sentences[own], evidence.is_ordered):
+        return Standing("forbidden", _shown(found.group())), False
     standing = _weighed(evidence, warns)
     return standing, not standing and (
         evidence.is_ordered or any(said in (MEANS, ORDERS, LIFTS) for said, _ in evidence.said)
     )
+
+
+def _is_state(sign: str, sentence: str, is_ordered: bool) -> bool:
+    """Returns whether a sign is no verdict on the command, but on what stands between them: `❌ not ready: run it`."""
+    between = sentence.split(TARGET)[0].lstrip(sign)
+    if len(between.split()) <= 2:
+        return False
+    return is_ordered or (sign.strip()[-1:] in _SOFT and not of_label(between.rstrip(":： ")))
 
 
 def _rank(text: str) -> int:
@@ -174,18 +228,31 @@ def of_lead(text: str, command: str) -> Standing:
 @lru_cache(maxsize=64)  # a block may hold thousands of commands
 def _of_last_sentence(text: str) -> tuple[Standing, str, bool]:
     """Returns the standing by a paragraph's last sentence, the sentence, and whether it speaks of what comes behind."""
-    sentences = sentences_of(_without_callout(text.strip().rstrip("*_ "))[0]) or [""]
+    sentences = sentences_of(_without_callout(plainly(text).strip().rstrip("*_ "))[0]) or [""]
     last = sentences[-1].strip().rstrip("*_ ")
     if _TICKED.match(last):
+        return MEANT, last, True
+    if _TOLD.match(last) and MARK not in last:
         return MEANT, last, True
     if found := _CROSSED.match(last):
         return Standing("forbidden", _shown(found.group())), last, True
     leads = last.endswith((":", "：")) or last[-1:].isalnum()
     standing = _of_clauses(last, leads and not last.endswith((":", "：")))
+    if not standing and leads and MARK not in last:
+        standing = _of_words(last)
+    if not standing and len(sentences) > 1 and _POINTS.search(sentences[-2]):
+        standing = of_following(last.rstrip(":： ")) or _refused(last)
+        leads |= bool(standing)
     pointing = [sentence for sentence in sentences[-2:] if _FOLLOWS.search(sentence)]
     if not standing and pointing and not any(MARK in sentence for sentence in sentences[-2:]):
         standing = _weighed(Passage().told([each.rstrip(":： ") for each in sentences[-2:]], is_ahead=True))
     return standing, last, leads or bool(pointing) or len(last.split()) <= 2
+
+
+def _refused(sentence: str) -> Standing:
+    """Returns the standing by a sentence that refuses what the one before asks for."""
+    found = _REFUSAL.fullmatch(sentence)
+    return Standing("forbidden", _shown(found.group())) if found else MEANT
 
 
 def _of_clauses(text: str, leads: bool) -> Standing:
@@ -205,17 +272,53 @@ def _of_clauses(text: str, leads: bool) -> Standing:
 
 def of_label(text: str) -> Standing:
     """Returns the standing that a heading, a bold label or the head of a table's column gives to what is below it."""
-    text = text[:REACH]
+    text = plainly(text[:REACH])
     if found := _CROSSED.match(text):
         return Standing("forbidden", _shown(found.group()))
-    return MEANT if _TICKED.match(text) else _of_clauses(text, leads=False)
+    return MEANT if _TICKED.match(text) else _of_clauses(text, leads=False) or _of_words(text)
+
+
+def _of_words(text: str) -> Standing:
+    """Returns the standing that a label gives which is no sentence: `Common mistakes`."""
+    judged = judged_by_label(text)
+    return Standing(judged[0], _shown(judged[1][:60])) if judged else MEANT
+
+
+def leads_on(text: str) -> bool:
+    """Returns whether a paragraph leads to the list behind it: by a colon, or as it speaks of what follows."""
+    text = text.rstrip("*_ ")
+    return text.endswith((":", "：")) or any(_POINTS.search(each) for each in sentences_of(text[-REACH:])[-2:])
+
+
+def of_following_two(text: str) -> tuple[Standing, Standing]:
+    """Returns the standings that a text gives to the two blocks right before it: `The first is wrong. Use the second.`"""
+    told: tuple[list[str], list[str]] = ([], [])
+    for sentence in sentences_of(text[:REACH]):
+        found = _RANK.search(sentence)
+        ranks = (int(bool(found["second"])),) if found else (0, 1) if _BOTH.search(sentence) else (1,)
+        for rank in ranks:
+            told[rank].append(
+                _RANK.sub("it", sentence) if found else _BOTH.sub("it", sentence) if len(ranks) > 1 else sentence
+            )
+    return of_following(" ".join(told[0])), of_following(" ".join(told[1]))
+
+
+def goes_on(text: str) -> bool:
+    """Returns whether a paragraph between two blocks leads from one to the other: `but on no account`."""
+    return bool(_GOES_ON.fullmatch(text[:REACH]))
 
 
 def of_cell(head: str, text: str) -> Standing:
     """Returns the standing that another cell of its row, below a head, gives to the commands of a cell."""
+    if _TELLS_WHEN.search(head):
+        return Standing("forbidden", _shown(text)) if _NEVER.match(text) else MEANT
     if answer := _ANSWER.match(text):
         return _answered(head, answer)
-    return of_label(text) or _weighed(Passage().told(sentences_of(text[:REACH]), is_note=True)) or _of_outcome(text)
+    return (
+        of_label(text)
+        or _weighed(Passage().told(sentences_of(plainly(text[:REACH])), is_note=True))
+        or _of_outcome(text)
+    )
 
 
 def _of_outcome(text: str) -> Standing:
@@ -241,13 +344,13 @@ def _answered(head: str, answer: re.Match[str]) -> Standing:
 
 def of_comment(text: str) -> Standing:
     """Returns the standing that a comment of a block gives to the command below it."""
-    text = text[:REACH].rstrip(":： ")
+    text = plainly(text[:REACH].rstrip(":： "))
     return of_label(text) or _weighed(Passage().told(sentences_of(text), is_loose=True))
 
 
 def of_note(text: str) -> Standing:
     """Returns the standing that a comment gives to the command on its line, of which it may speak without a subject."""
-    return of_comment(text) or _weighed(Passage().told(sentences_of(text[:REACH]), is_note=True))
+    return of_comment(text) or _weighed(Passage().told(sentences_of(plainly(text[:REACH])), is_note=True))
 
 
 def of_place(lines: Sequence[str], number: int) -> Standing:
@@ -258,6 +361,9 @@ def of_place(lines: Sequence[str], number: int) -> Standing:
     behind = re.search(r"\s#+\s*(?P<text>\D.*)$", lines[number][:REACH])
     if behind and (found := of_note(behind["text"])):
         return found.at(number + 1)
+    below = lines[number + 1].strip() if number + 1 < len(lines) else ""
+    if below.startswith("#") and _UPWARD.match(below) and (found := of_note(below.lstrip("# ^↑"))):
+        return found.at(number + 2)
     for above, line in _comments_above(lines, number):
         if found := of_comment(line.lstrip("# ")):
             return found.at(above + 1)
@@ -276,9 +382,16 @@ def _comments_above(lines: Sequence[str], number: int) -> Iterator[tuple[int, st
             return
 
 
+def of_hidden(text: str) -> Standing:
+    """Returns the standing that a comment of the page gives to what stands below it, unless it is a note to its editors."""
+    if MARK in text or _EDITS.search(text):
+        return MEANT
+    return of_comment(_BEGINS.sub("", text))
+
+
 def of_following(text: str) -> Standing:
     """Returns the standing that a text gives to the command right before it: `This makes it worse.`"""
-    return _weighed(Passage().told(sentences_of(text[:REACH])))
+    return _weighed(Passage().told(sentences_of(_without_callout(plainly(text[:REACH]))[0])))
 
 
 def first(found: Sequence[Standing]) -> Standing:

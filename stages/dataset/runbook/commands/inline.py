@@ -7,8 +7,8 @@ from itertools import accumulate
 from markdown_it.token import Token
 
 from stages.dataset.runbook.commands import evidence
-from stages.dataset.runbook.standing import MARK, Standing, is_told, of_inline
-from stages.dataset.runbook.visible import shown
+from stages.dataset.runbook.standing import Standing, is_told, of_inline
+from stages.dataset.runbook.visible import shown, struck, told
 
 _PROMPT = re.compile(r"^\$\s+")
 _ASKED = re.compile(
@@ -21,7 +21,6 @@ _FORBIDDEN = re.compile(
     re.IGNORECASE,
 )
 _NEGATED = re.compile(r"\b(?:do not|don['’]t|never|avoid|not only|not to)\s+(?:\w+\s+){0,2}\W{0,2}$", re.IGNORECASE)
-_STRUCK = re.compile(r"<(?P<end>/?)(?:s|del|strike)>", re.IGNORECASE)
 _OUTCOME = re.compile(r"\s(?:failed|fails|denied|refused|timed out|not found|error)$", re.IGNORECASE)
 _MENTIONED = re.compile(
     r"^\W{0,2}\s*(?:(?:commands?|output|tool|binary|cli|call|calls|process|processes|subcommand|flag|option|requests?|operations?|job|jobs)\b\s*"
@@ -42,9 +41,9 @@ def inline_commands(paragraph: Token, line: int, behind: str = "") -> Iterator[t
     """
     children = paragraph.children or []
     texts = [shown(child) for child in children]
-    masked = [MARK if child.type == "code_inline" else text for child, text in zip(children, texts, strict=True)]
-    whole, starts = "".join(masked), [0, *accumulate(map(len, masked))]
-    for index, (child, is_struck) in enumerate(zip(children, _struck(children), strict=True)):
+    parts = list(told(children))
+    whole, starts = "".join(parts), [0, *accumulate(map(len, parts))]
+    for index, (child, is_struck) in enumerate(zip(children, struck(children), strict=True)):
         line += child.type in ("softbreak", "hardbreak")
         is_prompted = child.content.startswith("$ ")
         text = _PROMPT.sub("", " ".join(child.content.split()))
@@ -55,20 +54,9 @@ def inline_commands(paragraph: Token, line: int, behind: str = "") -> Iterator[t
         after = "".join(texts[index + 1 : index + 8])[:60]
         if not standing:
             before = _NEGATED.sub("", before)  # it tells how things are, or not to wait, and names no command to avoid
-        told = not is_struck and is_told(whole, starts[index], behind)
-        if is_run(text, before, after, is_prompted, told):
+        is_meant = not is_struck and is_told(whole, starts[index], behind)
+        if is_run(text, before, after, is_prompted, is_meant):
             yield text, line, standing.at(line)
-
-
-def _struck(children: Sequence[Token]) -> Iterator[bool]:
-    """Yields for each part of a paragraph whether it is struck through."""
-    struck = 0
-    for child in children:
-        if child.type in ("s_open", "s_close"):
-            struck += child.nesting
-        elif child.type == "html_inline" and (tag := _STRUCK.fullmatch(child.content)):
-            struck += -1 if tag["end"] else 1
-        yield struck > 0
 
 
 def is_run(text: str, before: str, after: str, prompted: bool = False, told: bool = False) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -68,9 +69,12 @@ def words_of(text: str) -> list[Word]:
     plain = _HYPHEN.sub(" ", text.translate(_PLAIN).lower())
     if found := _NUMBERED.match(plain):
         plain = " " * found.end() + plain[found.end() :]
-    return [
-        Word(word, found.start(), found.end()) for found in _TOKEN.finditer(plain) for word in _parts(found.group())
-    ]
+    found = (token for token in _TOKEN.finditer(plain) if not _is_picture(token.group()))
+    return [Word(word, token.start(), token.end()) for token in found for word in _parts(token.group())]
+
+
+def _is_picture(token: str) -> bool:
+    return len(token) == 1 and unicodedata.category(token) in ("So", "Mn", "Cf")
 
 
 def _parts(word: str) -> Sequence[str]:

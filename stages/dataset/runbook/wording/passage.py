@@ -25,7 +25,7 @@ from stages.dataset.runbook.wording.remarks import (
     remarks_on,
 )
 
-CROSSES, TICKS = "❌🚫⛔✗✘👎❎🛑", "✅✔👍☑🟢"
+CROSSES, TICKS = "❌🚫⛔✗✘✖👎❎🛑🔴☠💀✋🙅🚷", "✅✔👍☑🟢💚👌🆗"
 SENTENCE_END = re.compile(
     rf"(?<=[.!?。])[)\"”’'*_]*\s+(?=[\"“(*_^\w{MARK}{TARGET}{CROSSES}{TICKS}])|\s+(?=[{CROSSES}{TICKS}])"
 )
@@ -36,7 +36,7 @@ _REFUSED = re.compile(
 )
 _AGREED = re.compile(r"^\W*(?:please\W+)?(?:yes|yep|sure|absolutely|of course|by all means)\b", re.IGNORECASE)
 _NAMES = re.compile(
-    rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|i mean|i['’]m talking about|namely|the \w+)\W*(?:is|was|['’]s)?\W*(?:called\W*)?)?{TARGET}\W*$",
+    rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|i mean|i['’]m talking about|namely|(?:the|that|this) \w+)\W*(?:is|was|['’]s)?\W*(?:called\W*)?)?{TARGET}\W*$",
     re.IGNORECASE,
 )
 _HALT = re.compile(r"\W*(?:stop|halt|wait|hold it|careful|wrong|nope?)\W*", re.IGNORECASE)
@@ -115,13 +115,22 @@ class Passage:
         if sentences and _HALT.fullmatch(sentences[0]) and not self.evidence.is_ordered:
             self.evidence.said.append((DOUBTS, sentences[0]))
         for number, sentence in enumerate(sentences[:_SENTENCES]):
-            if sentence.rstrip(' )"”*_').endswith("?"):
+            if sentence.rstrip(' )"”*_').endswith("?") and MARK not in sentence:
                 continue
+            if MARK in sentence and not number:
+                self._refused_before_another(sentence)
             if MARK in sentence or (sentence.rstrip().endswith((":", "：")) and not is_note):
                 break
             if not self._speaks(sentence, is_note) and number and not is_ahead and not is_loose:
                 break
         return self.evidence
+
+    def _refused_before_another(self, sentence: str) -> None:
+        """Hears what refuses the command in a sentence that goes on with another one: `do not do it, and run …`."""
+        for clause in clauses_of(sentence) if _REFUSED.match(sentence) else ():
+            if clause.has(MARK):
+                return
+            self._about(sentence, clause)
 
     def _own(self, own: str, clauses: Sequence[Clause], at: int) -> Remarks:
         clause = clauses[at]
@@ -149,7 +158,7 @@ class Passage:
     def _asked_before(self, own: str, clause: Clause) -> None:
         """Hears who is to be asked before the command is run."""
         for span in spans_of(clause.texts):
-            if span.families & {"not", "spare", "innocent"} and not span.families & {"restricted", "shun"}:
+            if span.families & {"not", "innocent"} and not span.families & {"restricted", "shun"}:
                 self.evidence.said.append((MEANS, ""))
                 return
             if span.families & {"restricted", "shun"} and (not span.first or "restricted" in span.families):

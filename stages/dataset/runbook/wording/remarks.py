@@ -362,11 +362,22 @@ class _Reading:
         """Returns whether an adjective stands alone or before a noun that means a command, not before another noun."""
         behind = self.texts[span.end] if span.end < len(self.texts) else ""
         between = self.texts[self.target + 1 : span.first]
+        if self._is_of_object(span):
+            return False
         if between and set(between) <= GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | GRAMMAR["determiners"] | _DEGREES:
             return True
         is_noun = behind.isalpha() and behind not in GRAMMAR["closing"] and behind not in (TARGET, MARK)
         return not is_noun or any(
             span.end == other.first and other.families & {"command", "past", "not"} for other in self.spans
+        )
+
+    def _is_of_object(self, span: Span) -> bool:
+        """Returns whether an adjective is said of what the command acts on: `removes the bad route`."""
+        if span.first <= self.target or self.texts[span.first - 1] not in GRAMMAR["determiners"]:
+            return False
+        return any(
+            other.end == span.first - 1 and other.first > self.target and other.families & {"act", "mild"}
+            for other in self.spans
         )
 
     def _is_blamed(self, between: Sequence[str]) -> bool:
