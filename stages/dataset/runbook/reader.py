@@ -37,7 +37,16 @@ from stages.dataset.runbook.severity import (
     titled_severity,
     told_severity,
 )
-from stages.dataset.runbook.standing import MEANT, Standing, first, goes_on, of_following, of_following_two, of_place
+from stages.dataset.runbook.standing import (
+    MEANT,
+    Standing,
+    first,
+    goes_on,
+    of_following,
+    of_following_two,
+    of_place,
+    ranks,
+)
 from stages.dataset.runbook.subject import Subject, subject_of
 from stages.dataset.runbook.text import clean
 from stages.dataset.runbook.visible import bold_label, masked, visible
@@ -390,11 +399,12 @@ class _Reader:
         if self.alert and self.in_block and isinstance(block, Paragraph) and not bold_label(block.content)[0]:
             text = masked(block.content)
             said = MEANT if goes_on(text) else of_following(text).at(block.line)
-            self._say(said, 0, self.in_block)
-            if self.in_block_before and not said.words:
+            if self.in_block_before and ranks(text):
                 upper, lower = of_following_two(text)
                 self._say(lower.at(block.line), 0, self.in_block)
                 self._say(upper.at(block.line), self.in_block, self.in_block_before)
+            else:
+                self._say(said, 0, self.in_block)
         self.in_block_before = self.in_block if isinstance(block, Code) else 0
         self.in_block = 0
 

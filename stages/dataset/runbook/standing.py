@@ -74,8 +74,10 @@ _ANSWER = re.compile(
 _FOLLOWS = re.compile(r"\b(?:this|these|the following|below)\b", re.IGNORECASE)
 
 _TOLD = re.compile(
-    r"\W*(?:please |just |now |then |instead,? |rather |so |and )*(?:run|use|execute|type|do|try|take|enter|paste|apply|offer)\b"
-    r"(?: (?!not\b|never\b|any\b|none\b|no\b)\w+){0,3}? (?:this|the following|these|the (?:next|block|command) \w*)(?: instead| command| one| block)?\W*$",
+    r"(?:\W*|.*[,;—-] ?(?=only|but|just|instead|rather|so|then|and))(?:please |just |now |then |instead,? |rather |so |and |only |but )*"
+    r"(?:(?:run|use|execute|type|do|try|take|enter|paste|apply|offer)\b"
+    r"(?: (?!not\b|never\b|any\b|none\b|no\b)\w+){0,3}? (?:this|the following|these|the (?:next|block|command) \w*)|"
+    r"\W*(?:this|these|this one)(?: is| are| does| do| helps| works)?)(?: instead| command| one| block)?\W*$",
     re.IGNORECASE,
 )
 _POINTS = re.compile(
@@ -108,7 +110,7 @@ _BOTH = re.compile(
 )
 _BEGINS = re.compile(r"^\W*(?:begin|start)\w*(?: of)?\b\W*", re.IGNORECASE)
 _UPWARD = re.compile(r"[#\s]*[\^↑]|[#\s]*(?:the )?(?:line|command|one) above\b", re.IGNORECASE)
-_GOES_ON = re.compile(r"\W*(?:but|and|then|or|not)\b[^.!?:]*[\w,:]\W*$", re.IGNORECASE)
+_GOES_ON = re.compile(r"\W*(?:but|and|then|or)\b[^.!?:)]*[\w,:][*_\s]*$", re.IGNORECASE)
 _REFUSAL = re.compile(
     r"\W*(?:please |always |politely )*(?:refuse|decline|say no|no|never|don['’]?t|do not|resist|reject it|turn it down|"
     r"do not give in|don['’]?t give in)\b\W*",
@@ -303,6 +305,11 @@ def of_following_two(text: str) -> tuple[Standing, Standing]:
     return of_following(" ".join(told[0])), of_following(" ".join(told[1]))
 
 
+def ranks(text: str) -> bool:
+    """Returns whether a text speaks of the first or the second of what stands before it."""
+    return bool(_RANK.search(text[:REACH]))
+
+
 def goes_on(text: str) -> bool:
     """Returns whether a paragraph between two blocks leads from one to the other: `but on no account`."""
     return bool(_GOES_ON.fullmatch(text[:REACH]))
@@ -391,7 +398,11 @@ def of_hidden(text: str) -> Standing:
 
 def of_following(text: str) -> Standing:
     """Returns the standing that a text gives to the command right before it: `This makes it worse.`"""
-    return _weighed(Passage().told(sentences_of(_without_callout(plainly(text[:REACH]))[0])))
+    plain = _without_callout(plainly(text[:REACH]))[0].lstrip("👆☝⬆^↑( ")
+    found = _weighed(Passage().told(sentences_of(plain)))
+    is_said = plain.rstrip("*_ )").endswith((".", "!")) or len(plain.split()) <= 6
+    is_label = is_said and MARK not in plain and not plain.rstrip("*_ ").endswith((":", "："))
+    return found or (_of_words(plain) if is_label else MEANT)
 
 
 def first(found: Sequence[Standing]) -> Standing:

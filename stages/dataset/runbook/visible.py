@@ -15,6 +15,7 @@ HTML_TAGS = {
 }
 _PLACEHOLDER = re.compile(r"<([A-Za-z][\w. -]*)>")
 _STRUCK = re.compile(r"<(?P<end>/?)(?:s|del|strike)>", re.IGNORECASE)
+_LABEL = re.compile(r"[A-Z][\w' ]{0,24}:(?:\s|$)")
 _MAX_LABEL = 80
 _SHOWN = {"text": None, "code_inline": None, "softbreak": " ", "hardbreak": " ", "html_inline": None}
 
@@ -31,8 +32,10 @@ def masked(token: Token) -> str:
 
 def told(children: Sequence[Token]) -> Iterator[str]:
     """Yields for each part of a paragraph what it tells: MARK for code, the text of a comment, '' where struck."""
-    for child, is_struck in zip(children, struck(children), strict=True):
-        if child.type == "code_inline":
+    for place, (child, is_struck) in enumerate(zip(children, struck(children), strict=True)):
+        if child.type in ("softbreak", "hardbreak"):
+            yield "\n" if _LABEL.match("".join(part.content for part in children[place + 1 : place + 3])) else " "
+        elif child.type == "code_inline":
             yield MARK
         elif child.type == "html_inline" and child.content.startswith("<!--"):
             yield f"({child.content[4:].removesuffix('-->').strip()})"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause, clauses_of
 from stages.dataset.runbook.wording.fragments import is_waiting, remarks_ahead
@@ -25,9 +26,9 @@ from stages.dataset.runbook.wording.remarks import (
     remarks_on,
 )
 
-CROSSES, TICKS = "❌🚫⛔✗✘✖👎❎🛑🔴☠💀✋🙅🚷", "✅✔👍☑🟢💚👌🆗"
+CROSSES, TICKS = "❌🚫⛔✗✘✖👎❎🛑🔴☠💀✋🙅🚷💣☢⚰🧨☣🪦", "✅✔👍☑🟢💚👌🆗"
 SENTENCE_END = re.compile(
-    rf"(?<=[.!?。])[)\"”’'*_]*\s+(?=[\"“(*_^\w{MARK}{TARGET}{CROSSES}{TICKS}])|\s+(?=[{CROSSES}{TICKS}])"
+    rf"(?<=[.!?。])[)\"”’'*_]*\s+(?=[\"“(*_^\w{MARK}{TARGET}{CROSSES}{TICKS}])|\s+(?=[{CROSSES}{TICKS}])|\n"
 )
 _SENTENCES = 3  # behind a command, in which words about it are looked for
 _REFUSED = re.compile(
@@ -127,8 +128,9 @@ class Passage:
 
     def _refused_before_another(self, sentence: str) -> None:
         """Hears what refuses the command in a sentence that goes on with another one: `do not do it, and run …`."""
-        for clause in clauses_of(sentence) if _REFUSED.match(sentence) else ():
-            if clause.has(MARK):
+        clauses = clauses_of(sentence) if _REFUSED.match(sentence) else []
+        for clause, behind in pairwise(clauses):
+            if clause.has(MARK) or (behind.has(MARK) and behind.joint in _LEADING):
                 return
             self._about(sentence, clause)
 
