@@ -60,9 +60,9 @@ class Heading:
 class Paragraph:
     """A paragraph, list item or table cell.
 
-    column: the head of a cell's column; row: the first cell of its row, if it is another. beside: the cells of its row that may speak of it, each with the head of its
-    column. behind: the text of the paragraph right behind it, with MARK for inline code. items: the lines of the list
-    items that it stands in, the outermost first.
+    column: the head of a cell's column. row: the first cell of its row, if it is another. beside: the cells of its
+    row that may speak of it, each with the head of its column. behind: the text of the paragraph right behind it, with
+    MARK for inline code. items: the lines of the list items that it stands in, the outermost first.
     """
 
     content: Token
@@ -281,7 +281,7 @@ def _parsed(tokens: Sequence[Token]) -> Iterator[Block]:
 
 
 def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, str, tuple[tuple[str, str], ...]]]:
-    """Returns the head of its column, the first cell of its row, and the cells that may speak of it, by the places of table cells."""
+    """Returns the head of its column, the first cell of its row, and the cells that may speak of it, by place."""
     heads: list[str] = []
     row: dict[int, str] = {}
     found: dict[int, tuple[str, str, tuple[tuple[str, str], ...]]] = {}
@@ -303,7 +303,7 @@ def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, str, tuple[tu
 
 
 def _notes(right: Sequence[_Cell], left: Sequence[_Cell]) -> Iterator[tuple[str, str]]:
-    """Yields the cells of a row that may speak of the commands in one: which tell of its effect, or that it is never due.
+    """Yields the cells of a row that may speak of the commands in one: of its effect, say.
 
     right, left: those on its sides. What stands to the right, up to the next command, speaks of it; what stands to the
     left, only under a head that asks for it.

@@ -59,7 +59,8 @@ LINES = 40
 _SOFT = "🔴☠💀✋\ufe0f"
 _CROSSED, _TICKED = re.compile(rf"^\W*?[{CROSSES}]"), re.compile(rf"^\W*?[{TICKS}]")
 _CALLOUT = re.compile(
-    rf"^\W*(?:(?:!!!|\.\.)\s+(?P<admonition>\w+)\b(?:::)?|\[!(?P<marked>\w+)\]|(?P<named>warning|caution|danger|attention|note|important|tip)\b\W*?(?:[:：]|\n|$|[ ](?=(?-i:[A-Z])|[{MARK}{TARGET}])))\W*?\s*",
+    rf"^\W*(?:(?:!!!|\.\.)\s+(?P<admonition>\w+)\b(?:::)?|\[!(?P<marked>\w+)\]|(?P<named>warning|caution|"
+    rf"danger|attention|note|important|tip)\b\W*?(?:[:：]|\n|$|[ ](?=(?-i:[A-Z])|[{MARK}{TARGET}])))\W*?\s*",
     re.IGNORECASE,
 )
 _WARNS = {"caution", "warning", "danger", "attention"}
@@ -68,25 +69,29 @@ _GROUP = re.compile(
 )
 _LISTED = re.compile(r"\b(?:and|or|nor)\b|/|&|\+")
 _ANSWER = re.compile(
-    r"^\W*(?:(?P<no>not (?:needed|required|necessary)|no|none|never|nope|not|n/a)|yes|always|yep)\b(?=\W|$)(?!\s+(?!never|forbidden)\w)",
+    r"^\W*(?:(?P<no>not (?:needed|required|necessary)|no|none|never|nope|not|n/a)|yes|always|yep)\b(?=\W|"
+    r"$)(?!\s+(?!never|forbidden)\w)",
     re.IGNORECASE,
 )
 _FOLLOWS = re.compile(r"\b(?:this|these|the following|below)\b", re.IGNORECASE)
 
 _TOLD = re.compile(
-    r"(?:\W*|.*[,;—-] ?(?=only|but|just|instead|rather|so|then|and))(?:please |just |now |then |instead,? |rather |so |and |only |but )*"
+    r"(?:\W*|.*[,;—-] ?(?=only|but|just|instead|rather|so|then|and))(?:please |just |now |then |"
+    r"instead,? |rather |so |and |only |but )*"
     r"(?:(?:run|use|execute|type|do|try|take|enter|paste|apply|offer)\b"
     r"(?: (?!not\b|never\b|any\b|none\b|no\b)\w+){0,3}? (?:this|the following|these|the (?:next|block|command) \w*)|"
     r"\W*(?:this|these|this one)(?: is| are| does| do| helps| works)?)(?: instead| command| one| block)?\W*$",
     re.IGNORECASE,
 )
 _POINTS = re.compile(
-    r"\b(?:(?:this|the|that|these) (?:next |following )?(?:command|block|one|step|snippet|line|script)s?\b|the following|"
+    r"\b(?:(?:this|the|that|these) (?:next |following )?(?:command|block|one|step|snippet|line|"
+    r"script)s?\b|the following|"
     r"the next|below|(?:see|find|read|hear|meet|met) (?:this|these)\b|(?:for|with|of|by) (?:this|these)\b)",
     re.IGNORECASE,
 )
 _TELLS_WHEN = re.compile(
-    r"\b(?:symptom|alert|if|when|problem|situation|condition|observation|scenario|signal|cause|error|meaning|severity|trigger|question|issue|case)s?\b|wrong",
+    r"\b(?:symptom|alert|if|when|problem|situation|condition|observation|scenario|signal|cause|error|"
+    r"meaning|severity|trigger|question|issue|case)s?\b|wrong",
     re.IGNORECASE,
 )
 _NEVER = re.compile(
@@ -94,13 +99,17 @@ _NEVER = re.compile(
     re.IGNORECASE,
 )
 _EDITS = re.compile(
-    r"\b(?:delet\w+|remov\w+|renam\w+|mov\w+|edit\w*|reformat\w*|translat\w+|reorder\w*|merg\w+|shorten\w*|restor\w+|chang\w+|"
-    r"break\w*|updat\w+|generat\w+|sort\w*)\s+(?:\w+\s+){0,2}?(?:this|these|that|the|it|by hand|manually|section|step|page|link|heading|anchor)\b|"
-    r"\b(?:screenshots?|images?|graphs?|diagrams?|headings?|anchors?|lint\w*|toc|axis|markdown\w*|prettier\S*|typos?)\b",
+    r"\b(?:delet\w+|remov\w+|renam\w+|mov\w+|edit\w*|reformat\w*|translat\w+|reorder\w*|merg\w+|"
+    r"shorten\w*|restor\w+|chang\w+|"
+    r"break\w*|updat\w+|generat\w+|sort\w*)\s+(?:\w+\s+){0,2}?(?:this|these|that|the|it|by hand|manually|"
+    r"section|step|page|link|heading|anchor)\b|"
+    r"\b(?:screenshots?|images?|graphs?|diagrams?|headings?|anchors?|lint\w*|toc|axis|markdown\w*|"
+    r"prettier\S*|typos?)\b",
     re.IGNORECASE,
 )
 _RANK = re.compile(
-    r"\b(?:the |this )?(?:(?P<first>first|upper|former|1st)|(?P<second>second|lower|latter|2nd))\b(?! (?:time|step|line|run|pod|node|shard))"
+    r"\b(?:the |this )?(?:(?P<first>first|upper|former|1st)|(?P<second>second|lower|latter|"
+    r"2nd))\b(?! (?:time|step|line|run|pod|node|shard))"
     r"(?: (?:one|block|command|snippet))?(?: of (?:the|these) (?:two|above)(?: \w+)?(?: above)?| of them| above)?",
     re.IGNORECASE,
 )
@@ -112,7 +121,8 @@ _BEGINS = re.compile(r"^\W*(?:begin|start)\w*(?: of)?\b\W*", re.IGNORECASE)
 _UPWARD = re.compile(r"[#\s]*[\^↑]|[#\s]*(?:the )?(?:line|command|one) above\b", re.IGNORECASE)
 _GOES_ON = re.compile(r"\W*(?:but|and|then|or)\b[^.!?:)]*[\w,:][*_\s]*$", re.IGNORECASE)
 _REFUSAL = re.compile(
-    r"\W*(?:please |always |politely )*(?:refuse|decline|say no|no|never|don['’]?t|do not|resist|reject it|turn it down|"
+    r"\W*(?:please |always |politely )*(?:refuse|decline|say no|no|never|don['’]?t|do not|resist|"
+    r"reject it|turn it down|"
     r"do not give in|don['’]?t give in)\b\W*",
     re.IGNORECASE,
 )
@@ -186,7 +196,7 @@ def _grouped(text: str) -> str:
 
 def _weighed(evidence: Evidence, warns: bool = False) -> Standing:
     """Returns the standing by what is said of a command. warns: whether it is said in a warning."""
-    found = {verdict: words for verdict, words in reversed(evidence.said)}
+    found = dict(reversed(evidence.said))
     if LIFTS in found:
         return MEANT
     verdicts = [verdict for verdict, _ in evidence.said]
@@ -293,7 +303,7 @@ def leads_on(text: str) -> bool:
 
 
 def of_following_two(text: str) -> tuple[Standing, Standing]:
-    """Returns the standings that a text gives to the two blocks right before it: `The first is wrong. Use the second.`"""
+    """Returns the standings that a text gives to the two blocks before it: `The first is wrong.`"""
     told: tuple[list[str], list[str]] = ([], [])
     for sentence in sentences_of(text[:REACH]):
         found = _RANK.search(sentence)
@@ -390,7 +400,7 @@ def _comments_above(lines: Sequence[str], number: int) -> Iterator[tuple[int, st
 
 
 def of_hidden(text: str) -> Standing:
-    """Returns the standing that a comment of the page gives to what stands below it, unless it is a note to its editors."""
+    """Returns the standing that a comment of the page gives to what stands below it: none where it is for editors."""
     if MARK in text or _EDITS.search(text):
         return MEANT
     return of_comment(_BEGINS.sub("", text))

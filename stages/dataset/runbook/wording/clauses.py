@@ -20,7 +20,6 @@ _DROPPED = re.compile(r"[\"'“”«»*_^#>|~`\[\]{}<+\\]")
 _COMPARED = {"as", "same", "such", "just", "well", "known", "described", "soon", "long", "far"}
 _JOINING = {"and", "or", "but", "so", "even", "only", "also", "not"}
 _ONLY_BUT = {"nothing", "nobody", "none", "one", "anything", "all", "everything", "anybody", "anyone", "no"}
-_AFTER_SO = {"run", "use", "do", "please", "just", "never", "type", "execute", "go", "restart", "take", "leave", "start", "issue", "stay", "keep", "forget", "skip", "avoid", "hands", "clear"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def _joins(words: Sequence[Word], place: int) -> bool:
     behind = words[place + 1].text if place + 1 < len(words) else ""
     if behind in GRAMMAR["subjects"] or behind in GRAMMAR["conditions"] or behind in ("never", "please"):
         return True
-    if words[place].text == "so" and behind in _AFTER_SO:
+    if words[place].text == "so" and behind in GRAMMAR["after_so"]:
         return True
     return [word.text for word in words[place + 1 : place + 3]] == ["do", "not"]
 

@@ -1,4 +1,4 @@
-"""What a heading, a label, a comment or a line that leads on says of the commands that come: no full sentence at times."""
+"""What a heading, a label, a comment or a line that leads on says of the commands that come."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,6 @@ _POINTING = {"this", "these", "following", "below", "those", "such"}
 _ONCE = {"old", "previously", "formerly", "earlier", "historically", "yesterday", "past"}
 _VERBS = {"run", "act", "says"}
 _ADJECTIVES = {"bad", "risk", "gone", "past", "shun", "elsewhere"}
-_PREDICATES = {"that", "which", "who", "not", "never", "nobody", "no", "people", "everybody", "only", "by", "made", "makes", "took", "broke", "breaks", "costs", "cost", "loses", "lost"}  # fmt: skip
-_LICENCES = {"allowed", "permitted", "recommended", "advised", "advisable", "safe", "supported", "approved", "acceptable", "helpful", "useful", "worth", "ok", "okay", "good", "right", "any", "an", "a", "to", "for", "here", "like", "meant", "intended", "the"}  # fmt: skip
 
 
 def remarks_ahead(clause: Clause, leads: bool = False, is_line: bool = False) -> Remarks:
@@ -74,7 +72,7 @@ def _is_head(texts: Sequence[str], spans: Sequence[Span], at: int, noun: Span) -
     if judged and behind in GRAMMAR["closing"] and behind not in ("to", "for", "and", "or", "of"):
         return True
     return (
-        behind in _PREDICATES
+        behind in GRAMMAR["predicates"]
         or behind in GRAMMAR["auxiliaries"] - {"to"}
         or behind in GRAMMAR["subjects"]
         or (behind in GRAMMAR["closing"] and behind != "to" and any(span.families & _ADJECTIVES for span in between))
@@ -134,5 +132,5 @@ def _negates(texts: Sequence[str], spans: Sequence[Span], first: int) -> bool:
     if texts[span.first] == "never":
         return not rest[0].endswith("s") or bool(follower and "run" in follower.families)
     if texts[span.first] == "not" and not is_order:
-        return rest[0] in _LICENCES or bool(follower and "run" in follower.families and rest[0] != "running")
+        return rest[0] in GRAMMAR["licences"] or bool(follower and "run" in follower.families and rest[0] != "running")
     return is_order or texts[span.first] == "under"

@@ -1,4 +1,4 @@
-"""The words of a text by the families of lexicon.toml: what forbids, what praises, what tells of harm or of the past."""
+"""The words of a text by the families of lexicon.toml: what forbids, what praises, what tells of harm."""
 
 import re
 import tomllib

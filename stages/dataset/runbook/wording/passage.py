@@ -1,4 +1,4 @@
-"""What a passage says of one command in it: in its sentence, in what leads to it, and in what follows and speaks of it."""
+"""What a passage says of one command in it: in its sentence, in what leads to it, and in what follows."""
 
 import re
 from collections.abc import Sequence
@@ -32,19 +32,22 @@ SENTENCE_END = re.compile(
 )
 _SENTENCES = 3  # behind a command, in which words about it are looked for
 _REFUSED = re.compile(
-    r"^\W*(?:please\W+|rather\W+|better\W+)?(?:no|never|nope|don['’]?t|do not|not|hands off|forget it|please don['’]?t|please do not|better not)\b",
+    r"^\W*(?:please\W+|rather\W+|better\W+)?(?:no|never|nope|don['’]?t|do not|not|hands off|forget it|"
+    r"please don['’]?t|please do not|better not)\b",
     re.IGNORECASE,
 )
 _AGREED = re.compile(r"^\W*(?:please\W+)?(?:yes|yep|sure|absolutely|of course|by all means)\b", re.IGNORECASE)
 _NAMES = re.compile(
-    rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|i mean|i['’]m talking about|namely|(?:the|that|this) \w+)\W*(?:is|was|['’]s)?\W*(?:called\W*)?)?{TARGET}\W*$",
+    rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|i mean|i['’]m talking about|namely|(?:the|that|"
+    rf"this) \w+)\W*(?:is|was|['’]s)?\W*(?:called\W*)?)?{TARGET}\W*$",
     re.IGNORECASE,
 )
 _HALT = re.compile(r"\W*(?:stop|halt|wait|hold it|careful|wrong|nope?)\W*", re.IGNORECASE)
 _IF = {"if", "when", "whenever", "should", "before"}
 _LEADING = {":", "：", "—", "-", "→", "=", "("}
 _CHOICE = re.compile(
-    rf"\b(?:instead|rather|better|it is|what you want|what helps|what works|so|hence|right|correct|proper|use|go with|go for|take|stick)\b|[:→]\s*{TARGET}",
+    rf"\b(?:instead|rather|better|it is|what you want|what helps|what works|so|hence|right|correct|proper|"
+    rf"use|go with|go for|take|stick)\b|[:→]\s*{TARGET}",
     re.IGNORECASE,
 )
 
@@ -152,7 +155,7 @@ class Passage:
         return remarks
 
     def _is_of_source(self, clauses: Sequence[Clause], at: int) -> bool:
-        """Returns whether a clause goes on with one about those who say such things: `the hint, which tells you to …`."""
+        """Returns whether a clause goes on with one about who says such things: `the hint, which tells you to …`."""
         if clauses[at].kind != "which" or not at:
             return False
         return any("source" in span.families for span in spans_of(clauses[at - 1].texts))

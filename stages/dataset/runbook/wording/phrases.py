@@ -10,8 +10,10 @@ from stages.dataset.runbook.wording.lexicon import MARK, TARGET
 
 _SIGNS = {"T": TARGET, "M": f"[{MARK}{TARGET}]"}
 _MAX_LABEL = 200
+_AHEAD = re.compile(r"^[*_#>\-–—:.!^↑ ⚠\ufe0f]+")
 
 
+@lru_cache(maxsize=1024)
 def plainly(text: str) -> str:
     """Returns a text with plainer words for ways of speaking that no grammar explains."""
     for pattern, instead in _rewrites():
@@ -19,9 +21,11 @@ def plainly(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=1024)
 def judged_by_label(text: str) -> tuple[Literal["forbidden", "doubtful"], str] | None:
     """Returns how a label judges what it stands for, and the words that do; None where it does not."""
-    label = " ".join(text[:_MAX_LABEL].split()).lstrip("*_#>-–—:.!^↑ ⚠️\ufe0f")
+    label = " ".join(text[:_MAX_LABEL].split())
+    label = _AHEAD.sub("", label)
     patterns = _labels()
     if patterns["innocent"].match(label):
         return None

@@ -6,7 +6,6 @@ from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause
 from stages.dataset.runbook.wording.lexicon import Span, spans_of
 
 _SAYING = {"not", "shun", "run", "bad", "risk", "harm", "good", "innocent", "restricted", "gone", "past"}
-_PAST_FORMS = {"broke", "took", "went", "lost", "cost", "led", "made", "got", "came", "brought", "gave", "hit", "put", "ran", "hid", "threw", "froze", "fell", "left", "kept", "one", "only", "ones"}  # fmt: skip
 _RANKS = {"former": 1, "first": 1, "latter": 2, "second": 2, "last": 2}
 _GERUNDS = {"running", "doing", "using", "executing", "trying"}
 
@@ -89,7 +88,7 @@ def _end_of_pointer(texts: Sequence[str], spans: Sequence[Span], at: int) -> int
 
 
 def _is_verb(texts: Sequence[str], spans: Sequence[Span], at: int) -> bool:
-    if at >= len(texts) or texts[at] in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | _PAST_FORMS:
+    if at >= len(texts) or texts[at] in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | GRAMMAR["past_forms"]:
         return True
     families = next((span.families for span in spans if span.first == at), frozenset())
     if families & {"not", "shun", "past", "calamity"}:
@@ -140,7 +139,7 @@ def _without_subject(
     is_told = len(texts) > 1 and texts[at].endswith("s") and not texts[at].endswith("ss")
     is_told = is_told or (
         is_note
-        and (texts[at] in _PAST_FORMS or texts[at].endswith("ed"))
+        and (texts[at] in GRAMMAR["past_forms"] or texts[at].endswith("ed"))
         and len(texts) > at + 1
         and texts[at + 1] in GRAMMAR["determiners"]
     )

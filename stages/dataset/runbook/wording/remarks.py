@@ -41,13 +41,9 @@ _TURNED = {
 }
 _DENIED = {"shun", "bad", "risk", "harm", "gone", "restricted", "doubt", "elsewhere", "reserve"}
 _BY = {"by", "with", "via", "using", "through", "and"}
-_DEGREES = {"very", "far", "too", "quite", "rather", "much", "such", "highly", "extremely", "simply", "plain", "strictly", "one", "of", "our", "most"}  # fmt: skip
 _BE = {"is", "was", "be", "are", "were", "been"}
 _RAN = {"ran", "used", "tried", "did", "typed", "executed", "called", "issued", "applied", "fired", "launched"}
-_SAYING = {"says", "said", "tells", "told", "suggests", "suggested", "recommends", "recommended", "advises", "advised", "proposes", "claims", "insists", "hints"}  # fmt: skip
-_WRONG = {"mistake", "wrong", "error", "folly", "crime", "sin", "foolish", "pity", "shame", "negligent", "irresponsible", "silly", "stupid"}  # fmt: skip
 _SHARED = {"neither", "none", "nor"}
-_BOUND = {"going", "likely", "bound", "sure", "tends", "known", "guaranteed", "liable", "prone", "able", "used", "threatens", "about", "leads", "led", "lead", "have", "has", "had", "seems", "proved", "turned"}  # fmt: skip
 _IN_NUMBER = {"twice", "parallel", "simultaneously", "times", "concurrently"}
 _REPEATED = {"twice", "again", "parallel", "more", "repeatedly", "simultaneously", "times"}
 _DATIVE = {"by", "with", "through", "after", "from", "because", "due", "to", "when", "thanks"}
@@ -118,7 +114,7 @@ class _Reading:
         what = behind.index("what") if "what" in behind else -1
         if what < 0 or set(behind[what + 1 : what + 2]) & {"we", "you", "is", "to", "the", "it", "helps", "works"}:
             return False
-        is_theirs = set(behind[what:]) & {"would", "did", "ran", "used", "tried", "does", "do", "typed", "recommended", "suggested", "runs", "say", "says", "suggest", "suggests", "tell", "tells"}  # fmt: skip
+        is_theirs = set(behind[what:]) & GRAMMAR["of_others"]
         if is_theirs:
             self._say(DOUBTS, Span(self.target, self.high, frozenset()))
         return bool(is_theirs)
@@ -226,7 +222,7 @@ class _Reading:
 
     def _is_said(self, left: Sequence[Span]) -> bool:
         """Returns whether somebody other than us says it."""
-        verb = next((span for span in reversed(left) if self.texts[span.first] in _SAYING), None)
+        verb = next((span for span in reversed(left) if self.texts[span.first] in GRAMMAR["saying"]), None)
         return (
             verb is not None
             and not {"we", "i"} & set(self.texts[self.low : verb.first])
@@ -275,7 +271,7 @@ class _Reading:
             self._spared(negation, span, left[place + 1 :])
         elif "proof" in families:
             self._say(DOUBTS, negation, span)
-        elif families & {"run", "act"} and _WRONG & set(self.texts[self.low : negation.first]):
+        elif families & {"run", "act"} and GRAMMAR["wrong"] & set(self.texts[self.low : negation.first]):
             self._say(MEANS, negation, span)  # it would be wrong not to
         elif families & {"run", "act"} and not self._is_of_world(negation):
             if not set(self.texts[self.target :]) & _IN_NUMBER:
@@ -364,7 +360,11 @@ class _Reading:
         between = self.texts[self.target + 1 : span.first]
         if self._is_of_object(span):
             return False
-        if between and set(between) <= GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | GRAMMAR["determiners"] | _DEGREES:
+        if (
+            between
+            and set(between)
+            <= GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | GRAMMAR["determiners"] | GRAMMAR["degrees"]
+        ):
             return True
         is_noun = behind.isalpha() and behind not in GRAMMAR["closing"] and behind not in (TARGET, MARK)
         return not is_noun or any(
@@ -485,7 +485,7 @@ class _Reading:
     def _harmed(self, span: Span) -> None:
         near = [other for other in self.spans if span.end <= other.first < span.end + 6]
         before = self.texts[max(self.target, span.first - 3) : span.first]
-        if before[-1:] == ["to"] and not _BOUND & set(before):
+        if before[-1:] == ["to"] and not GRAMMAR["bound"] & set(before):
             return
         if self.texts[span.end : span.end + 1] in (["nothing"], ["no"]):
             self._say(MEANS, span)
