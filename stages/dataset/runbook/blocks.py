@@ -125,12 +125,13 @@ def read_blocks(text: str) -> list[Block]:
 
 def _with_ends(blocks: Sequence[Block]) -> list[Block]:
     """Returns blocks whose comments know whether a later one ends what they speak of."""
-    found, last = list(blocks), -1
+    found = list(blocks)
+    last: tuple[int, Comment] | None = None
     for place, block in enumerate(blocks):
         if isinstance(block, Comment):
-            if last >= 0 and _COMMENT_END.match(block.text):
-                found[last] = replace(blocks[last], has_end=True)
-            last = place
+            if last and _COMMENT_END.match(block.text):
+                found[last[0]] = replace(last[1], has_end=True)
+            last = (place, block)
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from markdown_it.token import Token
 
 from stages.dataset.runbook.sections.kinds import plain_label
-from stages.dataset.runbook.standing import MARK
+from stages.dataset.runbook.wording.lexicon import MARK
 
 HTML_TAGS = {
     *("a", "abbr", "b", "br", "code", "del", "details", "div", "em", "font", "h1", "h2", "h3", "hr", "i", "img", "ins"),

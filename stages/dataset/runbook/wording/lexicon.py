@@ -69,8 +69,8 @@ def words_of(text: str) -> list[Word]:
     plain = _HYPHEN.sub(" ", text.translate(_PLAIN).lower())
     if found := _NUMBERED.match(plain):
         plain = " " * found.end() + plain[found.end() :]
-    found = (token for token in _TOKEN.finditer(plain) if not _is_picture(token.group()))
-    return [Word(word, token.start(), token.end()) for token in found for word in _parts(token.group())]
+    tokens = (token for token in _TOKEN.finditer(plain) if not _is_picture(token.group()))
+    return [Word(word, token.start(), token.end()) for token in tokens for word in _parts(token.group())]
 
 
 def _is_picture(token: str) -> bool:
