@@ -10,6 +10,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -17,6 +18,7 @@ from mdit_py_plugins.front_matter import front_matter_plugin
 
 from stages.dataset.runbook.headings import alert_name
 from stages.dataset.runbook.sections.kinds import plain_label, section_kind
+from stages.dataset.runbook.visible import masked
 
 MAX_LINE = 10_000  # characters that are looked at of one line
 _LIST = r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*"
@@ -32,6 +34,16 @@ _FOLD = re.compile(
     r"[ \t]*(?:<details[^>]*>[ \t]*)?(?:<summary[^>]*>(?P<text>[^\n]*?)</summary>[ \t]*)?(?P<end></details>[ \t]*)?",
     re.IGNORECASE,
 )
+_JUDGES = re.compile(
+    r"\b(?:status|verdict|allowed|ok|okay|safe|use|do|run|permitted|confirmed|approved|recommended|rating|policy|valid|"
+    r"forbidden|risk|note|remark|comment|result|outcome|effect|who)\b",
+    re.IGNORECASE,
+)
+_COMMENT_END = re.compile(r"^(?:/|end\b|until here\b|up to here\b)", re.IGNORECASE)
+_CONTAINER = re.compile(
+    r"[ \t]*(?::{3,}[ \t]*(?P<kind>\w+)?(?P<title>.*)|\{%-?[ \t]*(?:end)?hint\b.*%\}[ \t]*)$", re.IGNORECASE
+)
+_STRIKES = re.compile(r"[ \t]*<(?P<end>/?)(?:s|del|strike)>[ \t]*$", re.IGNORECASE)
 _SHORTCODE = re.compile(r"[ \t]*\{\{[<%].*[%>]\}\}[ \t]*$")
 
 
@@ -46,14 +58,19 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A paragraph, list item or table cell. of_cell: the head of its column and the other cells of its row.
+    """A paragraph, list item or table cell.
 
-    items: the lines of the list items that it stands in, the outermost first.
+    column: the head of a cell's column. row: the first cell of its row, if it is another. beside: the cells of its
+    row that may speak of it, each with the head of its column. behind: the text of the paragraph right behind it, with
+    MARK for inline code. items: the lines of the list items that it stands in, the outermost first.
     """
 
     content: Token
     line: int
-    of_cell: tuple[str, ...] = ()
+    column: str = ""
+    row: str = ""
+    beside: tuple[tuple[str, str], ...] = ()
+    behind: str = ""
     items: tuple[int, ...] = ()
 
 
@@ -75,7 +92,25 @@ class Fold:
     line: int
 
 
-Block = Heading | Paragraph | Code | Fold
+@dataclass(frozen=True)
+class Comment:
+    """A comment that no reader of the page sees. has_end: whether another one ends what it speaks of."""
+
+    text: str
+    line: int
+    has_end: bool = False
+
+
+@dataclass(frozen=True)
+class Strike:
+    """Where text begins, or else ends, that is struck through."""
+
+    is_end: bool
+    line: int
+
+
+_Cell = tuple[tuple[int, str], str]  # the place of a cell among the tokens, its text, and the head of its column
+Block = Heading | Paragraph | Code | Fold | Comment | Strike
 
 
 def read_blocks(text: str) -> list[Block]:
@@ -85,12 +120,35 @@ def read_blocks(text: str) -> list[Block]:
     tokens = (
         MarkdownIt("commonmark").enable(["table", "strikethrough"]).use(front_matter_plugin).parse("\n".join(lines))
     )
-    return sorted([*codes, *_parsed(tokens)], key=lambda block: block.line)
+    return _with_ends(_with_texts_behind(sorted([*codes, *_parsed(tokens)], key=lambda block: block.line)))
 
 
-def _take_code(lines: list[str]) -> list[Code | Fold]:
-    """Returns the fenced blocks and the folds, and blanks them, comments and shortcodes in lines."""
-    codes: list[Code | Fold] = []
+def _with_ends(blocks: Sequence[Block]) -> list[Block]:
+    """Returns blocks whose comments know whether a later one ends what they speak of."""
+    found = list(blocks)
+    last: tuple[int, Comment] | None = None
+    for place, block in enumerate(blocks):
+        if isinstance(block, Comment):
+            if last and _COMMENT_END.match(block.text):
+                found[last[0]] = replace(last[1], has_end=True)
+            last = (place, block)
+    return found
+
+
+def _with_texts_behind(blocks: Sequence[Block]) -> list[Block]:
+    """Returns blocks whose paragraphs know the one right behind them: in no list, or outside of the first one's."""
+    found = list(blocks)
+    for place, (block, behind) in enumerate(pairwise(blocks)):
+        if not isinstance(block, Paragraph) or not isinstance(behind, Paragraph) or block.column or behind.column:
+            continue
+        if behind.content.level <= 1 or behind.content.level < block.content.level:
+            found[place] = replace(block, behind=masked(behind.content))
+    return found
+
+
+def _take_code(lines: list[str]) -> list[Code | Fold | Comment | Strike]:
+    """Returns the fenced blocks, folds, comments and what strikes out, and blanks them and shortcodes in lines."""
+    codes: list[Code | Fold | Comment | Strike] = []
     number = 0
     next_fences = _next_fences(lines)
     while number < len(lines):
@@ -105,6 +163,19 @@ def _take_code(lines: list[str]) -> list[Code | Fold]:
             behind = min(end + 1, len(lines))
         elif line.lstrip().startswith("<!--"):
             behind = min(_line_with(lines, number, "-->") + 1, len(lines))
+            text, _, rest = "\n".join(lines[number:behind])[:MAX_LINE].partition("<!--")[2].partition("-->")
+            holds_code = "`" in text or re.search(r":[ \t]*\n", text)
+            codes.append(Comment("" if holds_code else " ".join(text.split()), number + 1))
+            if rest.strip() and behind == number + 1:
+                lines[number] = rest
+                continue
+        elif strike := _STRIKES.match(line):
+            codes.append(Strike(bool(strike["end"]), number + 1))
+            behind = number + 1
+        elif container := _CONTAINER.match(line):
+            if container["title"] and container["title"].strip():
+                codes.append(Comment(container["title"].strip(" []"), number + 1))
+            behind = number + 1
         elif line.lstrip().startswith("<") and (fold := _FOLD.fullmatch(line[:1000])):
             if fold["text"] is not None or fold["end"]:
                 codes.append(Fold(_TAG.sub("", fold["text"] or "").strip(), number + 1))
@@ -207,14 +278,14 @@ def _parsed(tokens: Sequence[Token]) -> Iterator[Block]:
         elif token.type == "inline" and _heads_a_list(tokens, index):
             yield Heading(6, token, row)
         elif token.type == "inline":
-            yield from _labels_apart(Paragraph(token, row, cells.get(index, ()), tuple(items)))
+            yield from _labels_apart(Paragraph(token, row, *cells.get(index, ("", "", ())), items=tuple(items)))
 
 
-def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, ...]]:
-    """Returns the head of its column and the other cells of its row, by the places of table cells among the tokens."""
+def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, str, tuple[tuple[str, str], ...]]]:
+    """Returns the head of its column, the first cell of its row, and the cells that may speak of it, by place."""
     heads: list[str] = []
     row: dict[int, str] = {}
-    found: dict[int, tuple[str, ...]] = {}
+    found: dict[int, tuple[str, str, tuple[tuple[str, str], ...]]] = {}
     for index, token in enumerate(tokens):
         if token.type == "table_open":
             heads = []
@@ -225,9 +296,26 @@ def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, ...]]:
         elif token.type == "inline" and tokens[index - 1].type == "td_open":
             row[index] = token.content
         elif token.type == "tr_close":
-            for (place, _), head in zip(row.items(), heads, strict=False):
-                found[place] = (head, *(text for other, text in row.items() if other != place))
+            cells = list(zip(row.items(), heads, strict=False))
+            for number, ((place, _), head) in enumerate(cells):
+                first = cells[0][0][1] if number else ""
+                found[place] = (head, first, tuple(_notes(cells[number + 1 :], cells[:number])))
     return found
+
+
+def _notes(right: Sequence[_Cell], left: Sequence[_Cell]) -> Iterator[tuple[str, str]]:
+    """Yields the cells of a row that may speak of the commands in one: of its effect, say.
+
+    right, left: those on its sides. What stands to the right, up to the next command, speaks of it; what stands to the
+    left, only under a head that asks for it.
+    """
+    for (_, text), head in right:
+        if "`" in text:
+            break
+        yield head, text
+    for (_, text), head in left:
+        if "`" not in text and (_JUDGES.search(head) or not re.search(r"\w", head + text)):
+            yield head, text
 
 
 def _front_title(front_matter: Token) -> Iterator[Heading]:

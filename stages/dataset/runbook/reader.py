@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from stages.dataset.runbook.alert import MAX_SHOWN, Alert, Command, Section, Unread
-from stages.dataset.runbook.blocks import Block, Code, Fold, Heading, Paragraph, read_blocks
+from stages.dataset.runbook.blocks import Block, Code, Comment, Fold, Heading, Paragraph, Strike, read_blocks
 from stages.dataset.runbook.commands.code import read_code
 from stages.dataset.runbook.commands.danger import effect
 from stages.dataset.runbook.commands.inline import inline_commands, inline_queries
@@ -37,7 +37,16 @@ from stages.dataset.runbook.severity import (
     titled_severity,
     told_severity,
 )
-from stages.dataset.runbook.standing import Standing, first, of_following, of_place
+from stages.dataset.runbook.standing import (
+    MEANT,
+    Standing,
+    first,
+    goes_on,
+    of_following,
+    of_following_two,
+    of_place,
+    ranks,
+)
 from stages.dataset.runbook.subject import Subject, subject_of
 from stages.dataset.runbook.text import clean
 from stages.dataset.runbook.visible import bold_label, masked, visible
@@ -119,6 +128,8 @@ class _Reader:
         self.scope = Scope()
         self.in_block = 0
         """How many of the alert's last commands stand in the block of code right above."""
+        self.in_block_before = 0
+        """How many of them stand in the block above that one."""
         if subject.about:
             self._start(subject.about, 0, 1)
             self.is_named_by_title = not subject.is_stated
@@ -129,6 +140,9 @@ class _Reader:
         return self.outline.section
 
     def read(self, index: int, block: Block) -> None:
+        if isinstance(block, Comment | Strike):
+            self.scope.mark(block)
+            return
         self._told_of_block_above(block)
         if isinstance(block, Heading):
             self._heading(block)
@@ -266,7 +280,7 @@ class _Reader:
 
     def _cell(self, paragraph: Paragraph) -> bool:
         """Enters the section that the head of a column, or of a row, names for the commands of a cell."""
-        named = next((text for text in paragraph.of_cell[:2] if label_kind(text)), "")
+        named = next((text for text in (paragraph.column, paragraph.row) if label_kind(text)), "")
         has_commands = named and any(inline_commands(paragraph.content, paragraph.line))
         if not self.alert or not has_commands or self.outline.headed().kind in _GENERAL:
             return False
@@ -361,6 +375,7 @@ class _Reader:
         if not self.alert:
             return
         self.outline.command()
+        self.scope.block()
         found = read_code(code)
         for whole in found.commands:
             said = of_place(code.lines, whole.line - code.line)
@@ -382,10 +397,23 @@ class _Reader:
     def _told_of_block_above(self, block: Block) -> None:
         """Lets a paragraph right behind a block of code say of its commands that they are not to be run."""
         if self.alert and self.in_block and isinstance(block, Paragraph) and not bold_label(block.content)[0]:
-            said = of_following(masked(block.content)).at(block.line)
-            for number in range(len(self.alert.commands) - self.in_block, len(self.alert.commands)) if said else ():
-                self.alert.commands[number] = replace(self.alert.commands[number], standing=said)
+            text = masked(block.content)
+            said = MEANT if goes_on(text) else of_following(text).at(block.line)
+            if self.in_block_before and ranks(text):
+                upper, lower = of_following_two(text)
+                self._say(lower.at(block.line), 0, self.in_block)
+                self._say(upper.at(block.line), self.in_block, self.in_block_before)
+            else:
+                self._say(said, 0, self.in_block)
+        self.in_block_before = self.in_block if isinstance(block, Code) else 0
         self.in_block = 0
+
+    def _say(self, said: Standing, behind: int, many: int) -> None:
+        """Gives the standing to as many of the alert's last commands, but for those behind them."""
+        commands = self.alert.commands if self.alert else []
+        end = len(commands) - behind
+        for number in range(end - many, end) if said else ():
+            commands[number] = replace(commands[number], standing=said)
 
     def _command(
         self, text: str, line: int, source: Literal["fence", "inline"], standing: Standing, assigned: str = ""

@@ -1,8 +1,21 @@
 """How far words around commands reach: a heading over its section, a line with a colon over its block or list."""
 
-from stages.dataset.runbook.blocks import Fold, Heading, Paragraph
-from stages.dataset.runbook.standing import MEANT, Standing, first, of_cell, of_comment, of_label, of_lead
+from stages.dataset.runbook.blocks import Comment, Fold, Heading, Paragraph, Strike
+from stages.dataset.runbook.standing import (
+    MARK,
+    MEANT,
+    Standing,
+    first,
+    leads_on,
+    of_cell,
+    of_comment,
+    of_following,
+    of_hidden,
+    of_label,
+    of_lead,
+)
 from stages.dataset.runbook.visible import bold_label, masked, visible
+from stages.dataset.runbook.wording.passage import sentences_of
 
 
 class Scope:
@@ -16,12 +29,26 @@ class Scope:
         """The level, the text and the line of the paragraph that leads to what comes now."""
         self.has_led = ""
         """To what it has led already: a `list`, which goes on, or a `block`, which does not."""
+        self.comment: tuple[Standing, bool] = (MEANT, False)
+        """What the comment above says of what comes now, and whether that ends only where another comment ends it."""
+        self.has_commented = ""
+        """Of what the comment has spoken already: a `list`, which goes on, or a `block`, which does not."""
+        self.struck = MEANT
 
     def heading(self, heading: Heading) -> None:
         """Enters the section of a heading."""
         self.headings = [(level, said) for level, said in self.headings if level < heading.level]
         self.headings.append((heading.level, of_label(visible(heading.content)).at(heading.line)))
         self.label, self.lead = MEANT, None
+        if not self.comment[1]:
+            self.comment = (MEANT, False)
+
+    def mark(self, mark: Comment | Strike) -> None:
+        """Goes on to a comment, which counts for what stands below it, or to where text is struck through."""
+        if isinstance(mark, Comment):
+            self.comment, self.has_commented = (of_hidden(mark.text).at(mark.line), mark.has_end), ""
+        else:
+            self.struck = MEANT if mark.is_end else Standing("forbidden", "struck through", mark.line)
 
     def paragraph(self, paragraph: Paragraph) -> None:
         """Goes on to a paragraph, which may be a label, or lead to a block or a list."""
@@ -29,6 +56,7 @@ class Scope:
         if label and _is_marked(paragraph):
             self.label = MEANT if rest else of_label(label).at(paragraph.line)
         level = paragraph.content.level
+        self._go_on("list" if level > 1 else "paragraph", ends=level <= 1 and MARK in masked(paragraph.content))
         if self.lead is None or level <= self.lead[0] or not self._leads_to_list() or self.has_led == "block":
             self.lead, self.has_led = (level, masked(paragraph.content), paragraph.line), ""
         else:
@@ -45,23 +73,42 @@ class Scope:
         """Returns what stands around the inline commands of a heading or paragraph."""
         if isinstance(block, Heading):
             return MEANT
-        cells = [of_cell(text).at(block.line) for text in block.of_cell]
+        cells = [of_label(block.column).at(block.line)]
+        cells += [of_cell(head, text).at(block.line) for head, text in block.beside]
         is_item = self.lead is not None and self.lead[2] != block.line
-        return first([*cells, *self._above(), self._led("") if is_item else MEANT])
+        return first([*cells, *self._above(), self._led("") if is_item else MEANT, _told_behind(block)])
+
+    def block(self) -> None:
+        """Goes on to a block of code."""
+        self._go_on("block", ends=True)
 
     def of_code(self, command: str) -> Standing:
         """Returns what stands above a command of the block of code that comes now."""
         self.has_led = self.has_led or "block"
         return first([*self._above(), self._led(command)])
 
+    def _go_on(self, kind: str, *, ends: bool) -> None:
+        """Ends what a comment says where it spoke of another block or list already. ends: whether this block is one."""
+        if not self.comment[1] and self.has_commented and (self.has_commented, kind) != ("list", "list"):
+            self.comment = (MEANT, False)
+        self.has_commented = self.has_commented or (kind if ends or kind == "list" else "")
+
     def _above(self) -> list[Standing]:
-        return [self.label, *self.folds, *(said for _, said in self.headings)]
+        return [self.struck, self.comment[0], self.label, *self.folds, *(said for _, said in self.headings)]
 
     def _leads_to_list(self) -> bool:
-        return self.lead is not None and self.lead[1].rstrip("*_ ").endswith((":", "："))
+        return self.lead is not None and leads_on(self.lead[1])
 
     def _led(self, command: str) -> Standing:
         return of_lead(self.lead[1], command).at(self.lead[2]) if self.lead else MEANT
+
+
+def _told_behind(paragraph: Paragraph) -> Standing:
+    """Returns what the paragraph behind one that ends with its only command says of that."""
+    text = masked(paragraph.content)
+    if not paragraph.behind or text.count(MARK) != 1 or MARK not in sentences_of(text)[-1]:
+        return MEANT
+    return of_following(paragraph.behind).at(paragraph.line)
 
 
 def _is_marked(paragraph: Paragraph) -> bool:

@@ -1,21 +1,39 @@
 """Whether a runbook means a command: what it forbids, or leaves in doubt, teaches nothing.
 
-The words that decide stand around the command: in its sentence before and behind it, in the line that leads to its
-block or list, in its heading, in the head of its table's column, in a comment of its block, or it is struck through. A
-negation counts where it is said of doing something (`do not run`, `must never be`), not where it tells how things are
-(`if it does not recover`), and only as far as its clause goes. The words themselves are in standing.toml.
+The words that decide stand around the command: in its sentence and in those beside it that speak of it, in the line
+that leads to its block or list, in its heading, in its row of a table, in a comment of its block, or it is struck
+through. Each clause is judged by itself (wording/), and what all say that speak of the command is weighed here.
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
+from stages.dataset.runbook.wording.clauses import clauses_of
+from stages.dataset.runbook.wording.fragments import is_waiting, named, remarks_ahead
+from stages.dataset.runbook.wording.lexicon import MARK, TARGET, spans_of, words_of
+from stages.dataset.runbook.wording.passage import CROSSES, TICKS, Evidence, Passage, sentences_of
+from stages.dataset.runbook.wording.phrases import judged_by_label, plainly
+from stages.dataset.runbook.wording.reference import spoken_of
+from stages.dataset.runbook.wording.remarks import (
+    DOUBTS,
+    FORBADE,
+    FORBIDS,
+    HARMS,
+    HINTS,
+    LIFTS,
+    MEANS,
+    ORDERS,
+    RISKS,
+    SUGGESTS,
+    TOUCHES,
+    UNCLEAR,
+    remarks_on,
+)
+
 Kind = Literal["meant", "forbidden", "doubtful"]
-MARK = "\ue000"  # stands for inline code in a sentence, so that nothing in the code is read as words
 
 
 @dataclass(frozen=True)
@@ -38,74 +56,175 @@ class Standing:
 MEANT = Standing()
 REACH = 600  # characters around a command, and no more than LINES above it, in which words about it are looked for
 LINES = 40
-_FILE = tomllib.loads(Path(__file__).with_name("standing.toml").read_text("utf-8"))
-_PARTS: dict[str, list[str]] = _FILE["parts"]
-
-
-def _words(name: str) -> str:
-    """Returns the expression for any of a list's entries, with the lists that they name put in."""
-
-    def filled(entry: str) -> str:
-        return re.sub(r"\{([a-z]+)\}", lambda found: f"(?:{'|'.join(map(filled, _PARTS[found[1]]))})", entry)
-
-    return f"(?:{'|'.join(map(filled, _PARTS.get(name) or _FILE['words'][name]))})"
-
-
-def _compiled(expression: str) -> re.Pattern[str]:
-    return re.compile(expression, re.IGNORECASE)
-
-
-_CROSSES, _TICKS = "❌🚫⛔✗✘👎❎🛑", "✅✔👍☑🟢"
-_CROSSED, _TICKED = re.compile(rf"^\W*?[{_CROSSES}]"), re.compile(rf"^\W*?[{_TICKS}]")
-_BEGINS = (
-    rf"(?:^|[.;:!?(—–\"“>\]-]\s*|,\s*|\b(?:please|and|but|so|then|also|absolutely|ever|to|otherwise)\s+|{MARK}\W*\s)"
+_SOFT = "🔴☠💀✋\ufe0f"
+_CROSSED, _TICKED = re.compile(rf"^\W*?[{CROSSES}]"), re.compile(rf"^\W*?[{TICKS}]")
+_CALLOUT = re.compile(
+    rf"^\W*(?:(?:!!!|\.\.)\s+(?P<admonition>\w+)\b(?:::)?|\[!(?P<marked>\w+)\]|(?P<named>warning|caution|"
+    rf"danger|attention|note|important|tip)\b\W*?(?:[:：]|\n|$|[ ](?=(?-i:[A-Z])|[{MARK}{TARGET}])))\W*?\s*",
+    re.IGNORECASE,
 )
-_ORDER = _compiled(
-    rf"{_BEGINS}(?P<words>{_words('order')}\b)\s*(?:ever|simply|just|blindly|again|directly|even|try to)?\s*"
+_WARNS = {"caution", "warning", "danger", "attention"}
+_GROUP = re.compile(
+    rf"[{MARK}{TARGET}](?:\s*(?:,\s*(?:and|or|nor)?|/|&|\+|and(?:\s+then)?|or|nor)\s*[{MARK}{TARGET}])+"
 )
-_DUTY = _compiled(rf"\b{_words('duty')}\b")
-_JUDGEMENTS = [_compiled(rf"\b{_words(name)}\b") for name in ("state", "warning", "effect", "others", "past")]
-_INSTEAD = _compiled(rf"(?:\b|(?=,)){_words('instead')}\s+(?!only)(?:\w+\s+){{0,6}}\W{{0,2}}$")
-_AGAINST = _compiled(rf"\b{_words('against')}\b")
-_SPARED = _compiled(rf"\b{_words('spared')}\b")
-_DOUBT = _compiled(rf"\b{_words('doubt')}\b")
-_UNBLAMED = _compiled(rf"(?:-|\s*only\b|\s*{_words('unblamed')}\b)")
-_DOING = _compiled(rf"\s*{_words('doing')}\b|[\s.!]*$")
-_ANYTHING = re.compile("")
-_CONDITION = _compiled(rf"\b{_words('condition')}\b")
-_LABEL = _compiled(rf"^\W*{_words('label')}\s*(?:\([^)]*\)\s*)?(?:\W*[:：—–]|-\s|\W*$)")
-_HEADING = _compiled(rf"^\W*{_words('heading')}(?!\w)|{_words('ending')}\W*$")
-_ABOVE = _compiled(rf"^\W*{_words('above')}\b")
-# What follows does not belong to the order before it: `do not run A, run B`.
-_RUN = rf"(?:{_words('doing')}|take|type)\s*(?:it\s+(?:with|by)\s+)?(?:the\s+)?\W{{0,2}}{MARK}"
-_TURN = _compiled(
-    r";|(?<!nobody )(?<!no one )(?<!none )(?<!nothing )\bbut\b|\binstead\b(?!\s+of)"
-    rf"|,\s*(?:(?:and|so|then|just|simply|rather|please|always)\s+)*{_RUN}"
-    rf"|[:—–]\s*(?:(?:please|just|simply|rather)\s+)*{_RUN}|[:—–-]\s*(?:rather|better|instead)\b"
+_LISTED = re.compile(r"\b(?:and|or|nor)\b|/|&|\+")
+_ANSWER = re.compile(
+    r"^\W*(?:(?P<no>not (?:needed|required|necessary)|no|none|never|nope|not|n/a)|yes|always|yep)\b(?=\W|"
+    r"$)(?!\s+(?!never|forbidden)\w)",
+    re.IGNORECASE,
 )
-_TURN_BEHIND = _compiled(r";(?!\s*(?:it|this|that|they|which)\b)|,\s*(?:so|but|instead|then|and then|otherwise)\b")
-_REFUSAL = _compiled(
-    r"\W*(?:so |please )?(?:never|no|don['’]?t|do not|not (?:like )?this|stop|they shouldn['’]?t)"
-    r"(?:[\s.!,;]*$|\s*[,;.:!].*$)"
+_FOLLOWS = re.compile(r"\b(?:this|these|the following|below)\b", re.IGNORECASE)
+
+_TOLD = re.compile(
+    r"(?:\W*|.*[,;—-] ?(?=only|but|just|instead|rather|so|then|and))(?:please |just |now |then |"
+    r"instead,? |rather |so |and |only |but )*"
+    r"(?:(?:run|use|execute|type|do|try|take|enter|paste|apply|offer)\b"
+    r"(?: (?!not\b|never\b|any\b|none\b|no\b)\w+){0,3}? (?:this|the following|these|the (?:next|block|command) \w*)|"
+    r"\W*(?:this|these|this one)(?: is| are| does| do| helps| works)?)(?: instead| command| one| block)?\W*$",
+    re.IGNORECASE,
 )
-_IT = _compiled(
-    rf"\b(?:it|this|that)\s+(?:must|should|may|can)(?:{_words('not')})\b"
-    rf"|{_words('order')}\s+{_words('doing')}\s+(?:it|this|that)\b"
+_POINTS = re.compile(
+    r"\b(?:(?:this|the|that|these) (?:next |following )?(?:command|block|one|step|snippet|line|"
+    r"script)s?\b|the following|"
+    r"the next|below|(?:see|find|read|hear|meet|met) (?:this|these)\b|(?:for|with|of|by) (?:this|these)\b)",
+    re.IGNORECASE,
 )
-_FOLLOWS = _compiled(r"\b(?:this|these|the following|below)\b")
-_SENTENCE_END = re.compile(
-    rf"(?<=[.!?。])[)\"”'*_]*\s+(?=[\"“(*_\w{MARK}{_CROSSES}{_TICKS}])|\n(?=\W*[{_CROSSES}{_TICKS}])"
+_TELLS_WHEN = re.compile(
+    r"\b(?:symptom|alert|if|when|problem|situation|condition|observation|scenario|signal|cause|error|"
+    r"meaning|severity|trigger|question|issue|case)s?\b|wrong",
+    re.IGNORECASE,
+)
+_NEVER = re.compile(
+    r"\W*(?:never|not ever|at no time|under no circumstances|nobody|no longer|not any ?more)\b(?! \w+ \w+)",
+    re.IGNORECASE,
+)
+_EDITS = re.compile(
+    r"\b(?:delet\w+|remov\w+|renam\w+|mov\w+|edit\w*|reformat\w*|translat\w+|reorder\w*|merg\w+|"
+    r"shorten\w*|restor\w+|chang\w+|"
+    r"break\w*|updat\w+|generat\w+|sort\w*)\s+(?:\w+\s+){0,2}?(?:this|these|that|the|it|by hand|manually|"
+    r"section|step|page|link|heading|anchor)\b|"
+    r"\b(?:screenshots?|images?|graphs?|diagrams?|headings?|anchors?|lint\w*|toc|axis|markdown\w*|"
+    r"prettier\S*|typos?)\b",
+    re.IGNORECASE,
+)
+_RANK = re.compile(
+    r"\b(?:the |this )?(?:(?P<first>first|upper|former|1st)|(?P<second>second|lower|latter|"
+    r"2nd))\b(?! (?:time|step|line|run|pod|node|shard))"
+    r"(?: (?:one|block|command|snippet))?(?: of (?:the|these) (?:two|above)(?: \w+)?(?: above)?| of them| above)?",
+    re.IGNORECASE,
+)
+_BOTH = re.compile(
+    r"\b(?:both|either|all|none|neither)(?: of (?:these|them|the above|the two))?(?: (?:blocks|commands))?\b",
+    re.IGNORECASE,
+)
+_BEGINS = re.compile(r"^\W*(?:begin|start)\w*(?: of)?\b\W*", re.IGNORECASE)
+_UPWARD = re.compile(r"[#\s]*[\^↑]|[#\s]*(?:the )?(?:line|command|one) above\b", re.IGNORECASE)
+_GOES_ON = re.compile(r"\W*(?:but|and|then|or)\b[^.!?:)]*[\w,:][*_\s]*$", re.IGNORECASE)
+_REFUSAL = re.compile(
+    r"\W*(?:please |always |politely )*(?:refuse|decline|say no|no|never|don['’]?t|do not|resist|"
+    r"reject it|turn it down|"
+    r"do not give in|don['’]?t give in)\b\W*",
+    re.IGNORECASE,
 )
 
 
-def of_inline(text: str, at: int) -> Standing:
-    """Returns the standing of the inline code whose MARK is at a place of a paragraph's text."""
-    since = max(0, at - REACH)
-    text, at = text[since : at + REACH], at - since
-    start = max((end.end() for end in _SENTENCE_END.finditer(text, 0, at)), default=0)
-    behind = _SENTENCE_END.search(text, at)
-    own = _of_sentence(text[start:at], text[at + 1 : behind.start() if behind else len(text)])
-    return own or of_following(text[behind.end() :] if behind else "")
+def of_inline(text: str, at: int, behind: str = "") -> Standing:
+    """Returns the standing of the inline code whose MARK is at a place of a paragraph's text.
+
+    behind: the text of the paragraph right behind it.
+    """
+    return _around(text[max(0, at - REACH) : at] + TARGET + text[at + 1 : at + REACH], behind[:REACH])[0]
+
+
+def is_told(text: str, at: int, behind: str = "") -> bool:
+    """Returns whether more than the command's name tells that it is to be run: `nothing but it helps, so do it`."""
+    return _around(text[max(0, at - REACH) : at] + TARGET + text[at + 1 : at + REACH], behind[:REACH])[1]
+
+
+@lru_cache(maxsize=64)
+def _around(text: str, behind: str) -> tuple[Standing, bool]:
+    """Returns the standing of TARGET in a paragraph, and whether it is told to be run."""
+    rank = _rank(text)
+    text, warns = _without_callout(plainly(_grouped(text)))
+    sentences = sentences_of(text)
+    own = next(number for number, sentence in enumerate(sentences) if TARGET in sentence)
+    if _TICKED.match(sentences[own]):
+        return MEANT, True
+    after = sentences[own + 1 :] or sentences_of(plainly(behind))
+    evidence = Passage(rank).read(sentences[max(0, own - 2) : own], sentences[own], after)
+    found = _CROSSED.match(sentences[own]) or (_CROSSED.match(after[0]) if after and MARK not in after[0] else None)
+    if found and not _is_state(found.group(), sentences[own], evidence.is_ordered):
+        return Standing("forbidden", _shown(found.group())), False
+    standing = _weighed(evidence, warns)
+    return standing, not standing and (
+        evidence.is_ordered or any(said in (MEANS, ORDERS, LIFTS) for said, _ in evidence.said)
+    )
+
+
+def _is_state(sign: str, sentence: str, is_ordered: bool) -> bool:
+    """Returns whether a sign is no verdict on the command, but on what stands between them: `❌ not ready: run it`."""
+    between = sentence.split(TARGET)[0].lstrip(sign)
+    if len(between.split()) <= 2:
+        return False
+    return is_ordered or (sign.strip()[-1:] in _SOFT and not of_label(between.rstrip(":： ")))
+
+
+def _rank(text: str) -> int:
+    """Returns 1 or 2 for the first and the second of two commands in a sentence; 0 for one alone, or of more."""
+    own = next(sentence for sentence in sentences_of(text) if TARGET in sentence)
+    named = [sign for sign in own if sign in (MARK, TARGET)]
+    return named.index(TARGET) + 1 if len(named) == 2 else 0
+
+
+def _without_callout(text: str) -> tuple[str, bool]:
+    """Returns a text without the word that marks it as a note or a warning, and whether it warns."""
+    found = _CALLOUT.match(text)
+    if not found:
+        return text, False
+    return text[found.end() :], (found["marked"] or found["named"] or found["admonition"]).lower() in _WARNS
+
+
+def _grouped(text: str) -> str:
+    """Returns a text with one TARGET for it and the commands that are named in one breath with it."""
+
+    def one(found: re.Match[str]) -> str:
+        is_group = _LISTED.search(found.group()) or not re.match(r"\s*\w", text[found.end() :])
+        return (TARGET if TARGET in found.group() else MARK) if is_group else found.group()
+
+    return _GROUP.sub(one, text)
+
+
+def _weighed(evidence: Evidence, warns: bool = False) -> Standing:
+    """Returns the standing by what is said of a command. warns: whether it is said in a warning."""
+    found = dict(reversed(evidence.said))
+    if LIFTS in found:
+        return MEANT
+    verdicts = [verdict for verdict, _ in evidence.said]
+    is_revoked = FORBADE in verdicts and {ORDERS, MEANS} & set(verdicts[verdicts.index(FORBADE) :])
+    if FORBADE in found and not is_revoked:
+        return Standing("forbidden", _shown(found[FORBADE]))
+    if FORBIDS in found or (HARMS in found and not evidence.is_ordered):
+        return Standing("forbidden", _shown(found.get(FORBIDS) or found.get(HARMS) or "not"))
+    if DOUBTS in found:
+        return Standing("doubtful", _shown(found[DOUBTS]))
+    if evidence.is_ordered or ORDERS in found:
+        return MEANT
+    return _unordered(evidence, found, warns)
+
+
+def _unordered(evidence: Evidence, found: dict[str, str], warns: bool) -> Standing:
+    """Returns the standing of a command that nothing forbids, and that no sentence tells to run."""
+    verdicts = [verdict for verdict, _ in evidence.said]
+    if RISKS in verdicts and MEANS not in verdicts[verdicts.index(RISKS) :]:
+        return Standing("doubtful", _shown(found[RISKS]))
+    if MEANS in found or SUGGESTS in found:
+        return MEANT
+    hint = found.get(TOUCHES) or found.get(HINTS)
+    if hint and (warns or evidence.is_passed_over):
+        return Standing("doubtful", _shown(hint))
+    if UNCLEAR in found or evidence.is_reported:
+        return Standing("doubtful", _shown(found.get(UNCLEAR) or "said by others"))
+    return Standing("doubtful", "another one is chosen") if evidence.is_second else MEANT
 
 
 def of_lead(text: str, command: str) -> Standing:
@@ -121,33 +240,134 @@ def of_lead(text: str, command: str) -> Standing:
 @lru_cache(maxsize=64)  # a block may hold thousands of commands
 def _of_last_sentence(text: str) -> tuple[Standing, str, bool]:
     """Returns the standing by a paragraph's last sentence, the sentence, and whether it speaks of what comes behind."""
-    before, last = ["", *_SENTENCE_END.split(text.strip().rstrip("*_ "))][-2:]
+    sentences = sentences_of(_without_callout(plainly(text).strip().rstrip("*_ "))[0]) or [""]
+    last = sentences[-1].strip().rstrip("*_ ")
+    if _TICKED.match(last):
+        return MEANT, last, True
+    if _TOLD.match(last) and MARK not in last:
+        return MEANT, last, True
+    if found := _CROSSED.match(last):
+        return Standing("forbidden", _shown(found.group())), last, True
     leads = last.endswith((":", "：")) or last[-1:].isalnum()
-    if leads and (found := of_label(last)):
-        return found, last, True
-    parts = [f"{part.rstrip(':：')} " for part in last.split(";")]
-    parts = parts[-1:] if leads else [*parts, *([before] if _FOLLOWS.search(before) else [])]
-    found = first([_of_sentence(part, "") for part in parts])
-    speaks = bool(_FOLLOWS.search(last) or (_FOLLOWS.search(before) and not leads))
-    return found, last, leads or speaks or len(last.split()) <= 2
+    standing = _of_clauses(last, leads and not last.endswith((":", "：")))
+    if not standing and leads and MARK not in last:
+        standing = _of_words(last)
+    if not standing and len(sentences) > 1 and _POINTS.search(sentences[-2]):
+        standing = of_following(last.rstrip(":： ")) or _refused(last)
+        leads |= bool(standing)
+    pointing = [sentence for sentence in sentences[-2:] if _FOLLOWS.search(sentence)]
+    if not standing and pointing and not any(MARK in sentence for sentence in sentences[-2:]):
+        standing = _weighed(Passage().told([each.rstrip(":： ") for each in sentences[-2:]], is_ahead=True))
+    return standing, last, leads or bool(pointing) or len(last.split()) <= 2
+
+
+def _refused(sentence: str) -> Standing:
+    """Returns the standing by a sentence that refuses what the one before asks for."""
+    found = _REFUSAL.fullmatch(sentence)
+    return Standing("forbidden", _shown(found.group())) if found else MEANT
+
+
+def _of_clauses(text: str, leads: bool) -> Standing:
+    """Returns what the clauses of a line say of the commands behind it. leads: whether it goes on with the command."""
+    evidence, is_named = Evidence(), False
+    clauses = clauses_of(text)
+    for clause in clauses:
+        if MARK in clause.texts:
+            continue
+        is_last = clause is clauses[-1] and (leads or (text.endswith(":") and is_waiting(clause)))
+        about = spoken_of(clause) if is_named and clause.kind != "condition" else None
+        said = (remarks_on(about) if about else remarks_ahead(clause, is_last, text.endswith(":"))).said
+        evidence.add(text, [remark for remark in said if remark.verdict != UNCLEAR])
+        is_named = is_named or named(clause) is not None
+    return _weighed(evidence)
 
 
 def of_label(text: str) -> Standing:
     """Returns the standing that a heading, a bold label or the head of a table's column gives to what is below it."""
-    text = text[:REACH]
-    found = _CROSSED.match(text) or _HEADING.search(text) or _LABEL.match(text)
-    return Standing("forbidden", _shown(found.group())) if found else MEANT
+    text = plainly(text[:REACH])
+    if found := _CROSSED.match(text):
+        return Standing("forbidden", _shown(found.group()))
+    return MEANT if _TICKED.match(text) else _of_clauses(text, leads=False) or _of_words(text)
 
 
-def of_cell(text: str) -> Standing:
-    """Returns the standing that the head of a column, or another cell of the row, gives to the commands of a cell."""
-    return of_label(text) or (Standing("forbidden", _shown(text[:40])) if _REFUSAL.match(text[:REACH]) else MEANT)
+def _of_words(text: str) -> Standing:
+    """Returns the standing that a label gives which is no sentence: `Common mistakes`."""
+    judged = judged_by_label(text)
+    return Standing(judged[0], _shown(judged[1][:60])) if judged else MEANT
+
+
+def leads_on(text: str) -> bool:
+    """Returns whether a paragraph leads to the list behind it: by a colon, or as it speaks of what follows."""
+    text = text.rstrip("*_ ")
+    return text.endswith((":", "：")) or any(_POINTS.search(each) for each in sentences_of(text[-REACH:])[-2:])
+
+
+def of_following_two(text: str) -> tuple[Standing, Standing]:
+    """Returns the standings that a text gives to the two blocks before it: `The first is wrong.`"""
+    told: tuple[list[str], list[str]] = ([], [])
+    for sentence in sentences_of(text[:REACH]):
+        found = _RANK.search(sentence)
+        ranks = (int(bool(found["second"])),) if found else (0, 1) if _BOTH.search(sentence) else (1,)
+        for rank in ranks:
+            told[rank].append(
+                _RANK.sub("it", sentence) if found else _BOTH.sub("it", sentence) if len(ranks) > 1 else sentence
+            )
+    return of_following(" ".join(told[0])), of_following(" ".join(told[1]))
+
+
+def ranks(text: str) -> bool:
+    """Returns whether a text speaks of the first or the second of what stands before it."""
+    return bool(_RANK.search(text[:REACH]))
+
+
+def goes_on(text: str) -> bool:
+    """Returns whether a paragraph between two blocks leads from one to the other: `but on no account`."""
+    return bool(_GOES_ON.fullmatch(text[:REACH]))
+
+
+def of_cell(head: str, text: str) -> Standing:
+    """Returns the standing that another cell of its row, below a head, gives to the commands of a cell."""
+    if _TELLS_WHEN.search(head):
+        return Standing("forbidden", _shown(text)) if _NEVER.match(text) else MEANT
+    if answer := _ANSWER.match(text):
+        return _answered(head, answer)
+    return (
+        of_label(text)
+        or _weighed(Passage().told(sentences_of(plainly(text[:REACH])), is_note=True))
+        or _of_outcome(text)
+    )
+
+
+def _of_outcome(text: str) -> Standing:
+    """Returns the standing that a few words give that name what went wrong: `two hours of downtime`."""
+    spans = spans_of([word.text for word in words_of(text[:REACH])])
+    found = next((span for span in spans if "calamity" in span.families), None)
+    if found is None or len(text.split()) > 8 or any(span.families & {"not", "without", "innocent"} for span in spans):
+        return MEANT
+    return Standing("doubtful", _shown(text[:40]))
+
+
+def _answered(head: str, answer: re.Match[str]) -> Standing:
+    """Returns the standing by `yes` or `no` under a head that asks."""
+    families = {family for span in spans_of([word.text for word in words_of(head)]) for family in span.families}
+    is_against = bool(families & {"bad", "risk", "harm", "restricted", "shun", "need", "gone", "reserve"})
+    is_for = bool(families & {"good", "run", "please", "proof"}) or not head.strip()
+    is_refused = (answer["no"] is not None and is_for and not is_against) or (answer["no"] is None and is_against)
+    if is_refused:
+        return Standing("forbidden" if is_for else "doubtful", _shown(answer.group()))
+    rest = answer.string[answer.end() :]
+    return of_cell(head, rest) if re.search(r"\w", rest) and answer["no"] is None else MEANT
 
 
 def of_comment(text: str) -> Standing:
-    """Returns the standing that a comment of a block gives to the command below it or on its line."""
-    text = text[:REACH]
-    return of_label(text) or _of_sentence(f"{text.rstrip(':： ')} ", "") or of_following(text)
+    """Returns the standing that a comment of a block gives to the command below it."""
+    text = plainly(text[:REACH].rstrip(":： "))
+    return of_label(text) or _weighed(Passage().told(sentences_of(text), is_loose=True))
+
+
+def of_note(text: str) -> Standing:
+    """Returns the standing that a comment gives to the command on its line, of which it may speak without a subject."""
+    return of_comment(text) or _weighed(Passage().told(sentences_of(plainly(text[:REACH])), is_note=True))
 
 
 def of_place(lines: Sequence[str], number: int) -> Standing:
@@ -156,8 +376,11 @@ def of_place(lines: Sequence[str], number: int) -> Standing:
     Its `line` counts from 1 within the block. A comment speaks of what follows it, up to a blank line.
     """
     behind = re.search(r"\s#+\s*(?P<text>\D.*)$", lines[number][:REACH])
-    if behind and (found := of_comment(behind["text"])):
+    if behind and (found := of_note(behind["text"])):
         return found.at(number + 1)
+    below = lines[number + 1].strip() if number + 1 < len(lines) else ""
+    if below.startswith("#") and _UPWARD.match(below) and (found := of_note(below.lstrip("# ^↑"))):
+        return found.at(number + 2)
     for above, line in _comments_above(lines, number):
         if found := of_comment(line.lstrip("# ")):
             return found.at(above + 1)
@@ -176,105 +399,25 @@ def _comments_above(lines: Sequence[str], number: int) -> Iterator[tuple[int, st
             return
 
 
+def of_hidden(text: str) -> Standing:
+    """Returns the standing that a comment of the page gives to what stands below it: none where it is for editors."""
+    if MARK in text or _EDITS.search(text):
+        return MEANT
+    return of_comment(_BEGINS.sub("", text))
+
+
 def of_following(text: str) -> Standing:
     """Returns the standing that a text gives to the command right before it: `This makes it worse.`"""
-    for sentence in map(str.strip, _SENTENCE_END.split(text[:REACH])[:2]):
-        if MARK in sentence or sentence.endswith(":"):
-            return MEANT
-        words = _refusing(sentence, leads=False) if _ABOVE.match(sentence) else _forbidding_it(sentence)
-        if words and not _SPARED.search(sentence):
-            return Standing("forbidden", _shown(words))
-    return MEANT
+    plain = _without_callout(plainly(text[:REACH]))[0].lstrip("👆☝⬆^↑( ")
+    found = _weighed(Passage().told(sentences_of(plain)))
+    is_said = plain.rstrip("*_ )").endswith((".", "!")) or len(plain.split()) <= 6
+    is_label = is_said and MARK not in plain and not plain.rstrip("*_ ").endswith((":", "："))
+    return found or (_of_words(plain) if is_label else MEANT)
 
 
 def first(found: Sequence[Standing]) -> Standing:
     """Returns the first that forbids, else the first in doubt, else MEANT."""
     return next((each for kind in ("forbidden", "doubtful") for each in found if each.kind == kind), MEANT)
-
-
-def _of_sentence(before: str, behind: str) -> Standing:
-    """Returns the standing of what stands between two parts of one sentence."""
-    if _TICKED.match(before):
-        return MEANT
-    if found := _CROSSED.match(before) or _LABEL.match(before) or _INSTEAD.search(before):
-        return Standing("forbidden", _shown(found.group()))
-    clause, clause_behind = _clause_before(before), _clause_behind(behind)
-    words = _forbidding(clause) or _judging(clause, leads=True) or _refusing(clause_behind, leads=MARK in behind)
-    if words:
-        return Standing("forbidden", _shown(words))
-    doubt = _DOUBT.search(before) or _DOUBT.search(clause_behind)
-    return Standing("doubtful", _shown(doubt.group())) if doubt else MEANT
-
-
-def _clause_before(before: str) -> str:
-    """Returns what is said of a command before it, since the sentence turned last."""
-    turns = [turn.start() for turn in _TURN.finditer(before + MARK)]
-    return before[max(turns, default=0) :]
-
-
-def _clause_behind(behind: str) -> str:
-    """Returns what is said of a command behind it: until the next one, or until the sentence turns."""
-    clause = behind.partition(MARK)[0]
-    turn = _TURN_BEHIND.search(clause)
-    return clause[: turn.start()] if turn else clause
-
-
-def _forbidding(clause: str) -> str:
-    """Returns the order, or the duty, not to do what a clause speaks of; '' where there is none."""
-    return _ordering(clause, _ANYTHING) or _duty(clause)
-
-
-def _ordering(clause: str, verbs: re.Pattern[str]) -> str:
-    """Returns an order not to do one of the verbs; '' where there is none."""
-    for found in _ORDER.finditer(clause):
-        rest = clause[found.end() :]
-        is_blamed = verbs.match(rest) and not _UNBLAMED.match(rest) and not _SPARED.search(rest)
-        if is_blamed and not _is_condition(clause[: found.start("words")]):
-            return found["words"]
-    return ""
-
-
-def _duty(clause: str) -> str:
-    """Returns a duty not to, or advice against; '' where there is none."""
-    duty = _DUTY.search(clause) or _AGAINST.search(clause)
-    return duty.group() if duty and not _is_condition(clause[: duty.start()]) else ""
-
-
-def _forbidding_it(sentence: str) -> str:
-    """Returns the words of a sentence that forbid what it calls `it`; '' where there are none."""
-    found = _IT.search(sentence)
-    return found.group() if found and not _is_condition(sentence[: found.start()]) else ""
-
-
-def _judging(clause: str, leads: bool = False) -> str:
-    """Returns words that call what a clause speaks of bad, past, or others' business; '' where there are none.
-
-    leads: whether the clause leads to a command, so that a colon sets apart what stands before it.
-    """
-    for pattern in _JUDGEMENTS:
-        for found in pattern.finditer(clause):
-            before = clause[: found.start()]
-            # Behind another command, they are about that one.
-            is_of_another = MARK in before or (leads and ":" in clause[found.end() :] and not _FOLLOWS.search(clause))
-            if not is_of_another and not _is_condition(before):
-                return found.group()
-    return ""
-
-
-def _refusing(clause: str, leads: bool) -> str:
-    """Returns words behind a command that speak against it; '' where there are none.
-
-    leads: whether the clause leads to another command, of which its orders speak.
-    """
-    if _REFUSAL.match(clause):
-        return clause
-    return ("" if leads else _ordering(clause, _DOING)) or _duty(clause) or _judging(clause)
-
-
-def _is_condition(before: str) -> bool:
-    """Returns whether words stand in a condition: `if it does not`, and nothing ends it before them."""
-    found = [each for each in _CONDITION.finditer(before) if each.start() or each.group().lower() != "that"]
-    return bool(found) and not re.search(r"[,;:—–]", before[found[-1].end() :])
 
 
 def _stems(text: str) -> set[str]:
@@ -283,4 +426,4 @@ def _stems(text: str) -> set[str]:
 
 
 def _shown(words: str) -> str:
-    return " ".join(words.replace(MARK, "…").split()).strip(" ,;:-—–")
+    return " ".join(words.replace(MARK, "…").replace(TARGET, "…").split()).strip(" ,;:-—–")

@@ -1,11 +1,12 @@
 """What a reader sees of a paragraph."""
 
 import re
+from collections.abc import Iterator, Sequence
 
 from markdown_it.token import Token
 
 from stages.dataset.runbook.sections.kinds import plain_label
-from stages.dataset.runbook.standing import MARK
+from stages.dataset.runbook.wording.lexicon import MARK
 
 HTML_TAGS = {
     *("a", "abbr", "b", "br", "code", "del", "details", "div", "em", "font", "h1", "h2", "h3", "hr", "i", "img", "ins"),
@@ -13,6 +14,8 @@ HTML_TAGS = {
     "ul",
 }
 _PLACEHOLDER = re.compile(r"<([A-Za-z][\w. -]*)>")
+_STRUCK = re.compile(r"<(?P<end>/?)(?:s|del|strike)>", re.IGNORECASE)
+_LABEL = re.compile(r"[A-Z][\w' ]{0,24}:(?:\s|$)")
 _MAX_LABEL = 80
 _SHOWN = {"text": None, "code_inline": None, "softbreak": " ", "hardbreak": " ", "html_inline": None}
 
@@ -23,8 +26,32 @@ def visible(token: Token) -> str:
 
 
 def masked(token: Token) -> str:
-    """Returns the text that a reader sees, with MARK for each inline code."""
-    return "".join(MARK if child.type == "code_inline" else shown(child) for child in token.children or []).strip()
+    """Returns the text that a reader sees, with MARK for each inline code; comments, but nothing struck through."""
+    return "".join(told(token.children or [])).strip()
+
+
+def told(children: Sequence[Token]) -> Iterator[str]:
+    """Yields for each part of a paragraph what it tells: MARK for code, the text of a comment, '' where struck."""
+    for place, (child, is_struck) in enumerate(zip(children, struck(children), strict=True)):
+        if child.type in ("softbreak", "hardbreak"):
+            yield "\n" if _LABEL.match("".join(part.content for part in children[place + 1 : place + 3])) else " "
+        elif child.type == "code_inline":
+            yield MARK
+        elif child.type == "html_inline" and child.content.startswith("<!--"):
+            yield f"({child.content[4:].removesuffix('-->').strip()})"
+        else:
+            yield "" if is_struck else shown(child)
+
+
+def struck(children: Sequence[Token]) -> Iterator[bool]:
+    """Yields for each part of a paragraph whether it is struck through."""
+    depth = 0
+    for child in children:
+        if child.type in ("s_open", "s_close"):
+            depth += child.nesting
+        elif child.type == "html_inline" and (tag := _STRUCK.fullmatch(child.content)):
+            depth += -1 if tag["end"] else 1
+        yield depth > 0
 
 
 def shown(child: Token) -> str:

@@ -235,3 +235,30 @@ def test_what_is_forbidden_first_does_not_hide_the_remedy_behind_it() -> None:
         f"Never run:\n\n{fence(A)}\n\nRestart the other one:\n\n{fence(A.replace('web', 'api'))}"
     ).remedies
     assert (remedy.arguments, remedy.place) == ({"name": "api", "namespace": "shop"}, "line 14")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"<!-- stale, must not be executed -->\n{fence('[A]')}\n\n{fence('[B]')}", ["B"]),
+        (f"<!-- please don't rename this section -->\n{fence('[A]')}", ["A"]),
+        ("- `[A]` <!-- kept as a warning, do not run -->\n- `[B]` <!-- this is the fix -->", ["B"]),
+        (f"<!-- draft, do not follow -->\n\n{fence('[A]')}\n\n<!-- end of draft -->\n\n{fence('[B]')}", ["B"]),
+        (f"<s>\n\n{fence('[A]')}\n\n</s>\n\n{fence('[B]')}", ["B"]),
+        (f"<del>Never run this on Fridays.</del>\n\n{fence('[A]')}", ["A"]),
+        ("| | Command |\n|---|---|\n| ❌ | `[A]` |\n| ✅ | `[B]` |", ["B"]),
+        ("| Helps | Hurts |\n|---|---|\n| `[A]` | `[B]` |", ["A"]),
+        ("| Command | When |\n|---|---|\n| `[A]` | never |\n| `[B]` | if it hangs |", ["B"]),
+        ("❌ No leader elected → run `[A]`", ["A"]),
+        (fence("[A]", "[B]  # wrong cluster!"), ["A"]),
+        (fence('[A]  # prints "obsolete option", ignore that'), ["A"]),
+        (f"{fence('[A]')}\n\n{fence('[B]')}\n\nUse the second one. The first loses messages.", ["B"]),
+        (f"#### Common mistakes\n\n{fence('[A]')}\n\n#### Fix\n\n{fence('[B]')}", ["B"]),
+        (f"Not our job:\n\n- `[A]`\n\nRun this:\n\n{fence('[B]')}", ["B"]),
+        ("Run `[A]` without mercy. Don't reboot it.", ["A"]),
+        ("Let the DBA run `[A]`. Run `[B]`.", ["B"]),
+        ("Everybody on call runs `[A]`.", ["A"]),
+    ],
+)
+def test_what_stands_beside_a_command_in_any_form_counts_for_it(text: str, expected: list[str]) -> None:
+    assert meant(text) == expected

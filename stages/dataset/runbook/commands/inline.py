@@ -7,8 +7,8 @@ from itertools import accumulate
 from markdown_it.token import Token
 
 from stages.dataset.runbook.commands import evidence
-from stages.dataset.runbook.standing import MARK, Standing, of_inline
-from stages.dataset.runbook.visible import shown
+from stages.dataset.runbook.standing import Standing, is_told, of_inline
+from stages.dataset.runbook.visible import shown, struck, told
 
 _PROMPT = re.compile(r"^\$\s+")
 _ASKED = re.compile(
@@ -21,7 +21,6 @@ _FORBIDDEN = re.compile(
     re.IGNORECASE,
 )
 _NEGATED = re.compile(r"\b(?:do not|don['’]t|never|avoid|not only|not to)\s+(?:\w+\s+){0,2}\W{0,2}$", re.IGNORECASE)
-_STRUCK = re.compile(r"<(?P<end>/?)(?:s|del|strike)>", re.IGNORECASE)
 _OUTCOME = re.compile(r"\s(?:failed|fails|denied|refused|timed out|not found|error)$", re.IGNORECASE)
 _MENTIONED = re.compile(
     r"^\W{0,2}\s*(?:(?:commands?|output|tool|binary|cli|call|calls|process|processes|subcommand|flag|option|requests?|operations?|job|jobs)\b\s*"
@@ -35,45 +34,43 @@ _WEAK_MENTION = re.compile(
 )
 
 
-def inline_commands(paragraph: Token, line: int) -> Iterator[tuple[str, int, Standing]]:
-    """Yields the inline code that a person is to run, its line and its standing. line: of the paragraph's beginning.
+def inline_commands(paragraph: Token, line: int, behind: str = "") -> Iterator[tuple[str, int, Standing]]:
+    """Yields the inline code that a person is to run, its line and its standing. Nothing says that it is whole.
 
-    Nothing says that it is whole.
+    line: of the paragraph's beginning. behind: the text of the paragraph right behind it.
     """
     children = paragraph.children or []
     texts = [shown(child) for child in children]
-    masked = [MARK if child.type == "code_inline" else text for child, text in zip(children, texts, strict=True)]
-    whole, starts = "".join(masked), [0, *accumulate(map(len, masked))]
-    for index, (child, is_struck) in enumerate(zip(children, _struck(children), strict=True)):
+    parts = list(told(children))
+    whole, starts = "".join(parts), [0, *accumulate(map(len, parts))]
+    for index, (child, is_struck) in enumerate(zip(children, struck(children), strict=True)):
         line += child.type in ("softbreak", "hardbreak")
         is_prompted = child.content.startswith("$ ")
         text = _PROMPT.sub("", " ".join(child.content.split()))
         if child.type != "code_inline" or not _is_command(text, is_prompted):
             continue
-        standing = Standing("forbidden", "struck through") if is_struck else of_inline(whole, starts[index])
+        standing = Standing("forbidden", "struck through") if is_struck else of_inline(whole, starts[index], behind)
         before = "".join(texts[max(0, index - 8) : index])[-80:]
         after = "".join(texts[index + 1 : index + 8])[:60]
         if not standing:
             before = _NEGATED.sub("", before)  # it tells how things are, or not to wait, and names no command to avoid
-        if is_run(text, before, after, is_prompted):
+        is_meant = not is_struck and is_told(whole, starts[index], behind)
+        if is_run(text, before, after, is_prompted, is_meant):
             yield text, line, standing.at(line)
 
 
-def _struck(children: Sequence[Token]) -> Iterator[bool]:
-    """Yields for each part of a paragraph whether it is struck through."""
-    struck = 0
-    for child in children:
-        if child.type in ("s_open", "s_close"):
-            struck += child.nesting
-        elif child.type == "html_inline" and (tag := _STRUCK.fullmatch(child.content)):
-            struck += -1 if tag["end"] else 1
-        yield struck > 0
+def is_run(text: str, before: str, after: str, prompted: bool = False, told: bool = False) -> bool:
+    """Returns whether inline code is a command to run. before, after: the sentence around it.
 
-
-def is_run(text: str, before: str, after: str, prompted: bool = False) -> bool:
-    """Returns whether inline code is a command to run. before, after: the sentence around it."""
+    told: whether the sentences around it tell to run it, so that it is more than mentioned.
+    """
     words = evidence.words_of(text)
-    if not words or not _is_command(text, prompted) or _FORBIDDEN.search(before):
+    if not words or not _is_command(text, prompted):
+        return False
+    is_specific = len(words) >= 4 or bool(re.search(r"\s-|[<${|]", text))
+    if told and is_specific:
+        return True
+    if _FORBIDDEN.search(before):
         return False
     name = evidence.program_of(text)
     if len(words) == 1:
@@ -84,7 +81,6 @@ def is_run(text: str, before: str, after: str, prompted: bool = False) -> bool:
     mention = _MENTIONED.match(after)
     if not mention:
         return True
-    is_specific = len(words) >= 4 or bool(re.search(r"\s-|[<${|]", text))
     return is_specific and bool(_WEAK_MENTION.match(after) or _ASKED.search(before))
 
 

@@ -1,0 +1,343 @@
+"""What a passage says of one command in it: in its sentence, in what leads to it, and in what follows."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause, clauses_of
+from stages.dataset.runbook.wording.fragments import is_waiting, remarks_ahead
+from stages.dataset.runbook.wording.lexicon import MARK, TARGET, spans_of
+from stages.dataset.runbook.wording.reference import rank_of, ranked, spoken_of
+from stages.dataset.runbook.wording.remarks import (
+    DOUBTS,
+    FORBADE,
+    FORBIDS,
+    HARMS,
+    LIFTS,
+    MEANS,
+    ORDERS,
+    RISKS,
+    SUGGESTS,
+    TOUCHES,
+    UNCLEAR,
+    Remark,
+    Remarks,
+    remarks_on,
+)
+
+CROSSES, TICKS = "❌🚫⛔✗✘✖👎❎🛑🔴☠💀✋🙅🚷💣☢⚰🧨☣🪦", "✅✔👍☑🟢💚👌🆗"
+SENTENCE_END = re.compile(
+    rf"(?<=[.!?。])[)\"”’'*_]*\s+(?=[\"“(*_^\w{MARK}{TARGET}{CROSSES}{TICKS}])|\s+(?=[{CROSSES}{TICKS}])|\n"
+)
+_SENTENCES = 3  # behind a command, in which words about it are looked for
+_REFUSED = re.compile(
+    r"^\W*(?:please\W+|rather\W+|better\W+)?(?:no|never|nope|don['’]?t|do not|not|hands off|forget it|"
+    r"please don['’]?t|please do not|better not)\b",
+    re.IGNORECASE,
+)
+_AGREED = re.compile(r"^\W*(?:please\W+)?(?:yes|yep|sure|absolutely|of course|by all means)\b", re.IGNORECASE)
+_NAMES = re.compile(
+    rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|i mean|i['’]m talking about|namely|(?:the|that|"
+    rf"this) \w+)\W*(?:is|was|['’]s)?\W*(?:called\W*)?)?{TARGET}\W*$",
+    re.IGNORECASE,
+)
+_HALT = re.compile(r"\W*(?:stop|halt|wait|hold it|careful|wrong|nope?)\W*", re.IGNORECASE)
+_IF = {"if", "when", "whenever", "should", "before"}
+_LEADING = {":", "：", "—", "-", "→", "=", "("}
+_CHOICE = re.compile(
+    rf"\b(?:instead|rather|better|it is|what you want|what helps|what works|so|hence|right|correct|proper|"
+    rf"use|go with|go for|take|stick)\b|[:→]\s*{TARGET}",
+    re.IGNORECASE,
+)
+
+
+@dataclass
+class Evidence:
+    """What is said of a command, in the order of the text, as verdicts of remarks.py and the words that say it."""
+
+    said: list[tuple[str, str]] = field(default_factory=list)
+    is_ordered: bool = False
+    is_reported: bool = False
+    is_passed_over: bool = False
+    """Whether another command is chosen beside it, and this one is not told to be run."""
+    is_second: bool = False
+    """Whether it is the one of two that is not chosen."""
+
+    def add(self, text: str, remarks: Sequence[Remark]) -> None:
+        """Adds what a clause of a text says."""
+        self.said += [(remark.verdict, text[remark.start : remark.end]) for remark in remarks]
+
+
+def sentences_of(text: str) -> list[str]:
+    """Returns the sentences of a text."""
+    return [sentence for sentence in SENTENCE_END.split(text) if sentence and sentence.strip()]
+
+
+class Passage:
+    """Reads the sentences around one command."""
+
+    def __init__(self, rank: int = 0) -> None:
+        self.evidence = Evidence()
+        self.rank = rank
+        """1 or 2 for the former and the latter of two commands that are named together."""
+        self.is_ahead = False
+        """Whether the command comes behind, and was not spoken of yet."""
+
+    def read(self, before: Sequence[str], own: str, after: Sequence[str]) -> Evidence:
+        """Returns what is said of TARGET in own, a sentence, and of it in those before and after."""
+        clauses = clauses_of(own)
+        at = next(number for number, clause in enumerate(clauses) if clause.has(TARGET))
+        remarks = self._own(own, clauses, at)
+        self.evidence.is_ordered, self.evidence.is_reported = remarks.orders, remarks.is_reported
+        self._reserved(own, clauses[:at])
+        self._answered(clauses[at], before)
+        if remarks.is_bare:
+            self._led_to(own, clauses, at)
+        asked = any(sentence.rstrip().endswith("?") for sentence in (own, *before[-2:-1]))
+        if _NAMES.match(own) and before and MARK not in before[-1] and not asked:
+            self._named(before[-1])
+        if clauses[at].kind == "condition" and not remarks.orders:
+            self._halted(own, clauses[at + 1 :])
+        self._behind(own, clauses, at)
+        self._following(own, after)
+        self.evidence.is_passed_over = self._is_passed_over(clauses, at, after)
+        self.evidence.is_second |= self.evidence.is_passed_over and not remarks.is_bare and not _only_reads(clauses[at])
+        has_note = len(clauses) > at + 1 and clauses[at + 1].joint in _LEADING and not clauses[at + 1].has(MARK)
+        self.evidence.is_second |= self.evidence.is_passed_over and remarks.is_bare and has_note
+        return self.evidence
+
+    def told(
+        self, sentences: Sequence[str], is_note: bool = False, is_ahead: bool = False, is_loose: bool = False
+    ) -> Evidence:
+        """Returns what sentences say of a command that they call `it`, or do not name.
+
+        is_note: whether they are a note on it. is_ahead: whether the command comes behind them. is_loose: whether those
+        in between may speak of something else.
+        """
+        self.is_ahead = is_ahead
+        if sentences and _HALT.fullmatch(sentences[0]) and not self.evidence.is_ordered:
+            self.evidence.said.append((DOUBTS, sentences[0]))
+        for number, sentence in enumerate(sentences[:_SENTENCES]):
+            if sentence.rstrip(' )"”*_').endswith("?") and MARK not in sentence:
+                continue
+            if MARK in sentence and not number:
+                self._refused_before_another(sentence)
+            if MARK in sentence or (sentence.rstrip().endswith((":", "：")) and not is_note):
+                break
+            if not self._speaks(sentence, is_note) and number and not is_ahead and not is_loose:
+                break
+        return self.evidence
+
+    def _refused_before_another(self, sentence: str) -> None:
+        """Hears what refuses the command in a sentence that goes on with another one: `do not do it, and run …`."""
+        clauses = clauses_of(sentence) if _REFUSED.match(sentence) else []
+        for clause, behind in pairwise(clauses):
+            if clause.has(MARK) or (behind.has(MARK) and behind.joint in _LEADING):
+                return
+            self._about(sentence, clause)
+
+    def _own(self, own: str, clauses: Sequence[Clause], at: int) -> Remarks:
+        clause = clauses[at]
+        remarks = remarks_on(clause)
+        remarks.is_reported = remarks.is_reported or self._is_of_source(clauses, at)
+        if (clause.kind == "condition" or (clause.kind == "which" and clause.texts[0] == "who")) and not remarks.orders:
+            remarks.said = [
+                remark for remark in remarks.said if remark.verdict == FORBIDS and _is_right_before(own, remark, clause)
+            ]
+            if _supposes(clause):
+                remarks.said.append(Remark(UNCLEAR, clause.words[0].start, clause.words[-1].end))
+            for beside in clauses[at - 1 : at] if at else clauses[1:2]:
+                self._asked_before(own, beside)
+        self.evidence.add(own, remarks.said)
+        if not remarks.is_bare:
+            self.evidence.said = [(DOUBTS if said == TOUCHES else said, words) for said, words in self.evidence.said]
+        return remarks
+
+    def _is_of_source(self, clauses: Sequence[Clause], at: int) -> bool:
+        """Returns whether a clause goes on with one about who says such things: `the hint, which tells you to …`."""
+        if clauses[at].kind != "which" or not at:
+            return False
+        return any("source" in span.families for span in spans_of(clauses[at - 1].texts))
+
+    def _asked_before(self, own: str, clause: Clause) -> None:
+        """Hears who is to be asked before the command is run."""
+        for span in spans_of(clause.texts):
+            if span.families & {"not", "innocent"} and not span.families & {"restricted", "shun"}:
+                self.evidence.said.append((MEANS, ""))
+                return
+            if span.families & {"restricted", "shun"} and (not span.first or "restricted" in span.families):
+                self.evidence.said.append(
+                    (DOUBTS, own[clause.words[span.first].start : clause.words[span.end - 1].end])
+                )
+                return
+
+    def _answered(self, clause: Clause, before: Sequence[str]) -> None:
+        """Hears `this one does not` as praise where the sentence before tells what another command does wrong."""
+        if not _is_ellipsis(clause) or not before or MARK not in before[-1]:
+            return
+        bad = {FORBIDS, FORBADE, HARMS, RISKS, DOUBTS, TOUCHES}
+        other = next(each for each in clauses_of(before[-1]) if each.has(MARK))
+        if bad & {remark.verdict for remark in remarks_on(_about_mark(other)).said}:
+            self.evidence.said = [(MEANS, "")]
+
+    def _reserved(self, own: str, clauses: Sequence[Clause]) -> None:
+        """Hears what keeps a command for the worst case: `as a last resort, run it`."""
+        for clause in clauses:
+            for span in () if clause.has(MARK) else spans_of(clause.texts):
+                if "reserve" in span.families:
+                    words = clause.words[span.first : span.end]
+                    self.evidence.said.append((DOUBTS, own[words[0].start : words[-1].end]))
+
+    def _halted(self, own: str, clauses: Sequence[Clause]) -> None:
+        """Hears `stop` behind `if you are about to run it`."""
+        for clause in clauses[:1]:
+            halts = [span for span in spans_of(clause.texts) if "halt" in span.families]
+            if halts and len(clause.texts) <= 3:
+                self.evidence.said.append((FORBIDS, own[clause.words[0].start : clause.words[-1].end]))
+
+    def _led_to(self, own: str, clauses: Sequence[Clause], at: int) -> None:
+        """Hears what leads to a command that stands alone behind a colon."""
+        if at and clauses[at].joint in _LEADING and not clauses[at - 1].has(MARK):
+            self.evidence.add(own, remarks_ahead(clauses[at - 1], is_waiting(clauses[at - 1])).said)
+            for clause in clauses[max(0, at - 3) : at - 1]:
+                if clause.kind == "main" and not clause.has(MARK) and clause.joint != ";":
+                    self.evidence.add(own, [r for r in remarks_ahead(clause).said if r.verdict == FORBIDS])
+
+    def _named(self, sentence: str) -> None:
+        """Hears the sentence before one that only names the command: `One thing breaks it. It is …`."""
+        for clause in clauses_of(sentence):
+            self.evidence.add(sentence, remarks_ahead(clause).said)
+
+    def _behind(self, own: str, clauses: Sequence[Clause], at: int) -> None:
+        is_last = not any(word.text == MARK for word in clauses[at].words[clauses[at].texts.index(TARGET) :])
+        for clause in clauses[at + 1 :]:
+            if clause.has(MARK):
+                return
+            if clause.kind == "condition" and clause.texts[0] == "only" and not self.evidence.is_ordered:
+                self.evidence.said.append((DOUBTS, own[clause.words[0].start : clause.words[-1].end]))
+            self._about(own, clause, clause.joint in _LEADING | {"?"}, is_last)
+
+    def _speaks(self, sentence: str, is_note: bool = False) -> bool:
+        size = len(self.evidence.said)
+        for number, clause in enumerate(clauses_of(sentence)):
+            self._about(sentence, clause, is_note and not number)
+        return len(self.evidence.said) > size
+
+    def _about(self, text: str, clause: Clause, is_note: bool = False, is_last: bool = True) -> None:
+        """Hears a clause behind the command where it speaks of it."""
+        if clause.kind == "condition":
+            self._on_condition(text, clause)
+            return
+        if clause.kind == "reason" and self.evidence.is_ordered:
+            return
+        rank = rank_of(clause)
+        if rank and self.rank and rank != self.rank:
+            self._of_the_other(clause)
+            return
+        about = ranked(clause) if rank and self.rank else spoken_of(clause, is_note, self.is_ahead)
+        self.is_ahead = self.is_ahead and about is None
+        if about is None or (not is_last and about.texts[0] == TARGET):
+            return
+        remarks = remarks_on(about)
+        said = remarks.said
+        if _is_ellipsis(about):
+            said = [Remark(self._denial(), clause.words[0].start, clause.words[-1].end)]
+        if remarks.orders and not said:
+            said = [Remark(ORDERS, clause.words[0].start, clause.words[-1].end)]
+        said = [remark for remark in said if remark.verdict != UNCLEAR]
+        if any("myth" in span.families for span in spans_of(clause.texts)):
+            said = [Remark(LIFTS, clause.words[0].start, clause.words[-1].end)]
+        self.evidence.add(text, said)
+
+    def _denial(self) -> str:
+        """Returns what `it is not` says: that what was said against the command is not so, or that it is not meant."""
+        return LIFTS if {FORBIDS, FORBADE, HARMS, RISKS, DOUBTS} & {said for said, _ in self.evidence.said} else FORBIDS
+
+    def _of_the_other(self, clause: Clause) -> None:
+        """Hears a clause about the other one of two commands, which may be the one that is chosen."""
+        remarks = remarks_on(ranked(clause))
+        is_chosen = remarks.orders or any(remark.verdict in (MEANS, ORDERS) for remark in remarks.said)
+        self.evidence.is_second |= is_chosen and not any(remark.verdict in (FORBIDS, HARMS) for remark in remarks.said)
+
+    def _on_condition(self, text: str, clause: Clause) -> None:
+        for span in spans_of(clause.texts):
+            if (
+                "restricted" in span.families
+                and clause.texts[0] in ("only", "if", "unless", "until", "after")
+                and clause.has("only", "approves", "agrees", "signs", "approved", "signed")
+            ):
+                self.evidence.said.append(
+                    (DOUBTS, text[clause.words[span.first].start : clause.words[span.end - 1].end])
+                )
+
+    def _following(self, own: str, after: Sequence[str]) -> None:
+        if own.rstrip(' )"”*_').endswith("?") and after:
+            if found := _REFUSED.match(after[0]):
+                self.evidence.said.append((FORBIDS, found.group()))
+                return
+            if _AGREED.match(after[0]):
+                self.evidence.said.append((MEANS, ""))
+        self.told(after)
+
+    def _is_passed_over(self, clauses: Sequence[Clause], at: int, after: Sequence[str]) -> bool:
+        """Returns whether another command is chosen, and nothing says that this one is to be run, too."""
+        if self.evidence.is_ordered or any(verdict in (MEANS, ORDERS, SUGGESTS) for verdict, _ in self.evidence.said):
+            return False
+        others = [clause for clause in clauses[at + 1 :] if clause.has(MARK)]
+        others += [clause for sentence in after[:_SENTENCES] for clause in clauses_of(sentence) if clause.has(MARK)]
+        return any(_is_chosen(clause) for clause in others[:2])
+
+
+def _is_ellipsis(clause: Clause) -> bool:
+    """Returns whether a clause only takes back what was said before: `it is not`, `it does not any more`."""
+    texts = clause.texts
+    rest = [
+        text
+        for text in texts
+        if text not in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | {TARGET, "any", "longer", "not"}
+    ]
+    has_verb = bool((GRAMMAR["auxiliaries"] - {"to"}) & set(texts))
+    return has_verb and not rest and texts[0] == TARGET and "not" in texts
+
+
+def _supposes(clause: Clause) -> bool:
+    """Returns whether a condition is that the command is run: `if you feel like running it`."""
+    texts = clause.texts
+    at = texts.index(TARGET)
+    if not _IF & set(texts[:2]) and texts[0] != "who":
+        return False
+    governs = any("run" in span.families and at - span.end <= 1 for span in spans_of(texts))
+    return (governs or at == 1) and not {"can", "should", "must"} & set(texts[:at])
+
+
+def _only_reads(clause: Clause) -> bool:
+    """Returns whether a clause only tells what the command shows."""
+    return clause.has(
+        "shows", "prints", "lists", "tells", "returns", "displays", "reports", "says", "show", "list", "check"
+    )
+
+
+def _about_mark(clause: Clause) -> Clause:
+    """Returns a clause with TARGET in the place of its first other command."""
+    return clause.put(place := clause.texts.index(MARK), place + 1)
+
+
+def _is_chosen(clause: Clause) -> bool:
+    """Returns whether a clause tells to run the other command in it, or praises it."""
+    remarks = remarks_on(_about_mark(clause))
+    verdicts = {remark.verdict for remark in remarks.said}
+    is_good = (
+        remarks.orders
+        or bool(verdicts & {MEANS, SUGGESTS})
+        or (remarks.is_bare and clause.has("so", "rather", "instead"))
+    )
+    return is_good and not verdicts & {FORBIDS, HARMS, DOUBTS, FORBADE}
+
+
+def _is_right_before(own: str, remark: Remark, clause: Clause) -> bool:
+    """Returns whether an order not to stands right before the command, so that no condition takes it back."""
+    target = clause.words[clause.texts.index(TARGET)]
+    if any(word.text in GRAMMAR["persons"] for word in clause.words):
+        return False
+    return len(own[remark.end : target.start].split()) <= 1 and remark.start != remark.end

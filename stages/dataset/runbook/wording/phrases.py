@@ -1,0 +1,65 @@
+"""Ways of speaking that stand for plainer ones, and what a label without a verb says."""
+
+import re
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from stages.dataset.runbook.wording.lexicon import MARK, TARGET
+
+_SIGNS = {"T": TARGET, "M": f"[{MARK}{TARGET}]"}
+_MAX_LABEL = 200
+_AHEAD = re.compile(r"^[*_#>\-–—:.!^↑ ⚠\ufe0f]+")
+
+
+@lru_cache(maxsize=1024)
+def plainly(text: str) -> str:
+    """Returns a text with plainer words for ways of speaking that no grammar explains."""
+    for pattern, instead in _rewrites():
+        text = pattern.sub(instead, text)
+    return text
+
+
+@lru_cache(maxsize=1024)
+def judged_by_label(text: str) -> tuple[Literal["forbidden", "doubtful"], str] | None:
+    """Returns how a label judges what it stands for, and the words that do; None where it does not."""
+    label = " ".join(text[:_MAX_LABEL].split())
+    label = _AHEAD.sub("", label)
+    patterns = _labels()
+    if patterns["innocent"].match(label):
+        return None
+    for kind in ("forbidden", "doubtful"):
+        if found := patterns[kind].match(label):
+            return kind, found.group()
+    return None
+
+
+@lru_cache(maxsize=1)
+def _rewrites() -> list[tuple[re.Pattern[str], str]]:
+    read = _read("phrases.toml")
+    pairs = [(_filled(rule["pattern"], read["lists"]), rule["with"].replace("T", TARGET)) for rule in read["rewrites"]]
+    return [(re.compile(_signed(pattern), re.IGNORECASE), instead) for pattern, instead in pairs]
+
+
+@lru_cache(maxsize=1)
+def _labels() -> dict[str, re.Pattern[str]]:
+    read = _read("labels.toml")
+    return {
+        kind: re.compile("|".join(_filled(each, read["lists"]) for each in patterns), re.IGNORECASE)
+        for kind, patterns in read["labels"].items()
+    }
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name(name).read_text("utf-8"))
+
+
+def _filled(pattern: str, lists: dict[str, list[str]]) -> str:
+    for name, words in lists.items():
+        pattern = pattern.replace("{" + name + "}", "(?:" + "|".join(words) + ")")
+    return pattern
+
+
+def _signed(pattern: str) -> str:
+    return re.sub(r"(?<!\\)\b[TM]\b", lambda found: _SIGNS[found.group()], pattern)
