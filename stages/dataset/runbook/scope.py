@@ -2,7 +2,6 @@
 
 from stages.dataset.runbook.blocks import Comment, Fold, Heading, Paragraph, Strike
 from stages.dataset.runbook.standing import (
-    MARK,
     MEANT,
     Standing,
     first,
@@ -15,6 +14,7 @@ from stages.dataset.runbook.standing import (
     of_lead,
 )
 from stages.dataset.runbook.visible import bold_label, masked, visible
+from stages.dataset.runbook.wording.lexicon import MARK
 from stages.dataset.runbook.wording.passage import sentences_of
 
 

@@ -233,8 +233,10 @@ class _Reading:
         source = next((span for span in self.spans if "source" in span.families), None)
         if source is None and not self.found.orders and self._is_said(left):
             return True
-        if source is None or source.first >= self.target:
-            return bool(source) and not self.found.orders and "in" in self.texts[self.target : source.first]
+        if source is None:
+            return False
+        if source.first >= self.target:
+            return not self.found.orders and "in" in self.texts[self.target : source.first]
         after = any("says" in span.families and span.first >= source.first for span in left)
         after = after or bool({"is", "was", "be"} & set(self.texts[source.end : self.target]))
         return not self.found.orders and (after or "says" in source.families)
