@@ -22,6 +22,7 @@ from shared.errors import StageError
 SHOWN_ANNOTATIONS = ("summary", "description", "message")
 MAX_LABELS = 64
 MAX_LABEL = 253  # characters of a label's value, the most that a name in Kubernetes has; a longer one names nothing
+MAX_NAME = 1000  # characters of an alert's name, which may be a sentence
 MAX_TEXT = 1000  # characters of an annotation that are shown
 MAX_ALERTS = 1000
 FIRING, RESOLVED = "firing", "resolved"
@@ -50,7 +51,7 @@ def read_alerts(notification: Any) -> list[Alert]:
     White space inside a name or a value becomes one space, and control characters go, so that neither can look like
     another line. Labels without a value are left out, as Prometheus does; annotations longer than MAX_TEXT end in `…`.
     Raises StageError for what is no notification, and for an alert that cannot be read whole: a label that is longer
-    than MAX_LABEL, or that holds a list or an object, more than MAX_LABELS, or a status that nobody knows.
+    than MAX_LABEL, a name than MAX_NAME, a label that holds a list or an object, more than MAX_LABELS, or a status that nobody knows.
     """
     found = _found(notification)
     if len(found) > MAX_ALERTS:
@@ -106,8 +107,9 @@ def _read(alert: Mapping[str, Any], place: str) -> Alert:
     if len(labels) > MAX_LABELS:
         raise StageError(f"{place} has {len(labels)} labels; at most {MAX_LABELS} are read")
     for key, value in labels.items():
-        if len(value) > MAX_LABEL:
-            raise StageError(f"{place} has a label {key:.40} of {len(value)} characters; at most {MAX_LABEL} are read")
+        most = MAX_NAME if key == "alertname" else MAX_LABEL
+        if len(value) > most:
+            raise StageError(f"{place} has a label {key:.40} of {len(value)} characters; at most {most} are read")
     annotations = {key: _cut(text) for key, text in _texts(alert, "annotations", "commonAnnotations", place)}
     return Alert(_status(alert, place), labels, annotations)
 

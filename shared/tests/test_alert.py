@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.alert import MAX_ALERTS, MAX_LABEL, MAX_LABELS, MAX_TEXT, read_alerts, render_alert, render_notification
+from shared.alert import (
+    MAX_ALERTS,
+    MAX_LABEL,
+    MAX_LABELS,
+    MAX_NAME,
+    MAX_TEXT,
+    read_alerts,
+    render_alert,
+    render_notification,
+)
 from shared.errors import StageError
 
 ALERT: dict[str, Any] = {
@@ -102,6 +111,8 @@ def test_a_long_text_ends_where_it_is_cut_and_a_long_label_is_refused() -> None:
     assert refused({"labels": {"pod": "x" * (MAX_LABEL + 1)}}) == (
         f"the alert has a label pod of {MAX_LABEL + 1} characters; at most {MAX_LABEL} are read"
     )
+    assert texts({"labels": {"alertname": "x" * MAX_NAME}}) == [f"firing alert {'x' * MAX_NAME}"]
+    assert refused({"labels": {"alertname": "x" * (MAX_NAME + 1)}}).endswith(f"at most {MAX_NAME} are read")
 
 
 NO_ALERTS: list[Any] = [None, "text", 3, [None], {}, {"alerts": {}}, {"alerts": [None]}, {"labels": "a"}]
