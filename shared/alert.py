@@ -21,8 +21,8 @@ from shared.errors import StageError
 # Other annotations are links, or hold the answer (`lambda_function`), which no prompt may.
 SHOWN_ANNOTATIONS = ("summary", "description", "message")
 MAX_LABELS = 64
-MAX_LABEL = 253  # characters of a label's value, the most that a name in Kubernetes has; a longer one names nothing
-MAX_NAME = 1000  # characters of an alert's name, which may be a sentence
+MAX_LABEL = 1000  # characters of a label's value; a name in Kubernetes has at most 253
+MAX_ALL_LABELS = 8000  # characters of all labels together: a prompt has to leave room for the functions
 MAX_TEXT = 1000  # characters of an annotation that are shown
 MAX_ALERTS = 1000
 FIRING, RESOLVED = "firing", "resolved"
@@ -51,7 +51,7 @@ def read_alerts(notification: Any) -> list[Alert]:
     White space inside a name or a value becomes one space, and control characters go, so that neither can look like
     another line. Labels without a value are left out, as Prometheus does; annotations longer than MAX_TEXT end in `…`.
     Raises StageError for what is no notification, and for an alert that cannot be read whole: a label that is longer
-    than MAX_LABEL, a name than MAX_NAME, a label that holds a list or an object, more than MAX_LABELS, or a status that nobody knows.
+    than MAX_LABEL or holds a list or an object, more than MAX_LABELS or MAX_ALL_LABELS, a status that nobody knows.
     """
     found = _found(notification)
     if len(found) > MAX_ALERTS:
@@ -107,9 +107,10 @@ def _read(alert: Mapping[str, Any], place: str) -> Alert:
     if len(labels) > MAX_LABELS:
         raise StageError(f"{place} has {len(labels)} labels; at most {MAX_LABELS} are read")
     for key, value in labels.items():
-        most = MAX_NAME if key == "alertname" else MAX_LABEL
-        if len(value) > most:
-            raise StageError(f"{place} has a label {key:.40} of {len(value)} characters; at most {most} are read")
+        if len(value) > MAX_LABEL:
+            raise StageError(f"{place} has a label {key:.40} of {len(value)} characters; at most {MAX_LABEL} are read")
+    if (length := sum(len(key) + len(value) for key, value in labels.items())) > MAX_ALL_LABELS:
+        raise StageError(f"{place} has labels of {length} characters; at most {MAX_ALL_LABELS} are read")
     annotations = {key: _cut(text) for key, text in _texts(alert, "annotations", "commonAnnotations", place)}
     return Alert(_status(alert, place), labels, annotations)
 
