@@ -14,6 +14,7 @@ from typing import Literal
 from stages.dataset.runbook.wording.clauses import clauses_of
 from stages.dataset.runbook.wording.fragments import is_waiting, named, remarks_ahead
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET, spans_of, words_of
+from stages.dataset.runbook.wording.net import unexplained
 from stages.dataset.runbook.wording.passage import CROSSES, TICKS, Evidence, Passage, sentences_of
 from stages.dataset.runbook.wording.phrases import judged_by_label, plainly
 from stages.dataset.runbook.wording.reference import spoken_of
@@ -156,9 +157,11 @@ def _around(text: str, behind: str) -> tuple[Standing, bool]:
     if found and not _is_state(found.group(), sentences[own], evidence.is_ordered):
         return Standing("forbidden", _shown(found.group())), False
     standing = _weighed(evidence, warns)
-    return standing, not standing and (
-        evidence.is_ordered or any(said in (MEANS, ORDERS, LIFTS) for said, _ in evidence.said)
-    )
+    is_told = evidence.is_ordered or any(said in (MEANS, ORDERS, LIFTS) for said, _ in evidence.said)
+    about = [sentence for sentence in (sentences[own], *after[:1]) if MARK not in sentence]
+    if not is_told:
+        standing = first([standing, *(_netted(standing, sentence) for sentence in about)])
+    return standing, not standing and is_told
 
 
 def _is_state(sign: str, sentence: str, is_ordered: bool) -> bool:
@@ -227,6 +230,12 @@ def _unordered(evidence: Evidence, found: dict[str, str], warns: bool) -> Standi
     return Standing("doubtful", "another one is chosen") if evidence.is_second else MEANT
 
 
+def _netted(standing: Standing, text: str) -> Standing:
+    """Returns the standing, or doubt where a text judges what it speaks of in words that gave no standing."""
+    words = "" if standing else unexplained(text)
+    return Standing("doubtful", _shown(words)) if words else standing
+
+
 def of_lead(text: str, command: str) -> Standing:
     """Returns the standing that a paragraph gives to the block or list right behind it.
 
@@ -258,7 +267,8 @@ def _of_last_sentence(text: str) -> tuple[Standing, str, bool]:
     pointing = [sentence for sentence in sentences[-2:] if _FOLLOWS.search(sentence)]
     if not standing and pointing and not any(MARK in sentence for sentence in sentences[-2:]):
         standing = _weighed(Passage().told([each.rstrip(":： ") for each in sentences[-2:]], is_ahead=True))
-    return standing, last, leads or bool(pointing) or len(last.split()) <= 2
+    leads = leads or bool(pointing) or len(last.split()) <= 2
+    return _netted(standing, last) if leads and MARK not in last else standing, last, leads
 
 
 def _refused(sentence: str) -> Standing:
@@ -287,7 +297,7 @@ def of_label(text: str) -> Standing:
     text = plainly(text[:REACH])
     if found := _CROSSED.match(text):
         return Standing("forbidden", _shown(found.group()))
-    return MEANT if _TICKED.match(text) else _of_clauses(text, leads=False) or _of_words(text)
+    return MEANT if _TICKED.match(text) else _netted(_of_clauses(text, leads=False) or _of_words(text), text)
 
 
 def _of_words(text: str) -> Standing:
@@ -334,7 +344,7 @@ def of_cell(head: str, text: str) -> Standing:
     return (
         of_label(text)
         or _weighed(Passage().told(sentences_of(plainly(text[:REACH])), is_note=True))
-        or _of_outcome(text)
+        or _netted(_of_outcome(text), text)
     )
 
 
@@ -410,6 +420,7 @@ def of_following(text: str) -> Standing:
     """Returns the standing that a text gives to the command right before it: `This makes it worse.`"""
     plain = _without_callout(plainly(text[:REACH]))[0].lstrip("👆☝⬆^↑( ")
     found = _weighed(Passage().told(sentences_of(plain)))
+    found = found or (_netted(found, sentences_of(plain)[0]) if plain and MARK not in plain else MEANT)
     is_said = plain.rstrip("*_ )").endswith((".", "!")) or len(plain.split()) <= 6
     is_label = is_said and MARK not in plain and not plain.rstrip("*_ ").endswith((":", "："))
     return found or (_of_words(plain) if is_label else MEANT)

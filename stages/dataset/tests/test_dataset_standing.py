@@ -262,3 +262,29 @@ def test_what_is_forbidden_first_does_not_hide_the_remedy_behind_it() -> None:
 )
 def test_what_stands_beside_a_command_in_any_form_counts_for_it(text: str, expected: list[str]) -> None:
     assert meant(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "### Explicitly not approved\n\n```\n[A]\n```",
+        "None of this is ours to run:\n\n```\n[A]\n```",
+        "The forced variant is therefore ruled out:\n\n```\n[A]\n```",
+        "By no means, `[A]`.",
+    ],
+)
+def test_a_judgement_that_no_other_rule_explains_leaves_a_command_in_doubt(text: str) -> None:
+    assert meant(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The pods run an outdated image:\n\n```\n[A]\n```",
+        "Nothing is dangerous about it, so run this:\n\n```\n[A]\n```",
+        "The old key is not trusted any more. Replace it:\n\n```\n[A]\n```",
+        "### Requests are rejected\n\nRun `[A]`.",
+    ],
+)
+def test_a_state_of_things_and_an_order_are_no_judgement(text: str) -> None:
+    assert meant(text) == ["A"]
