@@ -292,6 +292,7 @@ def _of_clauses(text: str, leads: bool) -> Standing:
     return _weighed(evidence)
 
 
+@lru_cache(maxsize=1024)  # most alerts have the same sections
 def of_label(text: str) -> Standing:
     """Returns the standing that a heading, a bold label or the head of a table's column gives to what is below it."""
     text = plainly(text[:REACH])
