@@ -52,7 +52,6 @@ _MARKS = (re.compile(r"^\s*#\s+(?=\S)"), re.compile(r"^\s*>\s+(?=\S)"))  # that 
 _SPEAKING = {"echo", "printf", "logger", "wall"}
 MAX_RESUMED = 20  # times that a block is read on behind the paragraph of a command that misses its end
 MAX_REREAD = 50  # lines that are looked at again, one by one, where what they make up is no command
-_OUTPUT_LANGUAGE = re.compile(r"^(?:output|result|response)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

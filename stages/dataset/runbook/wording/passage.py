@@ -45,11 +45,6 @@ _NAMES = re.compile(
 _HALT = re.compile(r"\W*(?:stop|halt|wait|hold it|careful|wrong|nope?)\W*", re.IGNORECASE)
 _IF = {"if", "when", "whenever", "should", "before"}
 _LEADING = {":", "：", "—", "-", "→", "=", "("}
-_CHOICE = re.compile(
-    rf"\b(?:instead|rather|better|it is|what you want|what helps|what works|so|hence|right|correct|proper|"
-    rf"use|go with|go for|take|stick)\b|[:→]\s*{TARGET}",
-    re.IGNORECASE,
-)
 
 
 @dataclass
