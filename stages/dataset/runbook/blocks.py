@@ -148,45 +148,55 @@ def _with_texts_behind(blocks: Sequence[Block]) -> list[Block]:
 
 def _take_code(lines: list[str]) -> list[Code | Fold | Comment | Strike]:
     """Returns the fenced blocks, folds, comments and what strikes out, and blanks them and shortcodes in lines."""
-    codes: list[Code | Fold | Comment | Strike] = []
-    number = 0
-    next_fences = _next_fences(lines)
+    found: list[Code | Fold | Comment | Strike] = []
+    number, next_fences = 0, _next_fences(lines)
     while number < len(lines):
-        line = lines[number]
-        opening, pre = _OPENING.match(line), _PRE.match(line)
-        if opening:
-            end, behind = _end_of_fence(lines, number, opening["fence"], next_fences)
-            codes.append(_fence(lines, number, end, opening))
-        elif pre:
-            end = behind = _line_with(lines, number, "</pre>")
-            codes.append(_preformatted(lines, number, end, pre["rest"]))
-            behind = min(end + 1, len(lines))
-        elif line.lstrip().startswith("<!--"):
-            behind = min(_line_with(lines, number, "-->") + 1, len(lines))
-            text, _, rest = "\n".join(lines[number:behind])[:MAX_LINE].partition("<!--")[2].partition("-->")
-            holds_code = "`" in text or re.search(r":[ \t]*\n", text)
-            codes.append(Comment("" if holds_code else " ".join(text.split()), number + 1))
-            if rest.strip() and behind == number + 1:
-                lines[number] = rest
-                continue
-        elif strike := _STRIKES.match(line):
-            codes.append(Strike(bool(strike["end"]), number + 1))
-            behind = number + 1
-        elif container := _CONTAINER.match(line):
-            if container["title"] and container["title"].strip():
-                codes.append(Comment(container["title"].strip(" []"), number + 1))
-            behind = number + 1
-        elif line.lstrip().startswith("<") and (fold := _FOLD.fullmatch(line[:1000])):
-            if fold["text"] is not None or fold["end"]:
-                codes.append(Fold(_TAG.sub("", fold["text"] or "").strip(), number + 1))
-            behind = number + 1
+        block, behind = _taken(lines, number, next_fences)
+        found += [block] if block else []
+        if behind > number:
+            lines[number:behind] = [""] * (behind - number)
+        elif isinstance(block, Comment):
+            continue  # what stands behind it on its line is left
         else:
-            lines[number] = _plain(line)
-            number += 1
-            continue
-        lines[number:behind] = [""] * (behind - number)
-        number = behind
-    return codes
+            lines[number] = _plain(lines[number])
+        number = max(behind, number + 1)
+    return found
+
+
+def _taken(
+    lines: list[str], number: int, next_fences: Sequence[int]
+) -> tuple[Code | Fold | Comment | Strike | None, int]:
+    """Returns what begins at a line and the number of the line behind it: the same number where nothing is taken."""
+    line = lines[number]
+    if opening := _OPENING.match(line):
+        end, behind = _end_of_fence(lines, number, opening["fence"], next_fences)
+        return _fence(lines, number, end, opening), behind
+    if pre := _PRE.match(line):
+        end = _line_with(lines, number, "</pre>")
+        return _preformatted(lines, number, end, pre["rest"]), min(end + 1, len(lines))
+    if line.lstrip().startswith("<!--"):
+        return _comment(lines, number)
+    if strike := _STRIKES.match(line):
+        return Strike(bool(strike["end"]), number + 1), number + 1
+    if container := _CONTAINER.match(line):
+        title = (container["title"] or "").strip()
+        return Comment(title.strip(" []"), number + 1) if title else None, number + 1
+    if line.lstrip().startswith("<") and (fold := _FOLD.fullmatch(line[:1000])):
+        is_shown = fold["text"] is not None or fold["end"]
+        return Fold(_TAG.sub("", fold["text"] or "").strip(), number + 1) if is_shown else None, number + 1
+    return None, number
+
+
+def _comment(lines: list[str], number: int) -> tuple[Comment, int]:
+    """Returns the comment that begins at a line; what stands behind one of a single line takes the line's place."""
+    behind = min(_line_with(lines, number, "-->") + 1, len(lines))
+    text, _, rest = "\n".join(lines[number:behind])[:MAX_LINE].partition("<!--")[2].partition("-->")
+    holds_code = "`" in text or re.search(r":[ \t]*\n", text)
+    comment = Comment("" if holds_code else " ".join(text.split()), number + 1)
+    if rest.strip() and behind == number + 1:
+        lines[number] = rest
+        return comment, number
+    return comment, behind
 
 
 def _next_fences(lines: Sequence[str]) -> list[int]:

@@ -41,50 +41,66 @@ class Part:
 
 def parts_of(text: str) -> list[Part] | None:
     """Returns the simple commands of a list or pipeline; None for anything else, and for more than MAX_TEXT."""
-    parts, word, target, place = [Part()], "", "", 0
-    if len(text) > MAX_TEXT:
-        return None
+    return None if len(text) > MAX_TEXT else _Splitter().split(text)
 
-    def end_word() -> None:
-        nonlocal word, target
-        if target and word:
-            parts[-1].redirects.append((target, word))
-            target = ""
-        elif word:
-            parts[-1].words.append(word)
-        word = ""
 
-    while place < len(text):
-        if not word and (comment := _COMMENT.match(text, place)):
-            place = comment.end()
-            continue
-        found = _TOKEN.match(text, place)
-        if found is None:
-            return None
-        place = found.end()
-        kind, token = found.lastgroup, found.group()
+class _Splitter:
+    """Walks a text once. word: the one that is being read; target: the redirection that waits for its word."""
+
+    def __init__(self) -> None:
+        self.parts = [Part()]
+        self.word = self.target = ""
+
+    def split(self, text: str) -> list[Part] | None:
+        place = 0
+        while place < len(text):
+            if not self.word and (comment := _COMMENT.match(text, place)):
+                place = comment.end()
+                continue
+            found = _TOKEN.match(text, place)
+            if found is None or not self._take(found.lastgroup or "", found.group()):
+                return None
+            place = found.end()
+        self._end_word()
+        parts = [part for part in self.parts if part.words or part.redirects or part.joined in _BINDING]
+        return parts if not self.target and all(part.words or part.redirects for part in parts) else None
+
+    def _take(self, kind: str, token: str) -> bool:
+        """Goes on by a token; returns whether the text may still be a list of simple commands."""
         if kind in ("chunk", "substitution", "placeholder"):
-            word += token
-            continue
-        if kind == "redirect" and word:
-            return None  # `a->b` and `<1-n>` are no redirections that anybody means
-        end_word()
+            self.word += token
+            return True
+        if kind == "redirect" and self.word:
+            return False  # `a->b` and `<1-n>` are no redirections that anybody means
+        self._end_word()
         if kind == "redirect":
-            if token[-1].isdigit() or token.endswith("&-"):
-                parts[-1].redirects.append((token, ""))
-            elif target:
-                return None
-            else:
-                target = token
-        elif kind == "operator":
-            is_empty = not parts[-1].words and not parts[-1].redirects
-            if target or (is_empty and token in _BINDING):
-                return None
-            if not (is_empty and parts[-1].joined in _BINDING):  # a new line behind `&&` ends nothing
-                parts.append(Part(token))
-    end_word()
-    parts = [part for part in parts if part.words or part.redirects or part.joined in _BINDING]
-    return parts if not target and all(part.words or part.redirects for part in parts) else None
+            return self._redirect(token)
+        return kind != "operator" or self._operator(token)
+
+    def _redirect(self, token: str) -> bool:
+        if token[-1].isdigit() or token.endswith("&-"):
+            self.parts[-1].redirects.append((token, ""))
+            return True
+        is_first = not self.target
+        self.target = self.target or token
+        return is_first
+
+    def _operator(self, token: str) -> bool:
+        last = self.parts[-1]
+        is_empty = not last.words and not last.redirects
+        if self.target or (is_empty and token in _BINDING):
+            return False
+        if not (is_empty and last.joined in _BINDING):  # a new line behind `&&` ends nothing
+            self.parts.append(Part(token))
+        return True
+
+    def _end_word(self) -> None:
+        if self.target and self.word:
+            self.parts[-1].redirects.append((self.target, self.word))
+            self.target = ""
+        elif self.word:
+            self.parts[-1].words.append(self.word)
+        self.word = ""
 
 
 def substituted(text: str) -> Iterator[str]:
