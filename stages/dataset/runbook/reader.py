@@ -26,6 +26,8 @@ from stages.dataset.runbook.headings import (
     prose_name,
     stated_name,
 )
+from stages.dataset.runbook.places.blocks import goes_on, of_following, of_following_two, ranks
+from stages.dataset.runbook.places.comments import of_place
 from stages.dataset.runbook.scope import Scope
 from stages.dataset.runbook.sections.kinds import is_numbered_step, is_verb, label_kind, section_kind
 from stages.dataset.runbook.sections.outline import ACTING, Outline
@@ -37,16 +39,7 @@ from stages.dataset.runbook.severity import (
     titled_severity,
     told_severity,
 )
-from stages.dataset.runbook.standing import (
-    MEANT,
-    Standing,
-    first,
-    goes_on,
-    of_following,
-    of_following_two,
-    of_place,
-    ranks,
-)
+from stages.dataset.runbook.standing import MEANT, Standing, first
 from stages.dataset.runbook.subject import Subject, subject_of
 from stages.dataset.runbook.text import clean
 from stages.dataset.runbook.visible import bold_label, masked, visible

@@ -1,18 +1,11 @@
 """How far words around commands reach: a heading over its section, a line with a colon over its block or list."""
 
 from stages.dataset.runbook.blocks import Comment, Fold, Heading, Paragraph, Strike
-from stages.dataset.runbook.standing import (
-    MEANT,
-    Standing,
-    first,
-    leads_on,
-    of_cell,
-    of_comment,
-    of_following,
-    of_hidden,
-    of_label,
-    of_lead,
-)
+from stages.dataset.runbook.places.blocks import leads_on, of_following, of_lead
+from stages.dataset.runbook.places.cells import of_cell
+from stages.dataset.runbook.places.comments import of_comment, of_hidden
+from stages.dataset.runbook.places.labels import of_label
+from stages.dataset.runbook.standing import MEANT, Standing, first
 from stages.dataset.runbook.visible import bold_label, masked, visible
 from stages.dataset.runbook.wording.lexicon import MARK
 from stages.dataset.runbook.wording.passage import sentences_of

@@ -7,7 +7,8 @@ from itertools import accumulate
 from markdown_it.token import Token
 
 from stages.dataset.runbook.commands import evidence
-from stages.dataset.runbook.standing import Standing, is_told, of_inline
+from stages.dataset.runbook.places.sentences import is_told, of_inline
+from stages.dataset.runbook.standing import Standing
 from stages.dataset.runbook.visible import shown, struck, told
 
 _PROMPT = re.compile(r"^\$\s+")

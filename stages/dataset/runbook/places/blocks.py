@@ -1,0 +1,129 @@
+"""What a paragraph says of the block of code or the list right behind it, or right before it."""
+
+import re
+from functools import lru_cache
+
+from stages.dataset.runbook.places.labels import of_clauses, of_words
+from stages.dataset.runbook.places.weighing import CROSSED, REACH, TICKED, netted, shown, weighed, without_callout
+from stages.dataset.runbook.standing import MEANT, Standing
+from stages.dataset.runbook.wording.lexicon import MARK
+from stages.dataset.runbook.wording.passage import Passage, sentences_of
+from stages.dataset.runbook.wording.phrases import plainly
+
+_FOLLOWS = re.compile(r"\b(?:this|these|the following|below)\b", re.IGNORECASE)
+_TOLD = re.compile(
+    r"(?:\W*|.*[,;—-] ?(?=only|but|just|instead|rather|so|then|and))(?:please |just |now |then |"
+    r"instead,? |rather |so |and |only |but )*"
+    r"(?:(?:run|use|execute|type|do|try|take|enter|paste|apply|offer)\b"
+    r"(?: (?!not\b|never\b|any\b|none\b|no\b)\w+){0,3}? (?:this|the following|these|the (?:next|block|command) \w*)|"
+    r"\W*(?:this|these|this one)(?: is| are| does| do| helps| works)?)(?: instead| command| one| block)?\W*$",
+    re.IGNORECASE,
+)
+_POINTS = re.compile(
+    r"\b(?:(?:this|the|that|these) (?:next |following )?(?:command|block|one|step|snippet|line|"
+    r"script)s?\b|the following|"
+    r"the next|below|(?:see|find|read|hear|meet|met) (?:this|these)\b|(?:for|with|of|by) (?:this|these)\b)",
+    re.IGNORECASE,
+)
+_RANK = re.compile(
+    r"\b(?:the |this )?(?:(?P<first>first|upper|former|1st)|(?P<second>second|lower|latter|"
+    r"2nd))\b(?! (?:time|step|line|run|pod|node|shard))"
+    r"(?: (?:one|block|command|snippet))?(?: of (?:the|these) (?:two|above)(?: \w+)?(?: above)?| of them| above)?",
+    re.IGNORECASE,
+)
+_BOTH = re.compile(
+    r"\b(?:both|either|all|none|neither)(?: of (?:these|them|the above|the two))?(?: (?:blocks|commands))?\b",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(r"\W*(?:but|and|then|or)\b[^.!?:)]*[\w,:][*_\s]*$", re.IGNORECASE)
+_REFUSAL = re.compile(
+    r"\W*(?:please |always |politely )*(?:refuse|decline|say no|no|never|don['’]?t|do not|resist|"
+    r"reject it|turn it down|"
+    r"do not give in|don['’]?t give in)\b\W*",
+    re.IGNORECASE,
+)
+
+
+def of_lead(text: str, command: str) -> Standing:
+    """Returns the standing that a paragraph gives to the block or list right behind it.
+
+    Its last sentence counts: where it leads on with a colon or speaks of what follows, as said of that, else only
+    where what it forbids is what the command does.
+    """
+    found, last, is_sure = _of_last_sentence(text[-REACH:])
+    return found if is_sure or (found and _stems(last) & _stems(command)) else MEANT
+
+
+@lru_cache(maxsize=64)  # a block may hold thousands of commands
+def _of_last_sentence(text: str) -> tuple[Standing, str, bool]:
+    """Returns the standing by a paragraph's last sentence, the sentence, and whether it speaks of what comes behind."""
+    sentences = sentences_of(without_callout(plainly(text).strip().rstrip("*_ "))[0]) or [""]
+    last = sentences[-1].strip().rstrip("*_ ")
+    if TICKED.match(last):
+        return MEANT, last, True
+    if _TOLD.match(last) and MARK not in last:
+        return MEANT, last, True
+    if found := CROSSED.match(last):
+        return Standing("forbidden", shown(found.group())), last, True
+    leads = last.endswith((":", "：")) or last[-1:].isalnum()
+    standing = of_clauses(last, leads and not last.endswith((":", "：")))
+    if not standing and leads and MARK not in last:
+        standing = of_words(last)
+    if not standing and len(sentences) > 1 and _POINTS.search(sentences[-2]):
+        standing = of_following(last.rstrip(":： ")) or _refused(last)
+        leads |= bool(standing)
+    pointing = [sentence for sentence in sentences[-2:] if _FOLLOWS.search(sentence)]
+    if not standing and pointing and not any(MARK in sentence for sentence in sentences[-2:]):
+        standing = weighed(Passage().told([each.rstrip(":： ") for each in sentences[-2:]], is_ahead=True))
+    leads = leads or bool(pointing) or len(last.split()) <= 2
+    return netted(standing, last) if leads and MARK not in last else standing, last, leads
+
+
+def _refused(sentence: str) -> Standing:
+    """Returns the standing by a sentence that refuses what the one before asks for."""
+    found = _REFUSAL.fullmatch(sentence)
+    return Standing("forbidden", shown(found.group())) if found else MEANT
+
+
+def leads_on(text: str) -> bool:
+    """Returns whether a paragraph leads to the list behind it: by a colon, or as it speaks of what follows."""
+    text = text.rstrip("*_ ")
+    return text.endswith((":", "：")) or any(_POINTS.search(each) for each in sentences_of(text[-REACH:])[-2:])
+
+
+def goes_on(text: str) -> bool:
+    """Returns whether a paragraph between two blocks leads from one to the other: `but on no account`."""
+    return bool(_GOES_ON.fullmatch(text[:REACH]))
+
+
+def of_following(text: str) -> Standing:
+    """Returns the standing that a text gives to the command right before it: `This makes it worse.`"""
+    plain = without_callout(plainly(text[:REACH]))[0].lstrip("👆☝⬆^↑( ")
+    found = weighed(Passage().told(sentences_of(plain)))
+    found = found or (netted(found, sentences_of(plain)[0]) if plain and MARK not in plain else MEANT)
+    is_said = plain.rstrip("*_ )").endswith((".", "!")) or len(plain.split()) <= 6
+    is_label = is_said and MARK not in plain and not plain.rstrip("*_ ").endswith((":", "："))
+    return found or (of_words(plain) if is_label else MEANT)
+
+
+def of_following_two(text: str) -> tuple[Standing, Standing]:
+    """Returns the standings that a text gives to the two blocks before it: `The first is wrong.`"""
+    told: tuple[list[str], list[str]] = ([], [])
+    for sentence in sentences_of(text[:REACH]):
+        found = _RANK.search(sentence)
+        ranks = (int(bool(found["second"])),) if found else (0, 1) if _BOTH.search(sentence) else (1,)
+        for rank in ranks:
+            told[rank].append(
+                _RANK.sub("it", sentence) if found else _BOTH.sub("it", sentence) if len(ranks) > 1 else sentence
+            )
+    return of_following(" ".join(told[0])), of_following(" ".join(told[1]))
+
+
+def ranks(text: str) -> bool:
+    """Returns whether a text speaks of the first or the second of what stands before it."""
+    return bool(_RANK.search(text[:REACH]))
+
+
+def _stems(text: str) -> set[str]:
+    """Returns how the longer words of a text begin."""
+    return {word[:5].lower() for word in re.findall(r"[A-Za-z]{4,}", text)}

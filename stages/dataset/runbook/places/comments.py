@@ -1,0 +1,71 @@
+"""What comments say of commands: in a block of code, and hidden in the page."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from stages.dataset.runbook.places.labels import of_label
+from stages.dataset.runbook.places.weighing import REACH, weighed
+from stages.dataset.runbook.standing import MEANT, Standing
+from stages.dataset.runbook.wording.lexicon import MARK
+from stages.dataset.runbook.wording.passage import Passage, sentences_of
+from stages.dataset.runbook.wording.phrases import plainly
+
+LINES = 40
+_EDITS = re.compile(
+    r"\b(?:delet\w+|remov\w+|renam\w+|mov\w+|edit\w*|reformat\w*|translat\w+|reorder\w*|merg\w+|"
+    r"shorten\w*|restor\w+|chang\w+|"
+    r"break\w*|updat\w+|generat\w+|sort\w*)\s+(?:\w+\s+){0,2}?(?:this|these|that|the|it|by hand|manually|"
+    r"section|step|page|link|heading|anchor)\b|"
+    r"\b(?:screenshots?|images?|graphs?|diagrams?|headings?|anchors?|lint\w*|toc|axis|markdown\w*|"
+    r"prettier\S*|typos?)\b",
+    re.IGNORECASE,
+)
+_BEGINS = re.compile(r"^\W*(?:begin|start)\w*(?: of)?\b\W*", re.IGNORECASE)
+_UPWARD = re.compile(r"[#\s]*[\^↑]|[#\s]*(?:the )?(?:line|command|one) above\b", re.IGNORECASE)
+
+
+def of_comment(text: str) -> Standing:
+    """Returns the standing that a comment of a block gives to the command below it."""
+    text = plainly(text[:REACH].rstrip(":： "))
+    return of_label(text) or weighed(Passage().told(sentences_of(text), is_loose=True))
+
+
+def of_note(text: str) -> Standing:
+    """Returns the standing that a comment gives to the command on its line, of which it may speak without a subject."""
+    return of_comment(text) or weighed(Passage().told(sentences_of(plainly(text[:REACH])), is_note=True))
+
+
+def of_place(lines: Sequence[str], number: int) -> Standing:
+    """Returns the standing that comments give to the command in a line of a block: behind it, or nearest above it.
+
+    Its `line` counts from 1 within the block. A comment speaks of what follows it, up to a blank line.
+    """
+    behind = re.search(r"\s#+\s*(?P<text>\D.*)$", lines[number][:REACH])
+    if behind and (found := of_note(behind["text"])):
+        return found.at(number + 1)
+    below = lines[number + 1].strip() if number + 1 < len(lines) else ""
+    if below.startswith("#") and _UPWARD.match(below) and (found := of_note(below.lstrip("# ^↑"))):
+        return found.at(number + 2)
+    for above, line in _comments_above(lines, number):
+        if found := of_comment(line.lstrip("# ")):
+            return found.at(above + 1)
+    return MEANT
+
+
+def _comments_above(lines: Sequence[str], number: int) -> Iterator[tuple[int, str]]:
+    """Yields the nearest comment above a line of a block, from its last line up, with the lines' numbers."""
+    is_within = False
+    for above in range(number - 1, max(-1, number - LINES), -1):
+        line = lines[above].strip()
+        if line.startswith("#"):
+            is_within = True
+            yield above, line
+        elif is_within or not line:
+            return
+
+
+def of_hidden(text: str) -> Standing:
+    """Returns the standing that a comment of the page gives to what stands below it: none where it is for editors."""
+    if MARK in text or _EDITS.search(text):
+        return MEANT
+    return of_comment(_BEGINS.sub("", text))
