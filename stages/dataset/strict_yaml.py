@@ -67,6 +67,11 @@ def _problems(error: ValidationError) -> Iterator[ErrorDetails]:
             yield problem
 
 
+def line_of(text: str, name: str, place: tuple[int | str, ...]) -> int:
+    """Returns the line, from 1, of what stands at a place of a document that `read` takes."""
+    return _line(_parse(text, name), place)
+
+
 def _parse(text: str, name: str) -> Any:
     if len(text) > MAX_CHARACTERS:
         raise StageError(f"{name} has more than {MAX_CHARACTERS} characters; it is meant to be written by hand")

@@ -1,6 +1,6 @@
 """What an agent's files say, and everything that is wrong with them: what the stage and lint both go by."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shared import names
@@ -8,13 +8,14 @@ from shared.errors import nearest
 from stages.dataset.agent_config import AgentConfig, read_config
 from stages.dataset.calls.remedies import Findings, find_remedies
 from stages.dataset.calls.rules import Rule, RuleFile, read_rules, unread_rules
-from stages.dataset.calls.tools import Tools, read_tools
+from stages.dataset.calls.tools import Confirmed, Tools, read_tools
 from stages.dataset.faults import Faults, check, collect
 from stages.dataset.files import Files, Page
 from stages.dataset.pages import read_pages
-from stages.dataset.runbook.alert import Alert
+from stages.dataset.runbook.alert import Alert, Command
 from stages.dataset.secrets.redaction import without_secrets
 from stages.dataset.secrets.reporting import FoundIn, clean
+from stages.dataset.strict_yaml import line_of
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _findings(
     findings.warnings.extend(unread_rules(files.rules))
     findings.warnings.extend(f"{path} is a symbolic link, and was not read as a page" for path in files.links)
     faults += findings.faults
-    faults += _unknown_confirmations(alerts, tools, files.tools_path)
+    faults += _unknown_confirmations(alerts, tools, files)
     if not findings.remedies and not findings.faults:
         first = findings.skipped[0]
         reason = f"no alert of {files.runbook_path} teaches a call: {first.name}: {first.reason}"
@@ -91,16 +92,23 @@ def _findings(
     return findings
 
 
-def _unknown_confirmations(alerts: Sequence[Alert], tools: Tools, path: str) -> Iterator[str]:
+def _unknown_confirmations(alerts: Sequence[Alert], tools: Tools, files: Files) -> Iterator[str]:
     """Yields what tools.yaml confirms and nobody asked: of an alert, or a command, that the runbook does not have."""
     commands = {name: [c for a in alerts if a.name == name for c in a.commands] for name in {a.name for a in alerts}}
-    for number, each in enumerate(tools.confirm, 1):
-        place = f"{path}: confirm, entry {number},"
-        if each.alert not in commands:
-            yield f"{place} names the alert {each.alert}; {nearest(each.alert, commands, most=5)}"
-        elif not any(command.text.split() == each.command.split() for command in commands[each.alert]):
-            known = (command.text for command in commands[each.alert])
-            yield f"{place} names a command that {each.alert} does not have; {nearest(each.command, known, most=3)}"
+    for number, each in enumerate(tools.confirm):
+        fault = _unknown_confirmation(each, commands)
+        if fault:
+            line = line_of(files.tools, files.tools_path, ("confirm", number))
+            yield f"{files.tools_path}, line {line}: confirm, entry {number + 1}, {fault}"
+
+
+def _unknown_confirmation(each: Confirmed, commands: Mapping[str, Sequence[Command]]) -> str:
+    if each.alert not in commands:
+        return f"names the alert {each.alert}; {nearest(each.alert, commands, most=5)}"
+    if any(command.text.split() == each.command.split() for command in commands[each.alert]):
+        return ""
+    known = (command.text for command in commands[each.alert])
+    return f"names a command that {each.alert} does not have; {nearest(each.command, known, most=3)}"
 
 
 def _check_deploy(config: AgentConfig, files: Files, agent: str) -> None:
