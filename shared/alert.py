@@ -28,6 +28,7 @@ MAX_ALERTS = 1000
 FIRING, RESOLVED = "firing", "resolved"
 # By API v2 an alert that is muted fires all the same: whoever asks for a remedy decides that.
 _STATES = {"firing": FIRING, "active": FIRING, "unprocessed": FIRING, "suppressed": FIRING, "resolved": RESOLVED}
+_SHORTER = "shorten it in the rule, or drop labels by Alertmanager's or Prometheus' relabelling"
 _NO_ALERT = "is no Alertmanager notification: it needs `alerts`, or `labels` of one alert"
 
 
@@ -55,7 +56,7 @@ def read_alerts(notification: Any) -> list[Alert]:
     """
     found = _found(notification)
     if len(found) > MAX_ALERTS:
-        raise StageError(f"the notification has {len(found)} alerts; at most {MAX_ALERTS} are read")
+        raise StageError(f"the notification has {len(found)} alerts; at most {MAX_ALERTS} are read; send them in parts")
     several = len(found) > 1
     return [_read(alert, f"alert {number} of the notification" if several else "the alert") for number, alert in found]
 
@@ -105,12 +106,13 @@ def _data(notification: Any) -> Any:
 def _read(alert: Mapping[str, Any], place: str) -> Alert:
     labels = dict(_texts(alert, "labels", "commonLabels", place))
     if len(labels) > MAX_LABELS:
-        raise StageError(f"{place} has {len(labels)} labels; at most {MAX_LABELS} are read")
+        raise StageError(f"{place} has {len(labels)} labels; at most {MAX_LABELS} are read; {_SHORTER}")
     for key, value in labels.items():
         if len(value) > MAX_LABEL:
-            raise StageError(f"{place} has a label {key:.40} of {len(value)} characters; at most {MAX_LABEL} are read")
+            found = f"a label {key:.40} of {len(value)} characters; at most {MAX_LABEL} are read"
+            raise StageError(f"{place} has {found}; {_SHORTER}")
     if (length := sum(len(key) + len(value) for key, value in labels.items())) > MAX_ALL_LABELS:
-        raise StageError(f"{place} has labels of {length} characters; at most {MAX_ALL_LABELS} are read")
+        raise StageError(f"{place} has labels of {length} characters; at most {MAX_ALL_LABELS} are read; {_SHORTER}")
     annotations = {key: _cut(text) for key, text in _texts(alert, "annotations", "commonAnnotations", place)}
     return Alert(_status(alert, place), labels, annotations)
 
@@ -135,7 +137,8 @@ def _text(value: Any, place: str) -> str:
         return _line(value)
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return str(value)
-    raise StageError(f"{place} holds {'no number' if isinstance(value, float) else 'a list or an object'}, not a text")
+    found = "no number" if isinstance(value, float) else "a list or an object"
+    raise StageError(f"{place} holds {found}, not a text; send each value as one text")
 
 
 def _status(alert: Mapping[str, Any], place: str) -> str:
