@@ -165,6 +165,10 @@ test-demo: environments .venvs/mlflow-server/.made ## what `make run` promises, 
 	.venv/bin/python $(PYTEST) tests/e2e -m long
 	.venv/bin/python $(PYTEST) tests/demo
 
+.PHONY: test-slow
+test-slow: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## all of these four (`make images` first), two at a time
+	@$(MAKE) -j2 $(WHOLE) test-demo test-containers test-survival test-tools
+
 # ── images and versions of the stages ─────────────────────────────────────────────────────────────
 
 IMAGES = .venv/bin/python -m tools.images
