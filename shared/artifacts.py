@@ -21,7 +21,9 @@ from shared.prompt import PromptFile
 
 LINEAGE = "artifact.json"
 SPLITS = ("train", "valid", "test")
-UNSEEN_ALERTS = "test_unseen_alerts"  # a split that a dataset may lack: whole alerts that training never saw
+# Splits that a dataset may lack: whole alerts that training never saw, and whole ones that want no call.
+UNSEEN_ALERTS, UNCOVERED_ALERTS = "test_unseen_alerts", "test_uncovered_alerts"
+ALL_SPLITS = (*SPLITS, UNSEEN_ALERTS, UNCOVERED_ALERTS)
 ROW_KEYS = {"id", "prompt", "completion", "alert", "function", "call"}
 ROW_TEXTS = ("id", "prompt", "completion")
 PREDICTION_KEYS = {"id", "expected", "base", "tuned"}
@@ -49,10 +51,9 @@ class ChatDataset(Artifact):
     """Training rows for one agent: {train,valid,test}.jsonl, prompt.json, agent.json, README.md."""
 
     def check(self) -> None:
-        for split in SPLITS:
-            self._check_rows(self.path / f"{split}.jsonl")
-        if self.has(UNSEEN_ALERTS):
-            self._check_rows(self.path / f"{UNSEEN_ALERTS}.jsonl")
+        for split in ALL_SPLITS:
+            if split in SPLITS or self.has(split):
+                self._check_rows(self.path / f"{split}.jsonl")
         self.prompt()
         _json_object(self.path / "agent.json")
 
@@ -62,7 +63,7 @@ class ChatDataset(Artifact):
 
     def rows(self, split: str) -> list[dict[str, Any]]:
         """Returns the rows of a split: id, prompt, completion, alert, function, call; none of an absent one."""
-        if split == UNSEEN_ALERTS and not self.has(split):
+        if split not in SPLITS and not self.has(split):
             return []
         return [row for _, row in _json_lines(self.path / f"{split}.jsonl")]
 

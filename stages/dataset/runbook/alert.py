@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from stages.dataset.firing import Firing
 from stages.dataset.runbook.standing import MEANT, Standing
 
 KINDS = (
@@ -91,6 +92,8 @@ class Alert:
     """Names of further alerts of which all this is told as well."""
     page: str = ""
     """The path of its page, of a runbook of several."""
+    firing: Firing | None = None
+    """What its alerting rule says that it carries; None where no rule is known."""
 
     @property
     def place(self) -> str:
