@@ -12,9 +12,6 @@ NoCallShare = Annotated[float, "share of the rows whose answer is no call", at_l
 RenamedShare = Annotated[
     float, "share of the notifications with another name of the alert, or none", at_least(0), at_most(1)
 ]
-GroupedShare = Annotated[
-    float, "share of the notifications that hold several alerts, each with its call", at_least(0), at_most(1)
-]
 UnseenAlertsShare = Annotated[float, "share of the alerts that training never sees", at_least(0), at_most(0.5)]
 MaxFunctionShare = Annotated[float, "most that one function may have of the training rows", above(0), at_most(1)]
 ModelName = Annotated[str, "a Hugging Face id, or the path of a local folder"]
@@ -69,7 +66,6 @@ TRAINING: dict[str, Any] = {
     "examples_per_alert": ExamplesPerAlert,
     "no_call_share": NoCallShare,
     "renamed_share": RenamedShare,
-    "grouped_share": GroupedShare,
     "unseen_alerts_share": UnseenAlertsShare,
     "max_function_share": MaxFunctionShare,
     "learning_rate": LearningRate,

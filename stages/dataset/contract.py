@@ -8,7 +8,6 @@ from typing import Annotated
 
 from shared.agent_config.settings import (
     ExamplesPerAlert,
-    GroupedShare,
     MaxFunctionShare,
     NoCallShare,
     RenamedShare,
@@ -44,8 +43,7 @@ class Inputs:
     examples_per_alert: ExamplesPerAlert = 24
     no_call_share: NoCallShare = 0.1
     renamed_share: RenamedShare = 0.25
-    grouped_share: GroupedShare = 0.06
-    unseen_alerts_share: UnseenAlertsShare = 0.1
+    unseen_alerts_share: UnseenAlertsShare = 0.0
     max_function_share: MaxFunctionShare = 0.5
     seed: Seed = 0
 

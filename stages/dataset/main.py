@@ -20,7 +20,8 @@ from stages.dataset.calls.tools import Tools
 from stages.dataset.contract import Inputs, Outputs
 from stages.dataset.rows.card import summarise, write_card
 from stages.dataset.rows.drawing import draw_rows, sampling_of
-from stages.dataset.rows.examples import Row, prompt_file
+from stages.dataset.rows.examples import prompt_file
+from stages.dataset.rows.row import Row
 from stages.dataset.secrets.reporting import FoundIn, by_file, telling_no_secret
 from stages.dataset.source import Source, opened, read_source
 from stages.dataset.study import study

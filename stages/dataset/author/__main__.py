@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from shared.artifacts import SPLITS, UNSEEN_ALERTS
+from shared.artifacts import ALL_SPLITS
 from shared.errors import StageError, one_line
 from stages.dataset.author.compare import compare, read_rows
 from stages.dataset.author.folder import read_folder
@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_lint)
     show = commands.add_parser("preview", help="rows as the model sees them")
     show.add_argument("--alert", default="", help="only rows of this alert")
-    show.add_argument("--split", choices=(*SPLITS, UNSEEN_ALERTS), default="train")
+    show.add_argument("--split", choices=ALL_SPLITS, default="train")
     show.add_argument("--rows", type=int, default=5)
     show.add_argument("--seed", type=int, default=0)
     show.set_defaults(run=_preview)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.artifacts import SPLITS, UNSEEN_ALERTS
+from shared.artifacts import ALL_SPLITS, SPLITS
 from shared.errors import StageError
 
 Rows = Sequence[dict[str, Any]]
@@ -81,7 +81,7 @@ def answers(rows: Rows) -> dict[str, str]:
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Returns all rows of a dataset, a folder or the stage's tar file. Raises StageError where it is neither."""
     rows: list[dict[str, Any]] = []
-    for split in (*SPLITS, UNSEEN_ALERTS):
+    for split in ALL_SPLITS:
         text = _file(path, f"{split}.jsonl", is_needed=split in SPLITS)
         rows += [json.loads(line) for line in text.splitlines() if line]
     return rows
@@ -118,7 +118,7 @@ def _alerts(row: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _functions(rows: Rows) -> Counter[str]:
-    return Counter(row["function"].split(" + ")[0] or "no call" for row in rows)
+    return Counter(row["function"] or "no call" for row in rows)
 
 
 def _labels(rows: Rows) -> Counter[str]:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from shared.errors import StageError
 from stages.dataset.calls.remedies import Findings
 from stages.dataset.calls.tools import Tools
-from stages.dataset.rows.examples import Row, Sampling, make_rows, prompt_file
+from stages.dataset.rows.examples import Sampling, make_rows, prompt_file
+from stages.dataset.rows.row import Row
 
 USER_TURN = "<start_of_turn>user\n"
 

@@ -24,12 +24,14 @@ class Findings:
     """What the alerts of a runbook and of rules teach. warnings: sentences for the author about no single alert.
 
     faults: what keeps a dataset from being made: rules that tools.yaml does not fit, alerts that teach two calls.
+    uncovered: alerts of rules that have neither a page nor a function, and so want no call.
     """
 
     remedies: list[Remedy] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    uncovered: list[Alert] = field(default_factory=list)
 
     @property
     def all_warnings(self) -> list[str]:

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
-from stages.dataset.rows.examples import Row
+from stages.dataset.rows.row import Row
 
 
 def balanced(rows: Sequence[Row], share: float) -> list[Row]:
@@ -14,19 +14,14 @@ def balanced(rows: Sequence[Row], share: float) -> list[Row]:
     at least an equal part.
     """
     calls = [row for row in rows if row.split == "train" and row.function]
-    sizes = Counter(_function(row) for row in calls)
+    sizes = Counter(row.function for row in calls)
     if len(sizes) < 2:
         return list(rows)
     share = max(share, 1 / len(sizes))
     function, size = sizes.most_common(1)[0]
     most = int((len(calls) - size) * share / (1 - share)) if share < 1 else size
-    gone = _surplus([row for row in calls if _function(row) == function], size - most)
+    gone = _surplus([row for row in calls if row.function == function], size - most)
     return [row for row in rows if row.id not in gone]
-
-
-def _function(row: Row) -> str:
-    """Returns the function of a row; a grouped notification has several calls of one."""
-    return row.function.split(" + ")[0]
 
 
 def _surplus(rows: Sequence[Row], count: int) -> set[str]:

@@ -8,14 +8,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from shared.artifacts import SPLITS, UNSEEN_ALERTS
+from shared.artifacts import ALL_SPLITS, UNCOVERED_ALERTS, UNSEEN_ALERTS
 from shared.errors import printable
 from stages.dataset.calls.remedies import Findings
-from stages.dataset.rows.examples import Row
+from stages.dataset.rows.row import Row
 from stages.dataset.runbook.alert import Alert, place_of
 from stages.dataset.source import Source
 
-ALL_SPLITS = (*SPLITS, UNSEEN_ALERTS)
 _CONFIG = "configs:\n- config_name: default\n  data_files:"
 _NAMES = {"valid": "validation"}
 
@@ -31,7 +30,8 @@ def summarise(
 ) -> dict[str, Any]:
     """Returns the card as data. folder holds the split files, whose sha256 it tells.
 
-    dropped: how many rows were left out as duplicates and for the balance, and how many secrets were redacted.
+    dropped: how many rows were left out as duplicates and for the balance, how many are alike in two splits, and how
+    many secrets were redacted.
     without_alert: the pages that document none, of a runbook of several.
     """
     calls = [row for row in rows if row.split == "train" and row.function]
@@ -48,8 +48,14 @@ def summarise(
         "alerts": _by_split(rows, [row.alert or "(unknown)" for row in rows]),
         "functions": _by_split(rows, [row.function or "(no call)" for row in rows]),
         "alertname": _by_split(rows, [row.alertname for row in rows]),
+        "answer": _by_split(rows, [row.answer for row in rows]),
         "function_share": _shares(calls),
         "unseen_alerts": sorted({row.alert for row in rows if row.split == UNSEEN_ALERTS}),
+        "constants": sorted({row.alert for row in rows if row.answer == "constant"}),
+        "uncovered_alerts": {
+            "all": len(findings.uncovered),
+            "only_tested": sorted({row.alert for row in rows if row.split == UNCOVERED_ALERTS}),
+        },
         "skipped": [
             {
                 "name": entry.name,
@@ -93,19 +99,23 @@ def _page(card: dict[str, Any]) -> str:
             "teaches, or the sentence that none is due.",
             "",
             "Label values belong to one split by their hash: none of a test row was seen in training.",
-            "`test_unseen_alerts` holds whole alerts that training never saw, whose function another alert teaches.",
+            "`test_unseen_alerts` holds whole alerts that training never saw, whose function another alert teaches;",
+            "`test_uncovered_alerts` those of alerting rules with neither a page nor a function, which want no call.",
             "",
             *_table("split", {split: {"rows": count} for split, count in card["rows"].items()}, ("rows",)),
             *_table("alert", card["alerts"], ALL_SPLITS),
             *_table("function", card["functions"], ALL_SPLITS),
             *_table("name of the alert", card["alertname"], ALL_SPLITS),
+            *_table("answer", card["answer"], ALL_SPLITS),
+            *_constants(card["constants"]),
             f"Of the training rows with a call: {shares}.",
             "",
             f"A row has {lengths['least']} to {lengths['most']} characters, half of them up to {lengths['median']}, "
             f"95 of 100 up to {lengths['p95']}. The training stage checks tokens.",
             "",
             f"Left out: {dropped['duplicates']} near-duplicate rows, {dropped['balance']} rows of a function that had",
-            f"too many. Secrets redacted in the runbook: {dropped['secrets']}.",
+            f"too many. Nearly the same in two splits, as their call has fixed names: {dropped['alike']} rows.",
+            f"Secrets redacted in the runbook: {dropped['secrets']}.",
             "",
             "## Alerts that teach no call",
             "",
@@ -119,6 +129,14 @@ def _page(card: dict[str, Any]) -> str:
             *(["## Warnings", "", *(f"- {_plain(text)}" for text in card["warnings"]), ""] if card["warnings"] else []),
         ]
     )
+
+
+def _constants(alerts: Sequence[str]) -> list[str]:
+    """Returns what is told of alerts whose call no label fills."""
+    if not alerts:
+        return []
+    names = ", ".join(map(_plain, alerts))
+    return [f"A call with fixed names answers {names}: what is tested there is memory, and is measured apart.", ""]
 
 
 def _pages(source: Source, without_alert: Sequence[str]) -> dict[str, Any]:
@@ -150,7 +168,7 @@ def _by_split(rows: Sequence[Row], keys: Sequence[str]) -> dict[str, dict[str, i
 
 
 def _shares(rows: Sequence[Row]) -> dict[str, float]:
-    counts = Counter(row.function.split(" + ")[0] for row in rows)
+    counts = Counter(row.function for row in rows)
     return {name: round(count / len(rows), 4) for name, count in counts.most_common()}
 
 

@@ -1,34 +1,33 @@
-"""Training rows: a notification as Alertmanager delivers it, and what answers it: a call, several, or none."""
+"""Training rows: an alert as Alertmanager delivers it, and the call that answers it, or none."""
 
-import hashlib
-import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from shared.alert import render_notification
-from shared.artifacts import SPLITS, UNSEEN_ALERTS
+from shared.artifacts import SPLITS, UNCOVERED_ALERTS, UNSEEN_ALERTS
 from shared.errors import StageError
 from shared.function_call import Call
-from shared.prompt import NO_CALL_ANSWER, PromptFile, render_completion
+from shared.prompt import PromptFile
 from stages.dataset.calls.nested import with_texts
-from stages.dataset.calls.placeholders import Placeholder, fill
+from stages.dataset.calls.placeholders import Placeholder, fill, placeholders
 from stages.dataset.calls.remedies import Findings
 from stages.dataset.calls.remedy import Remedy
 from stages.dataset.calls.schema import is_valid
 from stages.dataset.calls.tools import Tools
-from stages.dataset.rows.likeness import is_near, normalised
+from stages.dataset.rows import labels
+from stages.dataset.rows.likeness import Known
 from stages.dataset.rows.notifications import Drawn, Sketch
 from stages.dataset.rows.phrasings import answers_of, of_split, phrasings
+from stages.dataset.rows.row import Row, Writer
 from stages.dataset.rows.shown_names import NameKind, name_kind
-from stages.dataset.rows.unknown_alerts import unknown_alerts
+from stages.dataset.rows.silent import apart, foreign, in_turns
 from stages.dataset.rows.unseen import held_out
 from stages.dataset.runbook.alert import Alert
 
 _ATTEMPTS = 20
 _FITTING = 500
+_OF_UNCOVERED = 2  # rows of each uncovered alert that training never sees
 
 
 @dataclass(frozen=True)
@@ -39,40 +38,8 @@ class Sampling:
     seed: int = 0
     no_call_share: float = 0.1
     renamed_share: float = 0.25
-    grouped_share: float = 0.06
-    unseen_alerts_share: float = 0.1
+    unseen_alerts_share: float = 0.0
     max_function_share: float = 0.5
-
-
-@dataclass(frozen=True)
-class Row:
-    """One example, as it is written to a split's file.
-
-    call: JSON of one call, a list of several, or null. function: the names, joined by ` + `, or empty. alert: the
-    runbook's name, empty for one that it does not know. alertname: how the notification shows it. prefix: what all
-    prompts begin with, held once for all rows; turn: the rest.
-    """
-
-    split: str
-    id: str
-    prefix: str
-    turn: str
-    completion: str
-    alert: str
-    function: str
-    call: str
-    notification: str
-    alertname: NameKind
-
-    def columns(self) -> dict[str, str]:
-        """Returns what the file holds of the row."""
-        kept = {key: value for key, value in vars(self).items() if key not in ("split", "id", "prefix", "turn")}
-        return {"id": self.id, "prompt": self.prompt} | kept
-
-    @property
-    def prompt(self) -> str:
-        """The text that the model continues."""
-        return self.prefix + self.turn
 
 
 def prompt_file(tools: Tools) -> PromptFile:
@@ -96,20 +63,20 @@ def counts(per_alert: int) -> dict[str, int]:
 
 
 class _Maker:
-    """Draws the rows of one dataset; `answers` holds the completion and the origin of every prompt so far."""
+    """Draws the rows of one dataset; `known` remembers them, so that none comes twice or tells another's answer."""
 
     def __init__(self, findings: Findings, tools: Tools, prompt: PromptFile, sampling: Sampling) -> None:
-        self.findings, self.tools, self.prompt, self.sampling = findings, tools, prompt, sampling
-        self.functions = tools.names
+        self.findings, self.tools, self.sampling = findings, tools, sampling
+        self.writer = Writer(prompt, tools.names)
         self.names = {remedy.alert.name for remedy in findings.remedies}
-        self.names |= {entry.name for entry in findings.skipped}
+        self.names |= {entry.name for entry in findings.skipped} | {alert.name for alert in findings.uncovered}
         self.teachers = _teachers(findings.remedies)
         self.severities = Counter(remedy.alert.name for remedy in findings.remedies)
-        self.answers: dict[str, tuple[str, str]] = {}
-        self.words: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        self.known = Known()
 
     def rows(self) -> list[Row]:
         unseen = held_out(self.findings.remedies, self.sampling.unseen_alerts_share)
+        silence, tested = apart(self.findings.uncovered)
         rows: list[Row] = []
         for remedy in self.findings.remedies:
             if remedy.alert.name in unseen:
@@ -117,25 +84,32 @@ class _Maker:
             else:
                 for split, count in counts(self.sampling.per_alert).items():
                     rows += self._calls(remedy, split, count)
-        trained = [remedy for remedy in self.findings.remedies if remedy.alert.name not in unseen]
+        if not rows:
+            return rows
         for split in SPLITS:
-            rows += self._without_call(split, trained, sum(row.split == split for row in rows))
+            rows += self._without_call(split, silence, sum(row.split == split for row in rows))
+        for alert in tested:
+            rows += self._uncovered(alert)
         return rows
 
     def _calls(self, remedy: Remedy, split: str, count: int) -> Iterator[Row]:
         chance = random.Random(f"{self.sampling.seed} {remedy.alert.name} {remedy.alert.severity} {split}")
-        values = "test" if split == UNSEEN_ALERTS else split
         texts = phrasings(remedy.alert, answers_of(remedy))
         texts = of_split(texts, split) if split in SPLITS else texts
         told_by = {"severity"} if self.severities[remedy.alert.name] > 1 else set()
+        fixed = _fixed(remedy)
+        is_constant = {*remedy.label_of.values()} <= {*fixed, "alertname", "severity"}
 
         def draw() -> Row:
             kind = self._kind(remedy, texts, chance)
             own = [text for text in texts if len(self.teachers[text]) == 1] if kind == "missing" else texts
-            sketch = Sketch(remedy.alert, own, remedy.label_of, self.tools.placeholders, self.names, told_by)
-            size = chance.choice((2, 2, 3)) if chance.random() < self.sampling.grouped_share else 1
-            drawn = [_fitting(remedy, lambda: sketch.draw(values, kind, chance)) for _ in range(size)]
-            return self._row(split, remedy.alert.name, kind, drawn, [call_of(remedy, one) for one in drawn])
+            sketch = Sketch(remedy.alert, own, remedy.label_of, self.tools.placeholders, self.names, told_by, fixed)
+            drawn = _fitting(remedy, lambda: sketch.draw(_values_of(split), kind, chance))
+            call, name = call_of(remedy, drawn), remedy.alert.name
+            stated = fixed.values()
+            return self.writer.row(
+                split, name, drawn.alert, call, alertname=kind, is_constant=is_constant, stated=stated
+            )
 
         return self._distinct(draw, count, remedy.place)
 
@@ -146,86 +120,71 @@ class _Maker:
         is_told = any(len(self.teachers[text]) == 1 for text in texts)
         return "stated" if kind == "missing" and not is_told else kind
 
-    def _without_call(self, split: str, trained: Sequence[Remedy], calls: int) -> Iterator[Row]:
+    def _without_call(self, split: str, uncovered: Sequence[Alert], calls: int) -> Iterator[Row]:
+        """Returns rows of one split without a call: a share of all, and in training each uncovered alert once."""
         share = self.sampling.no_call_share
-        count = round(calls * share / (1 - share))
-        chance = random.Random(f"{self.sampling.seed} no call {split}")
-        unknown = unknown_alerts(split, self.names)
-        idle = self.findings.without_call
-        if not trained or not count:
+        documented, others = self.findings.without_call, [*uncovered, *foreign(split, self.names)]
+        if not share or not (documented or others):
             return iter(())
+        least = len(uncovered) if split == "train" else 0
+        count = min(max(round(calls * share / (1 - share)), least), calls)
+        chance = random.Random(f"{self.sampling.seed} no call {split}")
+        alerts = in_turns(documented, others, chance)
+        return self._distinct(lambda: self._silent(split, next(alerts), chance), count, "a row without a call")
 
-        def draw() -> Row:
-            choice = chance.random()
-            if choice < 0.4:
-                return self._resolved(split, chance.choice(trained), chance)
-            if idle and choice < 0.7:
-                return self._idle(split, chance.choice(idle), chance)
-            return self._idle(split, chance.choice(unknown), chance, is_known=False)
+    def _uncovered(self, alert: Alert) -> Iterator[Row]:
+        chance = random.Random(f"{self.sampling.seed} {alert.name} {alert.severity} {UNCOVERED_ALERTS}")
+        return self._distinct(lambda: self._silent(UNCOVERED_ALERTS, alert, chance), _OF_UNCOVERED, alert.place)
 
-        return self._distinct(draw, count, "a row without a call")
-
-    def _resolved(self, split: str, remedy: Remedy, chance: random.Random) -> Row:
-        texts = of_split(phrasings(remedy.alert, answers_of(remedy)), split)
-        sketch = Sketch(remedy.alert, texts, remedy.label_of, self.tools.placeholders, self.names)
-        kind = name_kind(self.sampling.renamed_share, chance)
-        return self._row(split, remedy.alert.name, kind, [sketch.draw(split, kind, chance, "resolved")], [])
-
-    def _idle(self, split: str, alert: Alert, chance: random.Random, is_known: bool = True) -> Row:
+    def _silent(self, split: str, alert: Alert, chance: random.Random) -> Row:
         names = {function.name for function in self.tools.functions}
         texts = of_split(phrasings(alert, names), split)
-        sketch = Sketch(alert, texts, {}, self.tools.placeholders, self.names)
-        return self._row(split, alert.name if is_known else "", "stated", [sketch.draw(split, "stated", chance)], [])
-
-    def _row(self, split: str, alert: str, kind: NameKind, drawn: Sequence[Drawn], calls: Sequence[Call]) -> Row:
-        alerts = [one.alert for one in drawn]
-        notification: dict[str, Any] = {"alerts": alerts} if len(alerts) > 1 else alerts[0]
-        text = self.prompt.prompt(render_notification(notification))
-        written = [{"name": call.name, "arguments": call.arguments} for call in calls]
-        inside = [self.functions.to_model(call) for call in calls]
-        return Row(
-            split=split,
-            id=hashlib.sha256(text.encode()).hexdigest()[:16],
-            prefix=self.prompt.prefix,
-            turn=text.removeprefix(self.prompt.prefix),
-            completion=render_completion(inside, "" if calls else NO_CALL_ANSWER),
-            alert=alert,
-            function=" + ".join(call.name for call in calls),
-            call=json.dumps(written if len(written) > 1 else written[0] if written else None, sort_keys=True),
-            notification=json.dumps(notification, sort_keys=True),
-            alertname=kind,
+        fixed = dict(alert.firing.labels) if alert.firing else {}
+        sketch = Sketch(alert, texts, {}, self.tools.placeholders, self.names, fixed=fixed)
+        drawn = sketch.draw(_values_of(split), "stated", chance)
+        return self.writer.row(
+            split, alert.name if alert.name in self.names else "", drawn.alert, stated=fixed.values()
         )
 
     def _distinct(self, draw: Callable[[], Row], count: int, place: str) -> Iterator[Row]:
-        found = 0
+        """Yields count rows that are new; of calls without a label's value one is enough that is merely not the same.
+
+        Without an argument that differs from split to split, only the labels around it tell two rows apart.
+        """
+        found, alike = 0, None
         for _ in range(count * _ATTEMPTS):
             if found == count:
                 return
             row = draw()
-            if row.id not in self.answers:
-                if self._is_known_elsewhere(row):
-                    continue
-                self.answers[row.id] = (row.completion, place)
-                found += 1
-                yield row
-            elif self.answers[row.id][0] != row.completion:
-                raise StageError(
-                    f"one notification has two answers, of {self.answers[row.id][1]} and of {place}: "
-                    f"{row.notification:.200}; give the two alerts other symptoms"
-                )
+            if self.known.has(row, place):
+                continue
+            if self.known.is_near_elsewhere(row):
+                alike = alike or row
+                continue
+            self.known.add(row, place)
+            found += 1
+            yield row
+        if not found and alike and alike.answer == "constant":
+            self.known.add(alike, place)
+            yield replace(alike, is_alike=True)
 
-    def _is_known_elsewhere(self, row: Row) -> bool:
-        """Returns whether another split has one answer to nearly the same words; if not, notes the row's own.
 
-        Without an argument that differs from split to split, only the labels around it tell two rows apart.
-        """
-        if not row.function:
-            return False
-        words, known = normalised(row.turn), self.words[row.completion]
-        if any(is_near(words, other) for split, others in known.items() if split != row.split for other in others):
-            return True
-        known[row.split].append(words)
-        return False
+def _values_of(split: str) -> str:
+    """Returns the split whose label values a row has: all that is held out has those of the test."""
+    return split if split in SPLITS else "test"
+
+
+def _fixed(remedy: Remedy) -> dict[str, str]:
+    """Returns the labels that have one value whenever a remedy's alert fires: its rule's, and those of its call."""
+    firing = remedy.alert.firing
+    named = {
+        name: value
+        for name, value in remedy.arguments.items()
+        if isinstance(value, str) and name in labels.GENERATORS and name != "name" and not list(placeholders(value))
+    }
+    of_rule = dict(firing.labels) if firing else {}
+    varying = {*remedy.label_of.values(), *(firing.varying if firing else ())}
+    return {label: value for label, value in named.items() if label not in varying} | of_rule
 
 
 def _fitting(remedy: Remedy, draw: Callable[[], Drawn]) -> Drawn:

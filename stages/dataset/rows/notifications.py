@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from stages.dataset.calls.placeholders import Placeholder, placeholders
@@ -10,6 +10,7 @@ from stages.dataset.rows import labels
 from stages.dataset.rows.annotations.template import render
 from stages.dataset.rows.annotations.values import draw_value
 from stages.dataset.rows.noise import ALWAYS, noise_labels
+from stages.dataset.rows.phrasings import said_by_rule
 from stages.dataset.rows.shown_names import NameKind, renamed
 from stages.dataset.runbook.alert import Alert
 
@@ -29,8 +30,9 @@ class Drawn:
 class Sketch:
     """All that the notifications of one alert are drawn from.
 
-    texts: prepared phrasings. label_of: the label of each placeholder of its call. aliases: those of tools.yaml.
-    taken: names of alerts that no renamed one may have.
+    texts: prepared phrasings, where its rule says nothing. label_of: the label of each placeholder of its call.
+    aliases: those of tools.yaml. taken: names of alerts that no renamed one may have. told_by: labels without which
+    two calls of the alert could not be told apart. fixed: labels that have one value whenever it fires.
     """
 
     alert: Alert
@@ -39,11 +41,12 @@ class Sketch:
     aliases: Mapping[str, str]
     taken: Collection[str]
     told_by: Collection[str] = ()
-    """Labels without which two calls of the alert could not be told apart."""
+    fixed: Mapping[str, str] = field(default_factory=dict)
 
-    def draw(self, split: str, kind: NameKind, chance: random.Random, status: str = "firing") -> Drawn:
-        """Returns one alert whose values all belong to split."""
-        chosen = chance.sample(self.texts, min(len(self.texts), 2 if chance.random() < DESCRIBED else 1))
+    def draw(self, split: str, kind: NameKind, chance: random.Random) -> Drawn:
+        """Returns one firing alert whose values all belong to split, but for those that are fixed."""
+        said = said_by_rule(self.alert) or self._said(chance)
+        chosen = list(said.values())
         label_of = self._labels(chosen)
         values = self._values(set(label_of.values()), split, chance)
 
@@ -51,10 +54,13 @@ class Sketch:
             return values.get(label_of.get(placeholder, ""), placeholder.name)
 
         number = draw_value(chosen, chance)
-        texts = (render(text, value_of, number) for text in chosen)
+        annotations = {name: render(text, value_of, number) for name, text in said.items()}
         shown = self._shown(values, split, kind, chance)
-        annotations = dict(zip(("summary", "description"), texts, strict=False))
-        return Drawn({"status": status, "labels": shown, "annotations": annotations}, values)
+        return Drawn({"status": "firing", "labels": shown, "annotations": annotations}, values)
+
+    def _said(self, chance: random.Random) -> dict[str, str]:
+        chosen = chance.sample(self.texts, min(len(self.texts), 2 if chance.random() < DESCRIBED else 1))
+        return dict(zip(("summary", "description"), chosen, strict=False))
 
     def _labels(self, texts: Sequence[str]) -> dict[Placeholder, str]:
         found = [placeholder for text in texts for placeholder in placeholders(text)]
@@ -62,8 +68,11 @@ class Sketch:
         return {placeholder: label for placeholder, label in known.items() if label} | dict(self.label_of)
 
     def _values(self, needed: set[str], split: str, chance: random.Random) -> dict[str, str]:
-        stated = {"alertname": self.alert.name, "severity": self.alert.severity}
-        drawn = {label: labels.draw(label, split, chance) for label in sorted({*needed, ALWAYS} - stated.keys())}
+        stated = {**self.fixed, "alertname": self.alert.name, "severity": self.alert.severity}
+        varying = self.alert.firing.varying if self.alert.firing else ()
+        drawn = {
+            label: labels.draw(label, split, chance) for label in sorted({*needed, *varying, ALWAYS} - stated.keys())
+        }
         return (
             drawn | noise_labels(drawn.keys() | stated.keys(), split, chance) | {k: v for k, v in stated.items() if v}
         )

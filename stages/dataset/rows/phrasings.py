@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Collection, Sequence
 
+from shared.alert import SHOWN_ANNOTATIONS
 from shared.artifacts import SPLITS
 from stages.dataset.calls.remedy import Remedy
 from stages.dataset.rows.annotations.template import prepare
@@ -15,13 +16,22 @@ _FEWEST = 5  # phrasings of an alert that are enough to give each split its own
 
 
 def phrasings(alert: Alert, answers: Collection[str]) -> list[str]:
-    """Returns prepared texts that tell how an alert looks: its symptoms, else what it means, else its name in words.
+    """Returns prepared texts that tell how an alert looks: its rule's words, else its symptoms, else what it means.
 
-    answers: texts of which none may be in a prompt, because they tell the answer.
+    Without any, its name in words. answers: texts of which none may be in a prompt, because they tell the answer; what
+    a rule says is in every prompt that the model will ever get of the alert.
     """
+    if said := said_by_rule(alert):
+        return list(said.values())
     told = dict.fromkeys(text for _, text in candidates(alert) if text)
     kept = [prepared for text in told if not _tells(text, answers) and (prepared := prepare(text))]
     return kept or [prepare(in_words(alert.name)) or re.sub(r"\W+", " ", alert.name)]
+
+
+def said_by_rule(alert: Alert) -> dict[str, str]:
+    """Returns the prepared annotations that an alert's rule gives it, without those that cannot be written out."""
+    known = alert.firing.annotations if alert.firing else {}
+    return {name: prepared for name in SHOWN_ANNOTATIONS if (prepared := prepare(known.get(name, "")))}
 
 
 def answers_of(remedy: Remedy) -> set[str]:

@@ -8,24 +8,24 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is fetched; without it t
 
 from datasets import Dataset, Features, Value, disable_progress_bars  # type: ignore[import-untyped]
 
-from shared.artifacts import SPLITS, UNSEEN_ALERTS
-from stages.dataset.rows.examples import Row
+from shared.artifacts import ALL_SPLITS, SPLITS
+from stages.dataset.rows.row import Row
 
-COLUMNS = ("id", "prompt", "completion", "alert", "function", "call", "notification", "alertname")
+COLUMNS = ("id", "prompt", "completion", "alert", "function", "call", "notification", "alertname", "answer")
 FEATURES = Features({column: Value("string") for column in COLUMNS})
 
 _AT_ONCE = 2000  # rows: all of a large runbook's would take gigabytes
 
 
 def write_splits(rows: Sequence[Row], folder: Path) -> None:
-    """Writes {train,valid,test}.jsonl, and test_unseen_alerts.jsonl where it has rows: one JSON object a row.
+    """Writes {train,valid,test}.jsonl, and those of ALL_SPLITS besides that have rows: one JSON object a row.
 
     The rows are typed by FEATURES; equal rows give equal bytes.
     """
     disable_progress_bars()
-    for split in (*SPLITS, UNSEEN_ALERTS):
+    for split in ALL_SPLITS:
         chosen = [row for row in rows if row.split == split]
-        if split == UNSEEN_ALERTS and not chosen:
+        if split not in SPLITS and not chosen:
             continue
         with (folder / f"{split}.jsonl").open("wb") as file:
             for start in range(0, len(chosen), _AT_ONCE):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.alert import render_notification
-from shared.artifacts import SPLITS, UNSEEN_ALERTS
+from shared.artifacts import ALL_SPLITS, SPLITS, UNSEEN_ALERTS
 from shared.errors import StageError
 from shared.function_call import CONTROL_TOKENS, Call
 from stages.dataset.calls.placeholders import Placeholder
@@ -18,8 +18,9 @@ from stages.dataset.calls.remedies import find_remedies
 from stages.dataset.calls.tools import read_tools
 from stages.dataset.contract import Outputs
 from stages.dataset.rows import labels
-from stages.dataset.rows.examples import Row, Sampling, make_rows, prompt_file
+from stages.dataset.rows.examples import Sampling, make_rows, prompt_file
 from stages.dataset.rows.leaks import label_values
+from stages.dataset.rows.row import Row
 from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.tests.conftest import AGENTS
 from stages.dataset.tests.repositories import RUNBOOK, TOOLS, make, read
@@ -30,25 +31,24 @@ PROMPT = prompt_file(FUNCTIONS)
 
 def rows_of(runbook: str, per_alert: int = 24, seed: int = 0) -> list[Row]:
     findings = find_remedies(read_runbook(runbook), FUNCTIONS)
-    return make_rows(findings, FUNCTIONS, PROMPT, Sampling(per_alert, seed, 0, 0, 0))
+    return make_rows(findings, FUNCTIONS, PROMPT, Sampling(per_alert, seed, 0, 0))
 
 
 def calls_of(row: dict[str, Any]) -> tuple[Call, ...]:
     known = json.loads(row["call"])
-    calls = known if isinstance(known, list) else [known] if known else []
-    return tuple(Call(call["name"], call["arguments"]) for call in calls)
+    return (Call(known["name"], known["arguments"]),) if known else ()
 
 
 @pytest.mark.parametrize("agent", AGENTS)
 def test_every_row_of_the_example_reads_back_to_its_call(agent: str, example_outputs: dict[str, Outputs]) -> None:
     dataset = example_outputs[agent].dataset
     prompt = dataset.prompt()
-    rows = [row for split in (*SPLITS, UNSEEN_ALERTS) for row in dataset.rows(split)]
+    rows = [row for split in ALL_SPLITS for row in dataset.rows(split)]
     assert len(rows) == example_outputs[agent].rows == len({row["id"] for row in rows})
     for row in rows:
         assert row["prompt"] == prompt.prompt(render_notification(json.loads(row["notification"])))
         assert prompt.read(row["completion"]).calls == calls_of(row)
-        assert row["function"] == " + ".join(call.name for call in calls_of(row))
+        assert row["function"] == "".join(call.name for call in calls_of(row))
 
 
 @pytest.mark.parametrize("agent", AGENTS)
@@ -72,7 +72,7 @@ def test_every_alert_is_in_every_split(agent: str, example_outputs: dict[str, Ou
 
 
 def test_the_rows_of_one_alert_are_known_to_the_byte() -> None:
-    row = next(row for row in rows_of(RUNBOOK, per_alert=12) if "alerts" not in row.notification)
+    row = rows_of(RUNBOOK, per_alert=12)[0]
     notification = json.loads(row.notification)
     pod, namespace = notification["labels"]["pod"], notification["labels"]["namespace"]
     assert row.prompt == PROMPT.prompt(render_notification(notification))
@@ -127,9 +127,7 @@ def test_a_split_without_rows_is_refused(tmp_path: Path, tiny: Path) -> None:
 def test_a_symptom_that_tells_the_answer_is_not_used(answer: str) -> None:
     runbook = f"## Alert: PodDown\n\n### Symptoms\n\n- {answer}\n\n### Fix\n\n`kubectl delete pod x -n y`\n"
     for row in rows_of(runbook):
-        known = json.loads(row.notification)
-        for alert in known.get("alerts", [known]):
-            assert list(alert["annotations"].values()) == ["Pod Down"]
+        assert list(json.loads(row.notification)["annotations"].values()) == ["Pod Down"]
 
 
 def test_without_symptoms_the_first_sentence_of_the_meaning_is_used() -> None:

@@ -15,10 +15,15 @@ def candidates(alert: Alert) -> list[tuple[Section, str]]:
 
 
 def left_out(alert: Alert) -> Iterator[tuple[int, str]]:
-    """Yields the line of the section of each text that cannot be written out, and what it holds."""
-    for section, text in candidates(alert):
+    """Yields the line of the section of each text that cannot be written out, and what it holds.
+
+    Where a rule says how its alert looks, its annotations count; their line is the alert's.
+    """
+    annotations = alert.firing.annotations.values() if alert.firing else ()
+    told = [(alert.line, text) for text in annotations] or [(section.line, text) for section, text in candidates(alert)]
+    for line, text in told:
         if reason := why_not(text):
-            yield section.line, reason
+            yield line, reason
 
 
 def _first_sentence(text: str) -> str:

@@ -1,0 +1,92 @@
+"""A row: an alert as Alertmanager delivers it, and the call that answers it, or none."""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from shared.alert import render_notification
+from shared.function_call import Call
+from shared.prompt import NO_CALL_ANSWER, NameMap, PromptFile, render_completion
+from stages.dataset.rows.shown_names import NameKind
+
+Answer = Literal["filled", "constant", "none"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One example, as it is written to a split's file.
+
+    call: JSON of the call, or null. function: its name, or empty. alert: its name in the runbook or in a rule, empty
+    for one that neither knows. alertname: how the notification shows it. answer: `filled` from the alert's labels, the
+    runbook's own words (`constant`), or `none`. prefix: what all prompts begin with, held once for all rows; turn: the
+    rest. stated: label values that the runbook or a rule names, and all splits may therefore have. is_alike: whether
+    another split has nearly the same row, as none could be drawn that differs.
+    """
+
+    split: str
+    id: str
+    prefix: str
+    turn: str
+    completion: str
+    alert: str
+    function: str
+    call: str
+    notification: str
+    alertname: NameKind
+    answer: Answer
+    stated: frozenset[str] = frozenset()
+    is_alike: bool = False
+
+    def columns(self) -> dict[str, str]:
+        """Returns what the file holds of the row."""
+        kept = {key: value for key, value in vars(self).items() if key not in _NOT_IN_FILES}
+        return {"id": self.id, "prompt": self.prompt} | kept
+
+    @property
+    def prompt(self) -> str:
+        """The text that the model continues."""
+        return self.prefix + self.turn
+
+
+_NOT_IN_FILES = {"split", "id", "prefix", "turn", "stated", "is_alike"}
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes rows for one prompt file. functions: the names of the functions outside and inside the model."""
+
+    prompt: PromptFile
+    functions: NameMap
+
+    def row(
+        self,
+        split: str,
+        alert: str,
+        shown: Mapping[str, Any],
+        call: Call | None = None,
+        *,
+        alertname: NameKind = "stated",
+        is_constant: bool = False,
+        stated: Collection[str] = (),
+    ) -> Row:
+        """Returns the row of one alert as Alertmanager has it. is_constant: whether no label fills the call."""
+        text = self.prompt.prompt(render_notification(shown))
+        inside = [self.functions.to_model(call)] if call else []
+        answer: Answer = "none" if call is None else "constant" if is_constant else "filled"
+        written = {"name": call.name, "arguments": call.arguments} if call else None
+        return Row(
+            split=split,
+            id=hashlib.sha256(text.encode()).hexdigest()[:16],
+            prefix=self.prompt.prefix,
+            turn=text.removeprefix(self.prompt.prefix),
+            completion=render_completion(inside, "" if call else NO_CALL_ANSWER),
+            alert=alert,
+            function=call.name if call else "",
+            call=json.dumps(written, sort_keys=True),
+            notification=json.dumps(shown, sort_keys=True),
+            alertname=alertname,
+            answer=answer,
+            stated=frozenset(stated),
+        )
