@@ -4,6 +4,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from shared.artifacts import SPLITS, UNCOVERED_ALERTS, UNSEEN_ALERTS
 from shared.errors import StageError
@@ -121,16 +122,19 @@ class _Maker:
         return "stated" if kind == "missing" and not is_told else kind
 
     def _without_call(self, split: str, uncovered: Sequence[Alert], calls: int) -> Iterator[Row]:
-        """Returns rows of one split without a call: a share of all, and in training each uncovered alert once."""
+        """Returns rows of one split without a call: a share of all, and in training one of each uncovered alert.
+
+        They are never more than those with a call.
+        """
         share = self.sampling.no_call_share
         documented, others = self.findings.without_call, [*uncovered, *foreign(split, self.names)]
         if not share or not (documented or others):
             return iter(())
-        least = len(uncovered) if split == "train" else 0
-        count = min(max(round(calls * share / (1 - share)), least), calls)
+        count = min(round(calls * share / (1 - share)), calls)
+        least = min(len(uncovered), calls - count) if split == "train" else 0
         chance = random.Random(f"{self.sampling.seed} no call {split}")
-        alerts = in_turns(documented, others, chance)
-        return self._distinct(lambda: self._silent(split, next(alerts), chance), count, "a row without a call")
+        alerts = chain(chance.sample(uncovered, least), in_turns(documented, others, chance))
+        return self._distinct(lambda: self._silent(split, next(alerts), chance), count + least, "a row without a call")
 
     def _uncovered(self, alert: Alert) -> Iterator[Row]:
         chance = random.Random(f"{self.sampling.seed} {alert.name} {alert.severity} {UNCOVERED_ALERTS}")
