@@ -18,11 +18,12 @@ def read_pages(pages: Sequence[Page]) -> tuple[list[Alert], list[str]]:
     alerts: list[Alert] = []
     without: list[str] = []
     for page in pages:
-        found = [_of_page(alert, page.path) for alert in read_runbook(page.text, page.path)]
+        found = [of_page(alert, page.path) for alert in read_runbook(page.text, page.path)]
         alerts += found
         without += [] if found else [page.path]
     return alerts, without
 
 
-def _of_page(alert: Alert, path: str) -> Alert:
+def of_page(alert: Alert, path: str) -> Alert:
+    """Returns an alert that names its page, as its commands do."""
     return replace(alert, page=path, commands=[replace(command, page=path) for command in alert.commands])

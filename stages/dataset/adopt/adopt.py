@@ -10,7 +10,7 @@ from pathlib import Path
 from shared import names
 from shared.errors import StageError
 from stages.dataset.adopt import pages
-from stages.dataset.adopt.choice import Choice, choose
+from stages.dataset.adopt.choice import Choice, choose, concerned
 from stages.dataset.adopt.config_yaml import config_yaml
 from stages.dataset.adopt.deployment import ModelField, Unreached, model_fields
 from stages.dataset.adopt.drafted import Drafted
@@ -61,9 +61,10 @@ def adopt(request: Request) -> Adoption:
     called = read_called(repository, pattern)
     runbook = _runbook(repository, request.runbook_path)
     alerts = [alert for found in runbook.values() for alert in found]
-    drafts = find_functions(repository, called, pattern)
     rules = [rule for rule in called.rules if pattern.fullmatch(rule.function)]
-    choice = choose(drafts, alerts, rules, next(iter(runbook), ""))
+    path = next(iter(runbook), "")
+    drafts = concerned(find_functions(repository, called, pattern), repository.beside, alerts, rules, path)
+    choice = choose(drafts, alerts, rules, path)
     fields, unreached = model_fields(repository)
     usual = names.runbook_path(repository.agent, repository.agents)
     where = request.runbook_path or ("" if usual in runbook else pages.page_paths(repository)[0])

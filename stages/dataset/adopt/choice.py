@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from shared.function_call import neutralise
 from stages.dataset.adopt import runbook_forms
 from stages.dataset.adopt.drafted import Drafted, Form, Parameter, normal
-from stages.dataset.adopt.runbook_forms import Taken, Used
+from stages.dataset.adopt.runbook_forms import Taken, Used, place_in
 from stages.dataset.adopt.schema import as_property, inside_names, narrowed
 from stages.dataset.calls import commands
 from stages.dataset.calls.judgement import Judged
@@ -89,6 +89,22 @@ def choose(drafts: Sequence[Drafted], alerts: Sequence[Alert], rules: Sequence[R
         alerts=len(names),
         refused=refused,
     )
+
+
+def concerned(
+    drafts: Sequence[Drafted], beside: Sequence[str], alerts: Sequence[Alert], rules: Sequence[Rule], runbook: str
+) -> list[Drafted]:
+    """Returns the functions without those of folders that all agents share whose commands no alert here has.
+
+    beside: those folders, each with a slash at its end.
+    """
+    lent = {draft.name for draft in drafts if beside and any(place.startswith(tuple(beside)) for place in draft.places)}
+    if not lent:
+        return list(drafts)
+    found = choose(drafts, alerts, rules, runbook)
+    wanted = (each for each in (*found.active, *found.others) if each.taught or each.waiting or each.proposals)
+    kept = {each.function.name for each in wanted} | {rule.function for rule in rules}
+    return [draft for draft in drafts if draft.name in kept or draft.name not in lent]
 
 
 def _worthy(used: Sequence[Used]) -> list[Used]:
@@ -258,7 +274,7 @@ def _near(found: Sequence[Taken], chosen: Sequence[Chosen], runbook: str) -> tup
         else:
             left.append(each)
     used = [
-        (name, Used(replace(form, place=f"{runbook}, line {own[0].command.line}"), _names(own), own[0].command.text))
+        (name, Used(replace(form, place=place_in(runbook, own[0].command)), _names(own), own[0].command.text))
         for (name, form), own in members.items()
     ]
     return sorted(used, key=lambda each: (-len(each[1].alerts), each[1].form.command)), left

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from shared.errors import one_line
 from stages.dataset.adopt.texts import Repository
 from stages.dataset.files import MAX_RUNBOOK
+from stages.dataset.pages import of_page
 from stages.dataset.runbook.alert import Alert
 from stages.dataset.runbook.reader import read_runbook
 
@@ -27,8 +28,9 @@ def page_paths(repository: Repository) -> tuple[str, list[str]]:
 
 
 def read_pages(repository: Repository, paths: Sequence[str]) -> dict[str, list[Alert]]:
-    """Returns the alerts of each page."""
-    return {path: read_runbook(repository.text(path, MAX_RUNBOOK), path) for path in paths}
+    """Returns the alerts of each page; those of one among several name it."""
+    read = {path: read_runbook(repository.text(path, MAX_RUNBOOK), path) for path in paths}
+    return {path: [of_page(alert, path) for alert in alerts] if len(read) > 1 else alerts for path, alerts in read.items()}
 
 
 def index(folder: str, pages: dict[str, list[Alert]]) -> str:

@@ -9,7 +9,7 @@ from stages.dataset.adopt.drafted import WORDS, Drafted, Form, Parameter
 from stages.dataset.calls.placeholders import Placeholder, mark, placeholders
 from stages.dataset.calls.words import RESOURCE_NAMES, Words, split
 from stages.dataset.rows import labels
-from stages.dataset.runbook.alert import Alert, Command
+from stages.dataset.runbook.alert import Alert, Command, place_of
 
 _FLAGS: dict[str, str] = WORDS["flags"]
 _ALIASES: dict[str, str] = WORDS["aliases"]
@@ -103,6 +103,11 @@ def with_last(used: Used, function: Drafted) -> Used | None:
     if used.parameters or len(needed) != 1 or len(words) < 3 or not re.fullmatch(r"\w[\w.-]*", words[-1]):
         return None
     return replace(used, form=replace(used.form, command=" ".join([*words[:-1], f"{{{needed[0]}}}"])))
+
+
+def place_in(runbook: str, command: Command) -> str:
+    """Returns where a command stands; runbook: the path of the one page, where the command names none."""
+    return place_of(command.page or runbook, command.line)
 
 
 def shapes(command: str) -> set[object]:
@@ -223,8 +228,8 @@ def _generalised(group: Sequence[_Slots], path: str) -> Iterator[Used]:
         alerts = tuple(dict.fromkeys(slots.remedy.alert for slots in members))
         values = {index: [slots.names[index][1] for slots in members] for index in differing}
         numbers = [group[0].names[index][0] for index, texts in values.items() if all(map(_is_number, texts))]
-        place = f"{path}, line {min(slots.remedy.command.line for slots in members)}"
-        yield Used(Form(command, (), place), alerts, members[0].remedy.command.text, tuple(numbers))
+        first = min((slots.remedy.command for slots in members), key=lambda one: (one.page, one.line))
+        yield Used(Form(command, (), place_in(path, first)), alerts, members[0].remedy.command.text, tuple(numbers))
 
 
 def _is_number(text: str) -> bool:

@@ -71,10 +71,22 @@ class Repository:
             self._paths += [path for path in found if not _SKIPPED.intersection(path.split("/"))]
         return self._paths
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The folders beside the agents', each with a slash, that hold functions and are no agent."""
+        found = (f"{self._home}{name}/" for name in WORDS["function_folders"])
+        return tuple(f for f in found if f != f"{self.folder}/" and not self._has(f"{f}training/") and self._has(f))
+
+    def _has(self, folder: str) -> bool:
+        return any(path.startswith(folder) for path in self.paths())
+
     def own(self, *endings: str) -> list[str]:
-        """Returns the paths of the agent's files of some endings, those of its training apart."""
+        """Returns the paths of the agent's files of some endings, those of its training apart.
+
+        Those in folders of functions beside the agents count among them.
+        """
         training = f"{self.training}/"
-        folders = tuple(f"{folder.strip('/')}/" for folder in (self.folder, *self.more))
+        folders = (*(f"{folder.strip('/')}/" for folder in (self.folder, *self.more)), *self.beside)
         return [p for p in self.paths() if p.startswith(folders) and p.endswith(endings) and not p.startswith(training)]
 
     def shared(self, *endings: str) -> list[str]:

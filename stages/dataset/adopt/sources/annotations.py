@@ -67,7 +67,8 @@ def drafts(called: Called) -> Iterator[Drafted]:
 
 def _are_anothers(functions: set[str], repository: Repository) -> bool:
     """Returns whether another agent's files name one of the functions, and this agent's do not."""
-    missing = {name for name in functions if not _is_named(name, repository.own(*_TELLING), repository)}
+    own = [path for path in repository.own(*_TELLING) if not path.startswith(repository.beside)]
+    missing = {name for name in functions if not _is_named(name, own, repository)}
     return any(_is_named(name, repository.others(*_TELLING), repository) for name in missing)
 
 

@@ -7,7 +7,7 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from stages.dataset.adopt.drafted import WORDS
@@ -117,40 +117,66 @@ def _otherwise(asked: Known, scope: Scope) -> Known:
 
 def _assign(statement: ast.Assign | ast.AnnAssign | ast.AugAssign, scope: Scope, known: Known) -> None:
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    if statement.value is None or len(targets) != 1 or not isinstance(targets[0], ast.Name):
+    if statement.value is None or len(targets) != 1:
         return
-    name, value = targets[0].id, statement.value
     if isinstance(statement, ast.AugAssign):
-        _extend(name, _list(value, scope), scope, known)
+        if isinstance(targets[0], ast.Name):
+            _extend(targets[0].id, _list(statement.value, scope), scope, known)
         return
-    for held in (scope.ways, scope.texts, scope.parameters):
-        held.pop(name, None)
-    scope.events.discard(name)
-    _hold(name, value, scope, known)
+    seen = _snapshot(scope)
+    for name, value in _pairs(targets[0], statement.value):
+        for held in (scope.ways, scope.texts, scope.parameters):
+            held.pop(name, None)
+        scope.events.discard(name)
+        if value is not None:
+            _hold(name, value, seen, scope, known)
 
 
-def _hold(name: str, value: ast.expr, scope: Scope, known: Known) -> None:
-    if is_event(value, scope):
+def _snapshot(scope: Scope) -> Scope:
+    """Returns what names stand for before an assignment: `a, b = b, a` reads both before it writes either."""
+    names = {"parameters": dict(scope.parameters), "texts": dict(scope.texts), "ways": dict(scope.ways)}
+    return replace(scope, events=set(scope.events), **names)
+
+
+def _pairs(target: ast.expr, value: ast.expr | None) -> Iterator[tuple[str, ast.expr | None]]:
+    """Yields the names that an assignment sets, each with its own value; None where only the program knows it."""
+    if isinstance(target, ast.Name):
+        yield target.id, value
+    elif isinstance(target, ast.Starred):
+        yield from _pairs(target.value, None)
+    elif isinstance(target, ast.Tuple | ast.List):
+        values = list(value.elts) if isinstance(value, ast.Tuple | ast.List) else []
+        is_plain = len(values) == len(target.elts) and not any(
+            isinstance(each, ast.Starred) for each in (*target.elts, *values)
+        )
+        for place, each in enumerate(target.elts):
+            yield from _pairs(each, values[place] if is_plain else None)
+
+
+def _hold(name: str, value: ast.expr, seen: Scope, scope: Scope, known: Known) -> None:
+    """Lets a name stand for a value, which is read in what was seen before."""
+    if is_event(value, seen):
         scope.events.add(name)
-    elif parameter := _parameter(value, scope):
+    elif parameter := _parameter(value, seen):
         scope.parameters[name] = parameter
     elif isinstance(value, ast.List | ast.Tuple):
-        scope.ways[name] = (Way(_list(value, scope), known),)
+        scope.ways[name] = (Way(_list(value, seen), known),)
     elif isinstance(value, ast.IfExp):
-        _hold_either(name, value, scope, known)
-    elif isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add) and (ways := _ways(value, scope, known)):
+        scope.ways |= _either_list(name, value, seen, known)
+    elif isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add) and (ways := _ways(value, seen, known)):
         scope.ways[name] = ways
-    elif isinstance(value, ast.Name) and value.id in scope.ways:
-        scope.ways[name] = scope.ways[value.id]
-    elif (text := _text(value, scope)) is not None:
+    elif isinstance(value, ast.Name) and value.id in seen.ways:
+        scope.ways[name] = seen.ways[value.id]
+    elif (text := _text(value, seen)) is not None:
         scope.texts[name] = text
 
 
-def _hold_either(name: str, value: ast.IfExp, scope: Scope, known: Known) -> None:
+def _either_list(name: str, value: ast.IfExp, scope: Scope, known: Known) -> dict[str, tuple[Way, ...]]:
     asked = _asked(value.test, scope)
-    if isinstance(value.body, ast.List | ast.Tuple) and isinstance(value.orelse, ast.List | ast.Tuple):
-        one = Way(_list(value.body, scope), _with(known, asked))
-        scope.ways[name] = (one, Way(_list(value.orelse, scope), _with(known, _otherwise(asked, scope))))
+    if not (isinstance(value.body, ast.List | ast.Tuple) and isinstance(value.orelse, ast.List | ast.Tuple)):
+        return {}
+    one = Way(_list(value.body, scope), _with(known, asked))
+    return {name: (one, Way(_list(value.orelse, scope), _with(known, _otherwise(asked, scope))))}
 
 
 def _extend(name: str, words: tuple[str, ...] | None, scope: Scope, known: Known) -> None:
