@@ -80,10 +80,20 @@ def test_a_bump_alone_does_not_start_the_workflow() -> None:
             f"{agent}/k8s/prometheusrule.yaml",
             f"{agent}/MODEL_VERSION",
             f"{agent}/k8s/lambdaagent.yaml",
+            "flux/ai/agent-auditor/docs/runbooks/images/image-scan-outdated.md",
+            "flux/ai/agent-auditor/k8s/kustomize/studio/model-patch.yaml",
+            "flux/ai/functions/rescan-image.yaml",
+            "flux/monitoring/rules/nodes.yaml",
         )
         if any(re.fullmatch(_expression(pattern), path) for pattern in patterns)
     ]
-    assert matching == [f"{agent}/docs/RUNBOOK.md", f"{agent}/training/config.yaml", f"{agent}/k8s/prometheusrule.yaml"]
+    assert matching == [
+        f"{agent}/docs/RUNBOOK.md",
+        f"{agent}/training/config.yaml",
+        f"{agent}/k8s/prometheusrule.yaml",
+        "flux/ai/agent-auditor/docs/runbooks/images/image-scan-outdated.md",
+        "flux/monitoring/rules/nodes.yaml",
+    ]
 
 
 def _expression(pattern: str) -> str:

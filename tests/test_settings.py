@@ -137,10 +137,10 @@ def test_the_agents_configuration_sets_inputs(gitops: Repo) -> None:
     known = settings_of(gitops, "agent-auditor")
     assert known == {
         "model_name": "google/functiongemma-270m-it",
-        "examples_per_alert": 32,
+        "examples_per_alert": 24,
         "learning_rate": 2e-4,
         "batch_size": 8,
-        "iters": 190,
+        "iters": 240,
         "lora_layers": 16,
         "lora_rank": 8,
         "seed": 0,
@@ -166,18 +166,17 @@ def test_the_configuration_names_pages_and_needs_no_argument(gitops: Repo) -> No
     folder = Path(gitops.working_dir)
     pages = folder / "docs/my runbooks"
     pages.mkdir(parents=True)
-    shutil.copy(folder / "flux/ai/agent-auditor/docs/RUNBOOK.md", pages / "page one.md")
-    file = folder / "flux/ai/agent-auditor/training/config.yaml"
+    (folder / "flux/ai/agent-sre/docs/RUNBOOK.md").rename(pages / "page one.md")
+    file = folder / "flux/ai/agent-sre/training/config.yaml"
     before = file.read_text()
     file.write_text("runbook_path: [docs/my runbooks/**/*.md]\ntraining: {iters: 8}\n")
-    (folder / "flux/ai/agent-auditor/docs/RUNBOOK.md").unlink()
     commit(gitops)
-    assert settings_of(gitops, "agent-auditor") == {"iters": 8}
+    assert settings_of(gitops, "agent-sre") == {"iters": 8}
     (folder / "agent-training.yaml").write_text("training: {iters: 1, seed: 5}\n")
     commit(gitops)
-    assert settings_of(gitops, "agent-auditor") == {"iters": 8, "seed": 5}
+    assert settings_of(gitops, "agent-sre") == {"iters": 8, "seed": 5}
     (folder / "agent-training.yaml").unlink()
-    (folder / "flux/ai/agent-auditor/docs/RUNBOOK.md").write_bytes((pages / "page one.md").read_bytes())
+    (pages / "page one.md").rename(folder / "flux/ai/agent-sre/docs/RUNBOOK.md")
     file.write_text(before)
     commit(gitops)
 
@@ -185,8 +184,8 @@ def test_the_configuration_names_pages_and_needs_no_argument(gitops: Repo) -> No
 def test_the_configuration_is_read_at_the_revision(gitops: Repo) -> None:
     folder = Path(gitops.working_dir)
     before = gitops.head.commit.hexsha
-    file = folder / "flux/ai/agent-auditor/training/config.yaml"
+    file = folder / "flux/ai/agent-sre/training/config.yaml"
     file.write_text("training: {iters: 7}\n")
     commit(gitops)
-    assert settings_of(gitops, "agent-auditor") == {"iters": 7}
-    assert settings_of(gitops, "agent-auditor", before)["iters"] == 190
+    assert settings_of(gitops, "agent-sre") == {"iters": 7}
+    assert settings_of(gitops, "agent-sre", before)["iters"] == 300

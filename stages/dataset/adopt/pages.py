@@ -30,7 +30,9 @@ def page_paths(repository: Repository) -> tuple[str, list[str]]:
 def read_pages(repository: Repository, paths: Sequence[str]) -> dict[str, list[Alert]]:
     """Returns the alerts of each page; those of one among several name it."""
     read = {path: read_runbook(repository.text(path, MAX_RUNBOOK), path) for path in paths}
-    return {path: [of_page(alert, path) for alert in alerts] if len(read) > 1 else alerts for path, alerts in read.items()}
+    if len(read) == 1:
+        return read
+    return {path: [of_page(alert, path) for alert in alerts] for path, alerts in read.items()}
 
 
 def index(folder: str, pages: dict[str, list[Alert]]) -> str:

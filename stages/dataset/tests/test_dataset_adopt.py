@@ -285,6 +285,39 @@ def test_a_function_elsewhere_is_found_where_a_rule_calls_it(tmp_path: Path) -> 
     assert sources["volume-report"] == ("alerting rule",)
 
 
+def beside(folder: str) -> dict[str, str]:
+    """Returns the files with the functions in a folder beside the agents'."""
+    return {path.replace(f"{HOME}/k8s/functions", f"flux/ai/{folder}"): text for path, text in FILES.items()}
+
+
+@pytest.mark.parametrize("folder", ["functions", "lambdas"])
+def test_functions_beside_the_agents_are_those_of_whoever_has_their_commands(tmp_path: Path, folder: str) -> None:
+    other = {"flux/ai/agent-port/docs/RUNBOOK.md": "## Alert: QuayFull\n\n```bash\nqueuectl drain quay\n```\n"}
+    make_adoptable(tmp_path, beside(folder) | other)
+    # cache-flush has no form; its name alone suggests one.
+    assert {each.function.name for each in adopt(Request(tmp_path, AGENT)).choice.active} == {
+        *("worker-restart", "worker-scale", "queue-drain", "release-sync", "cert-renew", "cache-flush"),
+        "volume-report",  # a rule calls it
+    }
+    choice = adopt(Request(tmp_path, "agent-port", function="*-d*")).choice
+    assert [each.function.name for each in choice.active] == ["queue-drain"]
+
+
+def test_functions_beside_an_agent_that_has_none_of_their_commands_are_not_its_own(tmp_path: Path) -> None:
+    runbook = "## Alert: LampDark\n\n```bash\nsystemctl restart lamp\n```\n"
+    tools = {f"{names.training_folder(AGENT)}/tools.yaml": "functions: [worker-restart, volume-report]\n"}
+    files = beside("functions") | tools | {"flux/ai/agent-port/docs/RUNBOOK.md": runbook}
+    adoption = adopt(Request(make_adoptable(tmp_path, files), "agent-port"))
+    assert {each.function.source for each in adoption.choice.active} == {"runbook"}
+    assert "rules:" not in adoption.texts["flux/ai/agent-port/training/tools.yaml"]
+
+
+def test_an_agent_may_be_called_as_a_folder_of_functions_is(tmp_path: Path) -> None:
+    trained = {"flux/ai/functions/training/config.yaml": "training: {}\n"}
+    active = adopt(Request(make_adoptable(tmp_path, beside("functions") | trained), AGENT)).choice.active
+    assert {each.function.source for each in active} <= {"alerting rule", "runbook"}
+
+
 def test_rules_of_another_agents_functions_are_not_this_ones(tmp_path: Path) -> None:
     files = FILES | {"flux/ai/agent-port/docs/RUNBOOK.md": FILES[f"{HOME}/docs/RUNBOOK.md"]}
     adoption = adopt(Request(make_adoptable(tmp_path, files), "agent-port"))
@@ -375,6 +408,12 @@ def test_pages_take_the_place_of_a_runbook_that_is_missing(tmp_path: Path) -> No
     choice = adopt(Request(make_adoptable(tmp_path, files), AGENT)).choice
     taught = next(each.taught for each in choice.active if each.function.name == "worker-restart")
     assert set(taught) == {"LampDark", "LampOld", "TideWrong", "WorkerDown"}
+
+
+def test_a_form_of_pages_names_the_page_that_has_it(tmp_path: Path) -> None:
+    tide = PAGES["docs/runbooks/TideWrong.md"].replace("rollout restart deployment/tide", "get pods")
+    text = drafted(tmp_path, {BASE: FILES[BASE]} | PAGES | {"docs/runbooks/TideWrong.md": tide})[TOOLS]
+    assert "  # From docs/runbooks/lights/Lamp [old].md, line 10. 2 alerts would teach it.\n" in text
 
 
 def test_an_index_lists_the_pages_and_documents_no_alert(tmp_path: Path) -> None:

@@ -68,6 +68,16 @@ def commands(body: str, head: str = "def handler(event):") -> list[str | tuple[s
         ("subprocess.run([event['program'], 'x'])", []),
         ("print(['a', 'b'])\nrequests.get(['a'])", []),
         ("def inner():\n    subprocess.run(['never'])\nsubprocess.run(['a'])", ["a"]),
+        ("x, n = event['x'], event.get('n')\nsubprocess.run(['a', x, '-n', n])", ["a {x} -n {n}"]),
+        ("[x, n] = [event['x'], 'fixed']\nsubprocess.run(['a', x, '-n', n])", ["a {x} -n fixed"]),
+        ("x, (y, z) = event['x'], (event['y'], event['z'])\nsubprocess.run(['a', x, y, z])", ["a {x} {y} {z}"]),
+        ("x, y = event['x'], event['y']\nx, y = y, x\nsubprocess.run(['a', x, y])", ["a {y} {x}"]),
+        ("data, cmd = event['data'], ['a', '-v']\nsubprocess.run([*cmd, data['x']])", ["a -v {x}"]),
+        ("x = event['x']\nx = x.strip()\nsubprocess.run(['a', x])", ["a {x}"]),
+        ("x = event['x']\nx, y = pair()\nsubprocess.run(['a', x])", []),
+        ("x, y = event['x'], event['y']\nx, *y = event['x'], 'b', 'c'\nsubprocess.run(['a', y])", []),
+        ("x, y = event['x'].split('/')\nsubprocess.run(['a', x, y])", []),
+        ("x = event['x']\nx, y = event['x'], *rest\nsubprocess.run(['a', x])", []),
     ],
 )
 def test_a_source_runs_these_commands(body: str, expected: list[str]) -> None:

@@ -134,8 +134,13 @@ def _assign(statement: ast.Assign | ast.AnnAssign | ast.AugAssign, scope: Scope,
 
 def _snapshot(scope: Scope) -> Scope:
     """Returns what names stand for before an assignment: `a, b = b, a` reads both before it writes either."""
-    names = {"parameters": dict(scope.parameters), "texts": dict(scope.texts), "ways": dict(scope.ways)}
-    return replace(scope, events=set(scope.events), **names)
+    return replace(
+        scope,
+        parameters=dict(scope.parameters),
+        events=set(scope.events),
+        texts=dict(scope.texts),
+        ways=dict(scope.ways),
+    )
 
 
 def _pairs(target: ast.expr, value: ast.expr | None) -> Iterator[tuple[str, ast.expr | None]]:
