@@ -76,7 +76,9 @@ def check_agent(place: Place, agent: str, agents: str) -> None:
         return
     place.check_parents(folder, "agent")
     home = folder.rpartition("/")[0]
-    known = [path.rpartition("/")[2] for path, found in place.children(home) if found == "folder"]
+    folders = [path for path, found in place.children(home) if found == "folder"]
+    trained = [path for path in folders if place.kind(f"{path}/training") == "folder"]
+    known = [path.rpartition("/")[2] for path in trained or folders]
     is_other = f", where it is a {kind}" if kind else ""
     told = f"there is no agent {agent} in {home or 'the root'} of the repository{is_other}"
     raise StageError(f"{told}; it has: {', '.join(sorted(known)) or 'none'}")

@@ -86,7 +86,9 @@ def _check(repository: Repository) -> None:
     folder = repository.root / repository.folder
     if not folder.is_dir():
         home = folder.parent
-        known = sorted(path.name for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
+        others = {path.rstrip("/").rpartition("/")[2] for path in repository.beside}
+        found = home.iterdir() if home.is_dir() else ()
+        known = sorted(path.name for path in found if path.is_dir() and path.name not in others)
         raise StageError(f"there is no agent {agent} in {home}; it has: {', '.join(known) or 'none'}")
 
 

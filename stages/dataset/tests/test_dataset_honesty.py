@@ -1,6 +1,7 @@
 """Splits share nothing that tells an answer; a leak fails the stage."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,9 @@ def splits_of(outputs: Outputs) -> dict[str, list[dict[str, Any]]]:
 
 @pytest.mark.parametrize("agent", AGENTS)
 def test_the_example_does_not_leak(agent: str, example_outputs: dict[str, Outputs]) -> None:
-    check_leaks(splits_of(example_outputs[agent]))
+    told = {*re.findall(r"[\w.:/-]+", "\n".join(path.read_text() for path in HOMELAB.rglob("*.[my][da]*")))}
+    splits = splits_of(example_outputs[agent])
+    check_leaks({split: [row | {"stated": told} for row in rows] for split, rows in splits.items()})
 
 
 def leaking(outputs: Outputs, change: str) -> dict[str, list[dict[str, Any]]]:
