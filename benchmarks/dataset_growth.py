@@ -19,6 +19,7 @@ from pathlib import Path
 _ROOT = Path(__file__).parents[1]
 _AGENT = "agent-sre"
 _TRAINING = _ROOT / "examples" / "homelab" / "flux" / "ai" / _AGENT / "training"
+_RULES = _ROOT / "examples" / "homelab" / "flux" / "monitoring" / "rules"
 _THINGS = (
     "Queue",
     "Gateway",
@@ -87,6 +88,7 @@ def _repository(folder: Path, alerts: int) -> Path:
     agent = folder / "gitops" / "flux" / "ai" / _AGENT
     (agent / "docs").mkdir(parents=True)
     shutil.copytree(_TRAINING, agent / "training")
+    shutil.copytree(_RULES, folder / "gitops" / "flux" / "monitoring" / "rules")  # which tools.yaml names
     (agent / "docs" / "RUNBOOK.md").write_text(_runbook(alerts), "utf-8")
     git = ["git", "-C", str(folder / "gitops"), "-c", "user.name=bench", "-c", "user.email=bench@localhost"]
     for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "Write the runbook"]):

@@ -1,6 +1,7 @@
 """Real Git repositories with one tiny agent, and runs of the stage on them."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from stages.dataset.main import run
 
 ROOT = Path(__file__).resolve().parents[3]
 HOMELAB = ROOT / "examples" / "homelab"
+# What the example's pages and rules name: label values that all splits may have.
+_STATING = (*HOMELAB.glob("flux/ai/*/docs/**/*.md"), *HOMELAB.glob("flux/monitoring/rules/*.yaml"))
+STATED = {*re.findall(r"[\w.:/-]+", "\n".join(path.read_text("utf-8") for path in _STATING))}
 AGENT = "agent-test"
 RUNBOOK_PATH = names.runbook_path(AGENT)
 CONFIG_PATH = f"{names.training_folder(AGENT)}/config.yaml"
