@@ -8,9 +8,9 @@ from typing import Any
 
 from shared.errors import StageError, one_line
 from stages.dataset.rows.examples import Row
+from stages.dataset.rows.labels import is_shared
 from stages.dataset.rows.likeness import is_near, normalised
 
-SHARED_LABELS = {"alertname", "severity"}  # of a stated alert: what splits have in common by design
 _SHOWN = 3
 
 
@@ -82,12 +82,12 @@ def find_leaks(splits: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterator[Le
 def label_values(row: Mapping[str, Any]) -> set[str]:
     """Returns the label values of a row's notification that belong to its split alone."""
     known = json.loads(row.get("notification") or "{}")
-    exempt = SHARED_LABELS - ({"alertname"} if row.get("alertname") == "renamed" else set())
+    is_renamed = row.get("alertname") == "renamed"
     return {
         str(value)
         for alert in known.get("alerts", [known])
         for label, value in alert.get("labels", {}).items()
-        if label not in exempt
+        if not is_shared(label) or (is_renamed and label == "alertname")
     }
 
 

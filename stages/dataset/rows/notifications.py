@@ -63,7 +63,8 @@ class Sketch:
 
     def _values(self, needed: set[str], split: str, chance: random.Random) -> dict[str, str]:
         stated = {"alertname": self.alert.name, "severity": self.alert.severity}
-        drawn = {label: labels.draw(label, split, chance) for label in sorted({*needed, ALWAYS} - stated.keys())}
+        about = " ".join((self.alert.name, *self.texts))
+        drawn = labels.draw_all({*needed, ALWAYS} - stated.keys(), split, chance, about)
         return (
             drawn | noise_labels(drawn.keys() | stated.keys(), split, chance) | {k: v for k, v in stated.items() if v}
         )
