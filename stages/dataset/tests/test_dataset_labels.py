@@ -296,6 +296,8 @@ def test_a_pod_fits_the_type_of_its_workload() -> None:
         ("HelmReleasesSuspended", {"HelmRelease"}),
         ("SourceStale The git repository \ue000=name\ue001 is not fetched.", {"GitRepository"}),
         ("CertificateExpiresSoon", {"Certificate"}),
+        ("SecretSyncFailed The secret of a namespace is old.", {"Secret", "Namespace"}),
+        ("Config Maps are too large in many namespaces.", {"ConfigMap"}),
         ("KubePodCrashLooping", {"Pod"}),
         ("HorizontalPodAutoscalersMaxedOut Pods wait.", {"HorizontalPodAutoscaler"}),
     ],

@@ -27,7 +27,7 @@ def _address(chance: random.Random) -> str:
 
 
 def _numbered_node(chance: random.Random) -> str:
-    return f"{pick(chance, WORDS['node_names'])}-{below(chance, 100)}"
+    return f"{pick(chance, WORDS['node_names'])}-{below(chance, 40)}"
 
 
 def _qualified_node(chance: random.Random) -> str:
