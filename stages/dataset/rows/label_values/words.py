@@ -7,14 +7,12 @@ from pathlib import Path
 
 from stages.dataset.rows.label_values.splits import Draw
 
-_HERE = Path(__file__).parent
-_PLAIN = tomllib.loads((_HERE.parent / "label_words.toml").read_text("utf-8"))
-WORDS = tomllib.loads((_HERE / "words.toml").read_text("utf-8"))
+WORDS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
-TEAMS: list[str] = _PLAIN["teams"]
-ROLES: list[str] = _PLAIN["roles"]
-PEOPLE: list[str] = _PLAIN["people"]
-AROUND: frozenset[str] = frozenset(_PLAIN["around"])
+TEAMS: list[str] = WORDS["teams"]
+ROLES: list[str] = WORDS["roles"]
+PEOPLE: list[str] = WORDS["people"]
+AROUND: frozenset[str] = frozenset(WORDS["around"])
 SOFTWARE: list[str] = WORDS["software"]
 ENVIRONMENTS: list[str] = WORDS["environments"]
 
