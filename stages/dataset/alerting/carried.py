@@ -1,7 +1,8 @@
 """What the alerts of a rule carry: its annotations and labels, and what its expression says of labels."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 
 from stages.dataset.alerting import expression, nodes
 from stages.dataset.alerting.helm import text_of
@@ -34,10 +35,17 @@ def firing_of(rule: nodes.Mapping) -> Firing:
 def entries(node: nodes.Node | None) -> Mapping[str, str]:
     """Returns the texts of a mapping by their keys, one line each."""
     found = node.entries() if isinstance(node, nodes.Mapping) else ()
-    return {key: " ".join(text_of(value).split()) for key, value in found if isinstance(value, nodes.Scalar)}
+    return {key: _line(text_of(value)) for key, value in found if isinstance(value, nodes.Scalar)}
 
 
-def _shown(text: str) -> Iterator[str]:
-    """Yields the labels that a text's templates show."""
-    for template in _TEMPLATE.findall(text) if "{{" in text else ():
-        yield from (label_of(found) for found in LABEL_REFERENCE.finditer(template))
+# Thousands of rules may have one long text by an alias: it is looked through once.
+@lru_cache(maxsize=256)
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+@lru_cache(maxsize=256)
+def _shown(text: str) -> tuple[str, ...]:
+    """Returns the labels that a text's templates show."""
+    templates = _TEMPLATE.findall(text) if "{{" in text else ()
+    return tuple(label_of(found) for template in templates for found in LABEL_REFERENCE.finditer(template))

@@ -8,7 +8,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 MAX_DEPTH = 200
-MAX_ENTRIES = 200  # of one mapping with all that is merged into it, where each of them is looked at
+MAX_ENTRIES = 64  # of one mapping with all that is merged into it, where each of them is looked at
 
 
 class NoYamlError(Exception):
