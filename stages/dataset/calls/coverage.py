@@ -39,7 +39,8 @@ class Coverage:
         if self.read:
             counts = f"{len(self.by_function)} with a function, {len(self.by_page)} with a page"
             left = f", {len(self.left_out)} left out" if self.left_out else ""
-            yield f"{self.read} alerting rules: {counts}, {len(self.uncovered)} with neither{left}"
+            rules = "1 alerting rule" if self.read == 1 else f"{self.read} alerting rules"
+            yield f"{rules}: {counts}, {len(self.uncovered)} with neither{left}"
         if count := len(self.uncovered_alerts):
             which = "1 alert of a rule has" if count == 1 else f"{count} alerts of rules have"
             names = list(dict.fromkeys(alert.name for alert in self.uncovered_alerts))

@@ -136,7 +136,7 @@ def test_what_is_absent_has_the_labels_that_are_looked_for(expression: str, labe
         'a{x="1"} >',
         'a{x="1"} b',
         'a{x=="1"}',
-        'a{x=1}',
+        "a{x=1}",
         'a{x="1" y="2"}',
         'a{x="1"} + "unclosed',
         'a{x="1"}[5m',
