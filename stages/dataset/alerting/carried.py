@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from stages.dataset.alerting import expression, nodes
-from stages.dataset.alerting.helm import text_of
+from stages.dataset.alerting.helm import is_value, text_of
 from stages.dataset.calls.placeholders import LABEL_REFERENCE, label_of
 from stages.dataset.firing import Firing
 
@@ -14,9 +14,9 @@ _TEMPLATE = re.compile(r"\{\{[^{}]*\}\}")
 _GIVEN = ("alertname", "severity", "__name__")  # what no rule's labels are asked for: the rest of an alert has them
 
 
-def firing_of(rule: nodes.Mapping) -> Firing:
-    """Returns what every alert of a rule carries."""
-    own, annotations = entries(rule.get("labels")), entries(rule.get("annotations"))
+def firing_of(rule: nodes.Mapping, own: Mapping[str, str]) -> Firing:
+    """Returns what every alert of a rule carries. own: the labels that the rule itself gives."""
+    annotations = entries(rule.get("annotations"))
     query = rule.get("expr")
     found = expression.carried(text_of(query)) if query else expression.Carried({})
     labels = {label: value for label, value in found.labels.items() if label not in own}
@@ -35,7 +35,7 @@ def firing_of(rule: nodes.Mapping) -> Firing:
 def entries(node: nodes.Node | None) -> Mapping[str, str]:
     """Returns the texts of a mapping by their keys, one line each."""
     found = node.entries() if isinstance(node, nodes.Mapping) else ()
-    return {key: _line(text_of(value)) for key, value in found if isinstance(value, nodes.Scalar)}
+    return {key: _line(text_of(value)) for key, value in found if is_value(value)}
 
 
 # Thousands of rules may have one long text by an alias: it is looked through once.

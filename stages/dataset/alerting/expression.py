@@ -21,6 +21,7 @@ from stages.dataset.alerting.vectors import (
     narrowed,
     without,
 )
+from stages.dataset.secrets.redaction import REDACTED
 
 _WORDS = {
     kind: frozenset(words)
@@ -43,7 +44,7 @@ _POWERS: Mapping[str, int] = {
     "^": 6,
 }
 _MATCHES = ("=", "!=", "=~", "!~")
-_TEMPLATES = ("{{", "${", "$(")
+_OPEN = ("{{", "${", "$(", REDACTED)
 MAX_DEPTH = 30  # of brackets within brackets
 
 
@@ -78,7 +79,7 @@ def carried(expression: str) -> Carried:
 
 def is_open(text: str) -> bool:
     """Returns whether something else has to be filled in before a text is what Prometheus gets, or gives."""
-    return any(mark in text for mark in _TEMPLATES)
+    return any(mark in text for mark in _OPEN)
 
 
 class _Token(NamedTuple):

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stages.dataset.alerting.carried import firing_of
+from stages.dataset.alerting.carried import entries, firing_of
 from stages.dataset.alerting.expression import is_open
-from stages.dataset.alerting.helm import first_statement, text_of
-from stages.dataset.alerting.nodes import Mapping, Node, NoYamlError, Scalar, documents, walk
+from stages.dataset.alerting.helm import first_statement, is_value, text_of
+from stages.dataset.alerting.nodes import Listed, Mapping, Node, NoYamlError, Scalar, documents, walk
 from stages.dataset.firing import Firing
 
 FUNCTION, PARAMETERS = "lambda_function", "lambda_parameters"
@@ -110,11 +110,15 @@ def _rules(file: RuleFile) -> Iterator[Rule | Unread]:
 
 def _rules_in(file: RuleFile, document: Node, before: int, depth: int) -> Iterator[Rule | Unread]:
     """Yields the rules of a document, and those of the texts in it; before: the lines above it in the file."""
+    groups: dict[int, Mapping] = {}
     for node in walk(document):
         if isinstance(node, Scalar):
             yield from _rules_in_text(file, node, before, depth + 1)
-        elif isinstance(node.get("alert"), Scalar) and (_is_query(node.get("expr")) or _function(node)):
-            yield _rule(file, node, before)
+            continue
+        if isinstance(members := node.get("rules"), Listed):
+            groups |= {id(rule): node for rule in members.items}
+        if is_value(node.get("alert")) and (_is_query(node.get("expr")) or _function(node)):
+            yield _rule(file, node, before, groups.get(id(node)))
 
 
 def _rules_in_text(file: RuleFile, node: Scalar, before: int, depth: int) -> Iterator[Rule | Unread]:
@@ -146,11 +150,12 @@ def _unread(file: RuleFile, text: str, line: int | None, before: int) -> Iterato
     yield Unread(says, frozenset(_NAMED.findall(text)) if FUNCTION in text else frozenset())
 
 
-def _rule(file: RuleFile, node: Mapping, before: int) -> Rule:
+def _rule(file: RuleFile, node: Mapping, before: int, group: Mapping | None) -> Rule:
     line = before + node.line + 1
     place = f"{file.path}, line {line}"
     name = " ".join(text_of(node.get("alert")).split())
     function = text_of(_function(node)).strip()
+    labels = {**(entries(group.get("labels")) if group else {}), **entries(node.get("labels"))}
     parameters, fault = _parameters(file, _annotation(node, PARAMETERS), before) if function else ({}, "")
     return Rule(
         alert=name,
@@ -158,14 +163,14 @@ def _rule(file: RuleFile, node: Mapping, before: int) -> Rule:
         line=line,
         function=function,
         parameters=parameters,
-        severity=_severity(node),
-        firing=firing_of(node),
+        severity=_severity(labels),
+        firing=firing_of(node, labels),
         fault=_fault_of_name(name, place) or fault or ("" if function else _half_named(node, place)),
     )
 
 
 def _is_query(node: Node | None) -> bool:
-    return isinstance(node, Scalar) and bool(node.text.strip())
+    return is_value(node) and bool(text_of(node).strip())
 
 
 def _function(rule: Mapping) -> Node | None:
@@ -177,10 +182,9 @@ def _annotation(rule: Mapping, name: str) -> Node | None:
     return found.get(name) if isinstance(found, Mapping) else None
 
 
-def _severity(rule: Mapping) -> str:
+def _severity(labels: dict[str, str]) -> str:
     """Returns a rule's severity; empty where a template gives it, as no one knows which it will be."""
-    labels = rule.get("labels")
-    text = text_of(labels.get("severity")).strip() if isinstance(labels, Mapping) else ""
+    text = labels.get("severity", "")
     return "" if is_open(text) else text
 
 

@@ -1,6 +1,7 @@
 """Every alerting rule is read: some name a function, some have a page, and about the others the agent stays silent."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -261,6 +262,82 @@ def test_a_rule_carries_its_own_labels_over_those_of_its_expression() -> None:
         {"job": "till", "zone": "b", "tier": "1"},
         ("team", "site", "pod", "till"),
     )
+
+
+def test_the_labels_of_a_group_are_those_of_its_rules() -> None:
+    group = {"labels": {"severity": "info", "team": "north", "zone": "a"}, "rules": [rule("Slow"), rule("Gone", "low")]}
+    group["rules"][0]["labels"] = {"team": "south"}  # type: ignore[index]
+    known = read_rules([RuleFile("r.yaml", yaml.safe_dump({"groups": [group, {"rules": [rule("Other")]}]}))]).known
+    assert [(each.alert, each.severity, dict(each.firing.labels)) for each in known] == [
+        ("Slow", "info", {"team": "south", "zone": "a"}),
+        ("Gone", "low", {"team": "north", "zone": "a"}),
+        ("Other", "", {}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "severity", "labels", "varying"),
+    [
+        (
+            "- {alert: A, expr: \"a{zone='a'}\", labels: {zone: {{ .Values.zone }}, severity: {{ .x }}}}",
+            "",
+            {},
+            ("zone",),
+        ),
+        ("- {alert: A, expr: {{ .Values.expr }}, labels: {severity: info}}", "info", {}, ()),
+        ("- {alert: A, expr: 'a{zone=\"REDACTED\"}', labels: {team: REDACTED}}", "", {}, ("team",)),
+    ],
+)
+def test_what_a_template_without_quotes_or_a_secret_gives_has_no_fixed_value(
+    text: str, severity: str, labels: dict[str, str], varying: tuple[str, ...]
+) -> None:
+    (known,) = read_rules([RuleFile("r.yaml", text)]).known
+    assert (known.severity, known.firing.labels, known.firing.varying) == (severity, labels, varying)
+
+
+def test_a_name_that_is_a_template_without_quotes_is_left_out() -> None:
+    (known,) = read_rules([RuleFile("r.yaml", "- alert: {{ .Values.name }}\n  expr: up\n")]).known
+    assert known.fault == "r.yaml, line 1: {{ }} is a template, and no alert's name; write the name out"
+
+
+HOSTILE = {
+    "lists": "[" * 50_000,
+    "mappings": "{a: " * 50_000,
+    "dashes": "- " * 50_000,
+    "blocks": "".join(" " * depth + "a:\n" for depth in range(1_000)),
+    "aliases": "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 500)),
+    "itself": "&a {alert: A, expr: up, <<: *a, labels: *a, annotations: *a}\n",
+    "merges": "m: &m {"
+    + ", ".join(f"k{n}: 1" for n in range(5_000))
+    + "}\nrules:\n"
+    + "- {alert: A, expr: up, <<: *m, labels: *m}\n" * 1_000,
+    "long": "d: &d '" + "{{ $labels.x }} " * 20_000 + "'\nrules:\n"
+    "" + "- {alert: A, expr: up, annotations: {summary: *d}}\n" * 1_000,
+    "lines": "\n" * 50_000 + "- alert: A\n  expr: up\n" * 5_000,
+    "spaces": (" " * 100 + "\n") * 5_000 + "- alert: A\n  expr: [\n",
+    "surrogate": "- alert: A\n  expr: up\n# \ud800\n",
+    "control": "- alert: A\n  expr: up\x01\n",
+    "alias": "- alert: *nothing\n  expr: up\n",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_an_odd_file_of_rules_is_read_or_told_of_in_a_time_like_its_length(kind: str) -> None:
+    start = time.process_time()
+    known = read_rules([RuleFile("r.yaml", HOSTILE[kind])])
+    assert time.process_time() - start < 5
+    assert all(each.says.startswith("r.yaml") for each in known.unread)
+
+
+def test_texts_within_texts_are_read_a_few_deep() -> None:
+    def within(depth: int) -> str:
+        text = "- alert: A\n  expr: up\n"
+        for _ in range(depth):
+            text = "a: |\n" + "".join(f"  {line}\n" for line in text.splitlines())
+        return text
+
+    found = [read_rules([RuleFile("r.yaml", within(depth))]).known for depth in (1, 3, 4, 200)]
+    assert [[each.line for each in known] for known in found] == [[2], [4], [], []]
 
 
 def test_labels_are_looked_for_in_templates_alone_and_in_every_annotation() -> None:
