@@ -50,7 +50,7 @@ def lint(study: Study) -> list[Finding]:
         found += [_skipped(entry, runbook) for entry in study.findings.skipped]
     found.sort(key=lambda finding: (finding.file, finding.line))
     faults = study.faults or _faults_of_rows(study)
-    return [*found, *_uncovered(study), *_warnings(study), *(_placed("error", text, study) for text in faults)]
+    return [*found, *_uncovered(study), *_warnings(study), *(_error(text, study) for text in faults)]
 
 
 def failed(found: Sequence[Finding], strict: bool = False) -> bool:
@@ -120,7 +120,7 @@ def _warnings(study: Study) -> Iterator[Finding]:
         for text in remedy.warnings:
             yield Finding("warning", remedy.command.page or runbook, remedy.command.line, remedy.alert.name, text)
     for text in study.findings.warnings if study.findings else ():
-        yield _placed("warning", text, study)
+        yield _warning(text, study)
     for secret in study.secrets:
         says = f"{secret.kind} in the text: take it out, and revoke it"
         yield Finding("warning", secret.file, secret.line, "", says)
@@ -138,11 +138,19 @@ def _faults_of_rows(study: Study) -> Sequence[str]:
     return faults
 
 
-def _placed(level: Level, text: str, study: Study) -> Finding:
-    """Returns a sentence with the file and line that it begins with; else it is the runbook's."""
+def _warning(text: str, study: Study) -> Finding:
+    """Returns a warning with the file and line that its text begins with, where that is one of the agent's files."""
+    known = max((path for path in study.files.paths if text.startswith(path)), key=len, default="")
+    found = _LINE.match(text, len(known)) if known else None
+    line = int(found["line"] or 0) if found else 0
+    return Finding("warning", known or _runbook(study), line, "", text)
+
+
+def _error(text: str, study: Study) -> Finding:
+    """Returns a fault with the file and line that its text begins with; else it is the runbook's."""
     known = max((path for path in study.files.paths if text.startswith(path)), key=len, default="")
     found = _LINE.match(text, len(known)) if known else _PLACE.match(text)
     if not known and found and "/" in found["file"]:
         known = found["file"]
     line = int(found["line"] or 0) if found and known else 0
-    return Finding(level, known or _runbook(study), line, "", text)
+    return Finding("error", known or _runbook(study), line, "", text)
