@@ -108,7 +108,9 @@ def measure_uncovered(
 ) -> dict[str, Any] | None:
     """Returns `measure_alerts` of the alerts that nothing covers, with those that each side would act upon."""
     found = measure_alerts(UNCOVERED_ALERTS, training, examined, prompt_file)
-    for side in SIDES if found else ():
+    if found is None:
+        return None
+    for side in SIDES:
         found[side]["called"] = called_alerts(examined[side].of(UNCOVERED_ALERTS))
     return found
 
