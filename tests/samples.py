@@ -47,6 +47,9 @@ NAMES = NameMap(
     }
 )
 
+NO_FALSE_CALLS: dict[str, Any] = {"rows": 0, "count": 0, "share": None, "interval": None, "by_split": {}}
+NO_MISSED_CALLS: dict[str, Any] = {"rows": 4, "count": 0, "share": 0.0, "interval": [0.0, 0.4899]}
+
 
 def prompt_file() -> PromptFile:
     """Returns the prompt file of the two sample functions."""
@@ -120,9 +123,10 @@ def write_metrics(file: Path) -> TrainingMetrics:
 
 
 def write_evaluation(folder: Path, accuracy: float = 0.9, accuracy_before: float = 0.4) -> Evaluation:
-    """Writes an evaluation of the dataset's four test rows with the given accuracies in the report."""
+    """Writes an evaluation of the dataset's four test rows, which all want a call, with the given accuracies."""
     folder.mkdir(parents=True)
-    sides = {"base": {"accuracy": accuracy_before}, "tuned": {"accuracy": accuracy}}
+    calls = {"false_calls": NO_FALSE_CALLS, "missed_calls": NO_MISSED_CALLS}
+    sides = {"base": {"accuracy": accuracy_before, **calls}, "tuned": {"accuracy": accuracy, **calls}}
     (folder / "report.json").write_text(json.dumps({"rows": 4, **sides}))
     (folder / "report.html").write_text("<!doctype html><title>report</title>")
     predictions = [

@@ -178,9 +178,10 @@ def test_a_default_keeps_its_type(launch_plans: Any, tmp_path: Path) -> None:
 
 
 def test_floors_are_no_default_of_a_launch(launch_plans: Any, tmp_path: Path) -> None:
-    folder = checkout(tmp_path, "agent-floored", "gate: {accuracy_margin: 0.02, floors: {pod-restart: 0.9}}\n")
+    gate = "gate: {accuracy_margin: 0.02, maximum_false_calls: 0.01, floors: {pod-restart: 0.9}}\n"
+    folder = checkout(tmp_path, "agent-floored", gate)
     plan, _ = launch_plans.launch_plans(folder, URL)
-    assert defaults(plan)["accuracy_margin"] == 0.02
+    assert (defaults(plan)["accuracy_margin"], defaults(plan)["maximum_false_calls"]) == (0.02, 0.01)
     assert "floors" not in defaults(plan)
 
 

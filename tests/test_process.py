@@ -302,8 +302,7 @@ def test_a_real_stage_says_why_it_refuses_its_input(tmp_path: Path) -> None:
         "seed": 0,
         "no_call_share": 0.1,
         "renamed_share": 0.25,
-        "grouped_share": 0.06,
-        "unseen_alerts_share": 0.1,
+        "unseen_alerts_share": 0.0,
         "max_function_share": 0.5,
     }
     with pytest.raises(StageFailed) as failure:

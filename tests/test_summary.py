@@ -97,12 +97,34 @@ def test_a_published_model_is_summed_up(capsys: pytest.CaptureFixture[str], fold
         "publish   0.1.5    6.2      published",
         f"Outcome   published {VERSION}",
         "Accuracy  40.0% before, 90.0% after, on rows that training never saw",
+        "Calls     false calls not measured, as no alert wants no call; 0 missed (0.0%) on 4 alerts that want one",
         f"Report    {folder}/evaluation/report.html",
         "MLflow    run 0123456789abcdef0123456789abcdef in agent-test-training; `make ui` opens its page",
         f"Model     file:///store/agent-test/{VERSION}",
         f"Try it    make ask ALERT={folder.parent}/latest/alert.json",
         "",
     ]
+
+
+def test_false_and_missed_calls_stand_beside_accuracy(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    evaluation = write_evaluation(folder / "made")
+    report = evaluation.report()
+    report["tuned"]["false_calls"] |= {"rows": 1, "count": 1, "share": 1.0}
+    report["tuned"]["missed_calls"] |= {"rows": 40, "count": 2, "share": 0.05}
+    (evaluation.path / "report.json").write_text(json.dumps(report))
+    archive.pack(evaluation.path, folder / "evaluate" / "outputs" / "evaluation")
+    lines = shown(capsys, folder, PUBLISHED)
+    told = "Calls     1 false (100.0%) on 1 alert that wants no call; 2 missed (5.0%) on 40 alerts that want one"
+    assert lines[lines.index(told) - 1].startswith("Accuracy  ")
+
+
+def test_an_older_evaluation_tells_no_calls(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    evaluation = write_evaluation(folder / "made")
+    report = evaluation.report()
+    del report["tuned"]["false_calls"]
+    (evaluation.path / "report.json").write_text(json.dumps(report))
+    archive.pack(evaluation.path, folder / "evaluate" / "outputs" / "evaluation")
+    assert not [line for line in shown(capsys, folder, PUBLISHED) if line.startswith("Calls")]
 
 
 def test_a_proposed_model_is_not_called_published(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
@@ -117,6 +139,8 @@ def test_programs_get_the_same_as_json(capsys: pytest.CaptureFixture[str], folde
         "outcome": f"published {VERSION}",
         "accuracy_before": 0.4,
         "accuracy_after": 0.9,
+        "false_calls": {"rows": 0, "count": 0, "share": None},
+        "missed_calls": {"rows": 4, "count": 0, "share": 0.0},
         "decision": "approved: accuracy 0.90 is not below 0.80",
         "model_version": VERSION,
         "model_uri": f"file:///store/agent-test/{VERSION}",

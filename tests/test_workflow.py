@@ -320,8 +320,7 @@ def test_a_real_stage_leaves_its_outputs_in_the_run_folder(gitops: Path, run_fol
         seed=0,
         no_call_share=0.1,
         renamed_share=0.25,
-        grouped_share=0.06,
-        unseen_alerts_share=0.1,
+        unseen_alerts_share=0.0,
         max_function_share=0.5,
     )
     with Repo(gitops) as repo:

@@ -28,7 +28,7 @@ from stages.evaluate.answering.runtime import HOST, mx
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "evaluation.json"
 LATEST = ROOT / ".runs" / "latest"
-SPLITS = ("test", "test_unseen_alerts", "valid", "train")
+SPLITS = ("test", "test_unseen_alerts", "test_uncovered_alerts", "valid", "train")
 
 
 @dataclass

@@ -46,7 +46,7 @@ def main() -> None:
 def fingerprint() -> str:
     """Returns a hash of all that decides the model: sources, the functions and words they read, the format."""
     example = _HERE.parent / "homelab" / "flux" / "ai"
-    words = _HERE.parents[1] / "stages" / "dataset" / "rows" / "label_words.toml"
+    words = _HERE.parents[1] / "stages" / "dataset" / "rows" / "label_values" / "words.toml"
     shared = [Path(str(module.__file__)) for module in (alert, function_call, prompt)]
     sources = [*_HERE.glob("*.py"), *_HERE.glob("*.toml"), *example.glob("*/training/tools.yaml"), words, *shared]
     digest = hashlib.sha256()

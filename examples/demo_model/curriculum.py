@@ -28,14 +28,14 @@ EXAMPLE_FUNCTIONS = example_functions()
 KNOWN_SHARE = 0.6  # of lessons that declare an agent's functions: their calls must be well-formed from the start
 HINT_SHARE = 0.5  # of alerts that are named after the function they want
 NAMELESS_SHARE = 0.1  # of alerts that come without a name
-RESOLVED_SHARE = 0.08  # of notifications that tell of the end of an alert: no call is due
-GROUP_SHARE = 0.14  # of notifications with two or three alerts
+SILENT_SHARE = 0.08  # of alerts whose severity is SILENT: no call is due
+SILENT = "none"
 _NAME_STYLES = ("", "", "", " ", "_", "-")  # what stands between the words of an alert's name
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """One developer turn, and (rest of the prompt, completion) of several alerts."""
+    """One developer turn, and (rest of the prompt, completion) of each of its alerts."""
 
     prefix: str
     rows: tuple[tuple[str, str], ...]
@@ -50,29 +50,27 @@ def make_lesson(chance: random.Random, rows: int) -> Lesson:
 
 
 def _row(chance: random.Random, function: Function) -> tuple[str, str]:
-    count = chance.choice((2, 2, 3)) if chance.random() < GROUP_SHARE else 1
-    alerts = [_alert(chance, function) for _ in range(count)]
-    calls = [call for alert, call in alerts if alert["status"] == "firing"]
-    prompt = render_notification({"alerts": [alert for alert, _ in alerts]})
-    return render_user_turn(prompt), render_completion(calls, "" if calls else NO_CALL_ANSWER)
+    is_silent = chance.random() < SILENT_SHARE
+    alert, call = _alert(chance, function, is_silent)
+    completion = render_completion([], NO_CALL_ANSWER) if is_silent else render_completion([call], "")
+    return render_user_turn(render_notification(alert)), completion
 
 
-def _alert(chance: random.Random, function: Function) -> tuple[dict[str, Any], Call]:
-    """Returns an alert, and the call that it wants while it fires."""
+def _alert(chance: random.Random, function: Function, is_silent: bool) -> tuple[dict[str, Any], Call]:
+    """Returns an alert, and the call that it wants unless it is silent."""
     values = Values(chance)
     target = _target(chance, function)
     labels = _labels(chance, function, target, values)
-    severity = chance.choice(WORDS["severities"])
+    severity = SILENT if is_silent else chance.choice(WORDS["severities"])
     arguments = {known.name: _argument(chance, known, labels, target) for known in function.parameters}
-    if "severity" not in labels and chance.random() < 0.9:
+    if is_silent or ("severity" not in labels and chance.random() < 0.9):
         labels["severity"] = severity
     if chance.random() >= NAMELESS_SHARE:
         labels["alertname"] = _alert_name(chance, function)
     annotations = {"summary": _sentence(chance, labels)}
     if chance.random() < 0.15:
         annotations["description"] = _sentence(chance, labels)
-    status = "resolved" if chance.random() < RESOLVED_SHARE else "firing"
-    return {"status": status, "labels": labels, "annotations": annotations}, Call(function.name, arguments)
+    return {"status": "firing", "labels": labels, "annotations": annotations}, Call(function.name, arguments)
 
 
 def _target(chance: random.Random, function: Function) -> str:

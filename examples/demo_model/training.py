@@ -1,7 +1,6 @@
 """How adapters are trained on the demo model: these settings win over the agent's config.yaml.
 
-So small a model learns only from many rows to copy names that it has not seen, and it cannot keep the labels of two
-alerts apart: notifications that hold several are left out.
+So small a model learns only from many rows to copy names that it has not seen.
 """
 
 from typing import Any
@@ -10,7 +9,6 @@ TRAINING: dict[str, Any] = {
     "learning_rate": 1e-4,
     "batch_size": 8,
     "examples_per_alert": 48,
-    "grouped_share": 0.0,
     "iters": 800,
     "lora_layers": 3,
     "lora_rank": 16,

@@ -5,18 +5,27 @@ import string
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 _HERE = Path(__file__).parent
 WORDS: dict[str, list[str]] = tomllib.loads((_HERE / "words.toml").read_text("utf-8"))
 # The words of the dataset's label values: a real model's vocabulary knows such words too.
-LABEL_WORDS_FILE = _HERE.parents[1] / "stages" / "dataset" / "rows" / "label_words.toml"
+LABEL_WORDS_FILE = _HERE.parents[1] / "stages" / "dataset" / "rows" / "label_values" / "words.toml"
 LABEL_WORDS: dict[str, list[str]] = tomllib.loads(LABEL_WORDS_FILE.read_text("utf-8"))
 _CONSONANTS = "bcdfghjklmnpqrstvwxz"
 _VOWELS = "aeiou"
-# w and o are words, s a suffix, h a hash, d a digit, n a number.
+# w and o are words, W one in capitals, s a suffix, h and r short and long hashes, u a UUID, d a digit, n and m numbers.
 _SHAPES = (
     *("{w}", "{w}", "{w}-{s}", "{w}-{o}", "{w}-{o}", "{w}-{o}", "{w}-{o}-{s}", "{w}-{o}-{h}", "{w}-{o}-{d}"),
-    *("{w}-{h}", "{w}-{n}", "{w}.{o}", "{w}-{o}:{d}.{n}", "{w}_{o}"),
+    *("{w}-{h}", "{w}-{n}", "{w}.{o}", "{w}-{o}:{d}.{n}", "{w}_{o}", "{w}-{o}-{r}-{h}", "{w}-{r}-{h}", "{w}-{o}-{r}"),
+    *(
+        "{s}-{w}-{o}-{d}",
+        "{w}-{n}.{o}.example.com",
+        "ip-10-{n}-{m}-{d}",
+        "10.{n}.{m}.{d}:9{d}00",
+        "{w}-{o}-{n}{m}{n}{m}-{h}",
+    ),
+    *("{s}.io/{w}/{o}:v{d}.{n}.{d}", "https://{w}.{o}.org/{s}", "{W}_{o}", "{w}-{u}"),
 )
 _HASH = "bcdfghjklmnpqrstvwxz2456789"
 
@@ -43,7 +52,9 @@ class Values:
         known = (
             (*WORDS["teams"], *WORDS["roles"], *WORDS["nouns"])
             if self.chance.random() < 0.4
-            else (*LABEL_WORDS["teams"], *LABEL_WORDS["roles"], *LABEL_WORDS["people"])
+            else [
+                word for kind in ("teams", "roles", "people", "software", "environments") for word in LABEL_WORDS[kind]
+            ]
         )
         self.words = [
             self.chance.choice(known) if self.chance.random() < 0.7 else word(self.chance)
@@ -56,9 +67,13 @@ class Values:
         shape = chance.choice(_SHAPES)
         return shape.format(
             w=first,
+            W=first.upper(),
             o=second,
             s=chance.choice(WORDS["suffixes"]) if chance.random() < 0.7 else word(chance),
             h="".join(chance.choices(_HASH, k=chance.choice((4, 5)))),
+            r="".join(chance.choices(_HASH, k=chance.choice((8, 9, 10)))),
+            u=UUID(int=chance.getrandbits(128), version=4),
             d=chance.randrange(10),
             n=chance.randrange(100),
+            m=chance.randrange(100),
         )

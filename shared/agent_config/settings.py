@@ -39,6 +39,15 @@ MinimumAccuracy = Annotated[float, "the least accuracy that may be published", a
 AccuracyMargin = Annotated[
     float, "how much less accurate than the champion it may be, on the rows that both answered", at_least(0), at_most(1)
 ]
+MaximumFalseCalls = Annotated[
+    float,
+    "the largest share of the rows that want no call, of the test and of uncovered alerts, that may get one",
+    at_least(0),
+    at_most(1),
+]
+MaximumMissedCalls = Annotated[
+    float, "the largest share of the test rows that want a call that may get none", at_least(0), at_most(1)
+]
 MaximumLatency = Annotated[
     float, "the most milliseconds that 95 of 100 single requests may take; 0: no ceiling", at_least(0)
 ]
@@ -90,6 +99,8 @@ TRAINING: dict[str, Any] = {
 GATE: dict[str, Any] = {
     "minimum_accuracy": MinimumAccuracy,
     "accuracy_margin": AccuracyMargin,
+    "maximum_false_calls": MaximumFalseCalls,
+    "maximum_missed_calls": MaximumMissedCalls,
     "maximum_latency_ms": MaximumLatency,
 }
 """The keys of config.yaml's block `gate` that are inputs; its `floors`, of a share each, travel in agent.json."""

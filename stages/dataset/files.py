@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from shared import names
 from shared.errors import StageError
 from stages.dataset.agent_config import Fleet, read_config, read_fleet
-from stages.dataset.calls.rules import FUNCTION, RuleFile
+from stages.dataset.calls.rules import RuleFile, holds_rules
 from stages.dataset.calls.tools import read_tools
 from stages.dataset.faults import check, collect
 from stages.dataset.gitops.pages import Pages, find_pages
@@ -31,7 +31,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Files:
-    """An agent's runbook, config.yaml, tools.yaml, and the files of alerting rules that name functions to call.
+    """An agent's runbook, config.yaml, tools.yaml, and the files of alerting rules.
 
     fleet: where agents live, and what the repository says of all of them.
     runbook_path: the path of the runbook, or what names its pages. page_paths: of all pages, also where one cannot be
@@ -151,7 +151,7 @@ def _patterns(tools: str, path: str) -> Sequence[str]:
 
 
 def _rules(place: Place, training: str, patterns: Sequence[str], tools: str) -> tuple[RuleFile, ...]:
-    """Returns the YAML files below the agent's folder, and those of the patterns, that name functions to call."""
+    """Returns the YAML files below the agent's folder, and those of the patterns, that hold alerting rules."""
     own = training.rpartition("/")[0]
     wanted = {path for path in _yaml(place, own) if not path.startswith(f"{training}/")}
     for pattern in patterns:
@@ -161,16 +161,16 @@ def _rules(place: Place, training: str, patterns: Sequence[str], tools: str) -> 
         wanted.update(matching)
     paths = sorted(wanted)
     place.prepare(paths)
-    return tuple(_with_functions(place, paths))
+    return tuple(_with_rules(place, paths))
 
 
 def _yaml(place: Place, below: str) -> Iterator[str]:
     return (path for path, kind in place.below(below) if kind == "file" and path.endswith((".yaml", ".yml")))
 
 
-def _with_functions(place: Place, paths: Sequence[str]) -> Iterator[RuleFile]:
+def _with_rules(place: Place, paths: Sequence[str]) -> Iterator[RuleFile]:
     for path in paths:
         data = place.data(path, "file of rules", MAX_RUNBOOK)
-        if FUNCTION in (text := decode(data)):
+        if holds_rules(text := decode(data)):
             check_content(data, path, "file of rules")
             yield RuleFile(path, text)

@@ -64,6 +64,8 @@ def _log_findings(findings: Findings, secrets: Sequence[FoundIn], without_alert:
         log(f"{len(without_alert)} pages document no alert: {', '.join(without_alert)}")
     for warning in findings.all_warnings:
         log(f"warning: {warning}")
+    for told in findings.coverage.lines():
+        log(told)
     for told in by_file(secrets):
         log(f"warning: {told}")
     if secrets:

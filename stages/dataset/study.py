@@ -7,7 +7,7 @@ from shared import names
 from shared.errors import nearest
 from stages.dataset.agent_config import AgentConfig, read_config
 from stages.dataset.calls.remedies import Findings, find_remedies
-from stages.dataset.calls.rules import Rule, RuleFile, read_rules, unread_rules
+from stages.dataset.calls.rules import RuleFile, Rules, read_rules
 from stages.dataset.calls.tools import Confirmed, Tools, read_tools
 from stages.dataset.faults import Faults, check, collect
 from stages.dataset.files import Files, Page
@@ -48,7 +48,7 @@ def study(files: Files, agent: str, faults: Sequence[str] = ()) -> Study:
     own = collect(found, read_config, files.config, files.config_path) if files.config else None
     config = own.over(files.fleet) if own else None
     tools = collect(found, read_tools, files.tools, files.tools_path) if files.tools else None
-    rules = [rule for file in files.rules for rule in collect(found, read_rules, [file]) or ()]
+    rules = read_rules(files.rules)
     alerts, without = read_pages(files.pages)
     if config:
         collect(found, _check_deploy, config, files, agent)
@@ -71,25 +71,29 @@ def redacted(files: Files) -> tuple[Files, tuple[FoundIn, ...]]:
     return cleaned, tuple(found)
 
 
-def _findings(
-    alerts: Sequence[Alert], tools: Tools, rules: Sequence[Rule], files: Files, faults: list[str]
-) -> Findings | None:
+def _findings(alerts: Sequence[Alert], tools: Tools, rules: Rules, files: Files, faults: list[str]) -> Findings | None:
     """Returns what alerts and rules teach; None, with a fault, where there are none. Adds the faults of the rest."""
-    if not alerts and not rules:
+    if not alerts and not any(rule.function or rule.fault for rule in rules.known) and not rules.unread:
         hint = "head each one with its name, such as `## Alert: PodCrashLooping`"
         nothing = "documents no alert" if len(files.pages) == 1 else f"documents no alert on {len(files.pages)} pages"
         faults.append(f"{files.runbook_path} {nothing}; {hint}")
         return None
     findings = find_remedies(alerts, tools, rules)
-    findings.warnings.extend(unread_rules(files.rules))
     findings.warnings.extend(f"{path} is a symbolic link, and was not read as a page" for path in files.links)
     faults += findings.faults
     faults += _unknown_confirmations(alerts, tools, files)
     if not findings.remedies and not findings.faults:
-        first = findings.skipped[0]
-        reason = f"no alert of {files.runbook_path} teaches a call: {first.name}: {first.reason}"
-        faults.append(f"{reason}; add templates to {files.tools_path}")
+        faults.append(_without_call(findings, files))
     return findings
+
+
+def _without_call(findings: Findings, files: Files) -> str:
+    """Returns why nothing teaches a call: the first reason of an alert, else of a rule."""
+    if not findings.skipped:
+        return f"neither {files.runbook_path} nor a rule teaches a call: {findings.warnings[0]}"
+    first = findings.skipped[0]
+    reason = f"no alert of {files.runbook_path} teaches a call: {first.name}: {first.reason}"
+    return f"{reason}; add templates to {files.tools_path}"
 
 
 def _unknown_confirmations(alerts: Sequence[Alert], tools: Tools, files: Files) -> Iterator[str]:

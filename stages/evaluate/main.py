@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from shared import stage
-from shared.artifacts import UNSEEN_ALERTS, Evaluation, MlxModel
+from shared.artifacts import UNCOVERED_ALERTS, UNSEEN_ALERTS, Evaluation, MlxModel
 from shared.errors import StageError
 from shared.origin import check_made_from
 from shared.prompt import PromptFile
@@ -29,6 +29,7 @@ from stages.evaluate.reporting.report import (
     prediction_lines,
 )
 
+HELD_OUT = ("test", UNSEEN_ALERTS, UNCOVERED_ALERTS)
 LATENCY_ROWS = 100  # the fewest of which the 99th percentile is not the slowest
 
 
@@ -37,7 +38,7 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     log(HOST)
     check_made_from(inputs.model, "model", inputs.base_model)
     prompt_file = same_prompt(inputs)
-    rows = [row for split in ("test", UNSEEN_ALERTS) for row in read_questions(inputs.dataset, split)]
+    rows = [row for split in HELD_OUT for row in read_questions(inputs.dataset, split)]
     check_calls_are_due(rows)
     models: dict[str, MlxModel] = dict(zip(SIDES, (inputs.base_model, inputs.model), strict=True))
     tokenizers = {side: PromptTokenizer(model.path, prompt_file.stop_tokens) for side, model in models.items()}

@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from shared.access import mlflow
-from shared.agent_config.settings import AccuracyMargin, MaximumLatency, MinimumAccuracy
+from shared.agent_config.settings import (
+    AccuracyMargin,
+    MaximumFalseCalls,
+    MaximumLatency,
+    MaximumMissedCalls,
+    MinimumAccuracy,
+)
 from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel, ModelCard, TrainingMetrics
 from shared.contract import Variable, matches
 from shared.model_stages import MLFLOW_STAGES
@@ -33,6 +39,8 @@ class Inputs:
     evaluation: Annotated[Evaluation, "the evaluation, from evaluate"]
     minimum_accuracy: MinimumAccuracy = 0.80
     accuracy_margin: AccuracyMargin = 0.0
+    maximum_false_calls: MaximumFalseCalls = 0.05
+    maximum_missed_calls: MaximumMissedCalls = 0.10
     maximum_latency_ms: MaximumLatency = 0.0
     cause: Annotated[
         str, "the key of what started the training, from watch; empty where watch was not asked", CAUSE

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.answers import right_rows, tuned_texts
-from shared.artifacts import SPLITS, UNSEEN_ALERTS, ChatDataset
+from shared.artifacts import SPLITS, UNCOVERED_ALERTS, UNSEEN_ALERTS, ChatDataset
 from shared.champion import Champion
 
 DAY = timedelta(days=1)
@@ -59,7 +59,10 @@ def look(champion: Champion, dataset: ChatDataset, now: datetime) -> Standing:
 
 
 def alerts_of(dataset: ChatDataset) -> list[str]:
-    """Returns the names of the alerts that a dataset has rows of, in their order."""
+    """Returns the names of the alerts that a dataset has rows of, in their order.
+
+    Alerts that nothing covers are none of them: no training would teach them anything.
+    """
     return list(dict.fromkeys(row["alert"] for row in _all_rows(dataset) if row["alert"]))
 
 
@@ -71,14 +74,27 @@ def _without_any(right: Mapping[str, bool], dataset: ChatDataset) -> tuple[str, 
 
 
 def _seen(card: Mapping[str, Any]) -> set[str]:
-    """Returns the alerts that a dataset card tells of: those with rows, and those that taught no call."""
+    """Returns the alerts that a dataset card tells of: those with rows, and those that taught no call.
+
+    One whose rows are all of the split of uncovered alerts was not there yet for training.
+    """
+    told = [name for name, rows in card.get("alerts", {}).items() if not _is_uncovered(rows)]
     skipped = [entry.get("name") for entry in card.get("skipped", [])]
-    return {name for name in (*card.get("alerts", {}), *skipped) if name}
+    return {name for name in (*told, *skipped) if name}
+
+
+def _is_uncovered(rows: Mapping[str, int]) -> bool:
+    """Returns whether the rows of an alert, counted by split, are of the split of uncovered alerts alone."""
+    return {split for split, count in rows.items() if count} == {UNCOVERED_ALERTS}
 
 
 def _answered(predictions: Iterable[Mapping[str, Any]], dataset: ChatDataset) -> set[str]:
-    """Returns the alerts that the champion answered a row of, as its predictions or today's rows name them."""
-    told = {prediction["id"]: prediction.get("alert") for prediction in predictions}
+    """Returns the alerts that the champion answered a row of, as its predictions or today's rows name them.
+
+    It was asked about uncovered alerts too, but not taught them: one that is covered today is new to it.
+    """
+    asked = [prediction for prediction in predictions if prediction.get("split") != UNCOVERED_ALERTS]
+    told = {prediction["id"]: prediction.get("alert") for prediction in asked}
     today = {row["alert"] for row in _all_rows(dataset) if row["id"] in told}
     return {name for name in (*told.values(), *today) if name}
 

@@ -25,6 +25,8 @@ TINY = {
     "LORA_LAYERS": 2,
     "MAX_TOKENS": 24,
     "MINIMUM_ACCURACY": 0,
+    "MAXIMUM_FALSE_CALLS": 1,
+    "MAXIMUM_MISSED_CALLS": 1,
 }
 
 

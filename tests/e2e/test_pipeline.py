@@ -18,6 +18,7 @@ from workflows.local.execution import ROOT
 
 AGENT = "agent-bruno"
 SETTINGS = {"examples_per_alert": 4, "iters": 4, "batch_size": 4, "lora_layers": 2, "max_tokens": 24}
+OPEN_GATE = {"minimum_accuracy": 0, "maximum_false_calls": 1, "maximum_missed_calls": 1}
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +71,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, mlflow_server: str, base_model: Path) -> World:
-    return World(tmp_path_factory.mktemp("world"), mlflow_server, base_model, minimum_accuracy=0)
+    return World(tmp_path_factory.mktemp("world"), mlflow_server, base_model, **OPEN_GATE)
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +208,7 @@ def test_a_stopped_run_stops_its_stage(world: World) -> None:
 
 
 def test_agents_and_runbook_pages_may_lie_elsewhere(tmp_path: Path, mlflow_server: str, base_model: Path) -> None:
-    world = World(tmp_path, mlflow_server, base_model, minimum_accuracy=0, seed=11)
+    world = World(tmp_path, mlflow_server, base_model, **OPEN_GATE, seed=11)
     with Repo.clone_from(str(world.gitops), tmp_path / "work") as repo:
         _move(tmp_path / "work")
         repo.git.add("--all")

@@ -13,19 +13,24 @@ from rich.text import Text
 
 from shared import archive, contract
 from shared.access.git import without_secret
-from shared.artifacts import ChatDataset
+from shared.artifacts import ChatDataset, Evaluation
 from shared.names import experiment, model_name
 from workflows.local.execution import ROOT
+
+CALLS = ("false_calls", "missed_calls")
 
 
 def write_summary(folder: Path, inputs: Mapping[str, Any], result: Any, tracking_uri: str) -> None:
     """Writes folder/summary.json, report.html and a test alert to try, and prints the summary."""
+    _unpack_for_reading(folder)
+    tuned = Evaluation(folder / "evaluation").report()["tuned"]
     stages = [json.loads((folder / stage / "stage.json").read_text()) for stage in contract.PIPELINE]
     summary = {
         "agent": inputs["agent_name"],
         "outcome": result.outcome,
         "accuracy_before": result.accuracy_before,
         "accuracy_after": result.accuracy,
+        **{name: {key: tuned[name][key] for key in ("rows", "count", "share")} for name in CALLS if name in tuned},
         "decision": result.decision,
         "model_version": result.model_version,
         "model_uri": result.model_uri,
@@ -34,7 +39,6 @@ def write_summary(folder: Path, inputs: Mapping[str, Any], result: Any, tracking
         "seconds": {stage["stage"]: stage["seconds"] for stage in stages},
     }
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
-    _unpack_for_reading(folder)
     _print(summary, stages, folder, str(inputs["repository"]), tracking_uri)
 
 
@@ -62,6 +66,7 @@ def _print(
     lines = {
         "Outcome": summary["outcome"],
         "Accuracy": f"{before:.1%} before, {after:.1%} after, on rows that training never saw",
+        **_calls(summary),
         "Report": _relative(folder / "evaluation" / "report.html"),
         "MLflow": f"run {summary['mlflow_run']} in {experiment(summary['agent'])}; {_page(tracking_uri)}",
         "Model": summary["model_uri"] or "not stored",
@@ -70,6 +75,22 @@ def _print(
     for name, text in lines.items():
         console.print(Text(f"{name:<10}", style="bold") + Text(str(text)))
     console.print(Text(_bump(repository, summary["bump_commit"])))
+
+
+def _calls(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the line about false and missed calls; none where an older evaluate did not count them."""
+    if not all(name in summary for name in CALLS):
+        return {}
+    false, missed = (summary[name] for name in CALLS)
+    return {"Calls": f"{_made(false, 'false', 'no call')}; {_made(missed, 'missed', 'one')}"}
+
+
+def _made(counted: Mapping[str, Any], what: str, wanted: str) -> str:
+    """Returns `2 false (5.0%) on 40 alerts that want no call`."""
+    if not counted["rows"]:
+        return f"{what} calls not measured, as no alert wants {wanted}"
+    alerts = f"{counted['rows']} {'alert that wants' if counted['rows'] == 1 else 'alerts that want'} {wanted}"
+    return f"{counted['count']} {what} ({counted['share']:.1%}) on {alerts}"
 
 
 def _stage_table(summary: Mapping[str, Any], stages: list[dict[str, Any]], folder: Path) -> Table:

@@ -16,7 +16,7 @@ from stages.dataset.calls import commands
 from stages.dataset.calls.judgement import Judged
 from stages.dataset.calls.placeholders import placeholders
 from stages.dataset.calls.remedies import MANY_FUNCTIONS, Findings, find_remedies
-from stages.dataset.calls.rules import Rule
+from stages.dataset.calls.rules import Rule, Rules
 from stages.dataset.calls.tools import Function, Tools
 from stages.dataset.rows import labels
 from stages.dataset.runbook.alert import Alert
@@ -216,7 +216,7 @@ def _judged(functions: Sequence[Drafted], alerts: Sequence[Alert], rules: Sequen
         return Findings()
     names = {function.name for function in functions}
     tools = Tools.model_validate({"functions": [as_yaml(function) for function in functions]})
-    return find_remedies(alerts, tools, [rule for rule in rules if rule.function in names])
+    return find_remedies(alerts, tools, Rules([rule for rule in rules if rule.function in names]))
 
 
 def _chosen(function: Drafted, found: Findings, rules: Sequence[Rule]) -> Chosen:

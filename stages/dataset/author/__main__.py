@@ -63,7 +63,8 @@ def _lint(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(as_json(found))
     else:
-        table = as_table(found, len(study.files.page_paths), len(study.without_alert))
+        of_rules = study.findings.coverage.lines() if study.findings else ()
+        table = as_table(found, len(study.files.page_paths), len(study.without_alert), of_rules)
         for line in table if options.format == "table" else as_annotations(found):
             print(line)
     return int(failed(found, options.strict))

@@ -14,8 +14,8 @@ from stages.dataset.faults import collect
 from stages.dataset.rows.drawing import draw_rows, sampling_of
 from stages.dataset.study import Study
 
-Level = Literal["ok", "no call", "no rows", "warning", "error"]
-LEVELS: tuple[Level, ...] = ("ok", "no call", "no rows", "warning", "error")
+Level = Literal["ok", "no call", "no rows", "uncovered", "warning", "error"]
+LEVELS: tuple[Level, ...] = ("ok", "no call", "no rows", "uncovered", "warning", "error")
 _LINE = re.compile(r"(?:, line (?P<line>\d+))?")
 MANY_ALERTS, FEW_ROWS = 100, 3  # beyond which all rows would take seconds; three are one for each split
 _SETTINGS = {each.name for each in fields(Inputs)}
@@ -27,7 +27,8 @@ class Finding:
     """One thing to say; line: of the alert in file, 0 where none is known.
 
     level: `ok` teaches a call, `no call` teaches that none is due, of `no rows` nothing is taught until a person has
-    decided, `error` keeps a dataset from being made. teaches: the command and its place, of an alert with a call.
+    decided, `uncovered` is the alert of a rule that has neither a page nor a function, `error` keeps a dataset from
+    being made. teaches: the command and its place, of an alert with a call.
     passed_over: the other commands, each with the reason.
     """
 
@@ -41,7 +42,7 @@ class Finding:
 
 
 def lint(study: Study) -> list[Finding]:
-    """Returns what is to say of an agent's files: each alert in order, then warnings, then errors."""
+    """Returns what is to say of an agent's files: each alert in order, those of rules alone, warnings, errors."""
     runbook = _runbook(study)
     found: list[Finding] = []
     if study.findings:
@@ -49,7 +50,7 @@ def lint(study: Study) -> list[Finding]:
         found += [_skipped(entry, runbook) for entry in study.findings.skipped]
     found.sort(key=lambda finding: (finding.file, finding.line))
     faults = study.faults or _faults_of_rows(study)
-    return [*found, *_warnings(study), *(_error(text, study) for text in faults)]
+    return [*found, *_uncovered(study), *_warnings(study), *(_error(text, study) for text in faults)]
 
 
 def failed(found: Sequence[Finding], strict: bool = False) -> bool:
@@ -107,13 +108,19 @@ def _runbook(study: Study) -> str:
     return pages[0] if len(pages) == 1 else ""
 
 
+def _uncovered(study: Study) -> Iterator[Finding]:
+    says = "has neither a page nor a function: the model learns to be silent on it"
+    for alert in study.findings.uncovered if study.findings else ():
+        yield Finding("uncovered", alert.page, alert.line, alert.name, says)
+
+
 def _warnings(study: Study) -> Iterator[Finding]:
     runbook = _runbook(study)
     for remedy in study.findings.remedies if study.findings else ():
         for text in remedy.warnings:
             yield Finding("warning", remedy.command.page or runbook, remedy.command.line, remedy.alert.name, text)
     for text in study.findings.warnings if study.findings else ():
-        yield Finding("warning", runbook, 0, "", text)
+        yield _warning(text, study)
     for secret in study.secrets:
         says = f"{secret.kind} in the text: take it out, and revoke it"
         yield Finding("warning", secret.file, secret.line, "", says)
@@ -129,6 +136,14 @@ def _faults_of_rows(study: Study) -> Sequence[str]:
         inputs = replace(inputs, examples_per_alert=min(inputs.examples_per_alert, FEW_ROWS))
     collect(faults, draw_rows, findings, tools, sampling_of(inputs))
     return faults
+
+
+def _warning(text: str, study: Study) -> Finding:
+    """Returns a warning with the file and line that its text begins with, where that is one of the agent's files."""
+    known = max((path for path in study.files.paths if text.startswith(path)), key=len, default="")
+    found = _LINE.match(text, len(known)) if known else None
+    line = int(found["line"] or 0) if found else 0
+    return Finding("warning", known or _runbook(study), line, "", text)
 
 
 def _error(text: str, study: Study) -> Finding:

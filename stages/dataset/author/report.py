@@ -1,7 +1,7 @@
 """Findings about a runbook as a person or a program reads them: a table, JSON, or GitHub's annotations."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
 from shared.errors import one_line
@@ -11,11 +11,15 @@ WIDEST = 60  # characters of a place that others are aligned with
 _ANNOTATIONS = {"error": "error", "warning": "warning", "no rows": "warning", "no call": "notice"}
 
 
-def as_table(found: Sequence[Finding], pages: int = 1, without_alert: int = 0) -> Iterator[str]:
+def as_table(
+    found: Sequence[Finding], pages: int = 1, without_alert: int = 0, of_rules: Iterable[str] = ()
+) -> Iterator[str]:
     """Yields a line for each finding, indented ones below it about commands, and a last one that counts.
 
     pages: how many the runbook has; of several, a line names the file as well. without_alert: of these, document none.
+    of_rules: lines that count the alerting rules, instead of a line for each that is uncovered.
     """
+    found = [finding for finding in found if finding.level != "uncovered"]
     wide = max((len(finding.alert) for finding in found), default=0)
     places = [_place(finding, pages > 1) for finding in found]
     widest = min(WIDEST, max([5, *map(len, places)])) if pages > 1 else 5
@@ -23,6 +27,7 @@ def as_table(found: Sequence[Finding], pages: int = 1, without_alert: int = 0) -
         yield one_line(f"{line:<{widest}} {finding.level:<7} {finding.alert:<{wide}}  {finding.says}").rstrip()
         for text in _details(finding):
             yield f"{'':14}{one_line(text)}"
+    yield from of_rules
     counts = {level: sum(finding.level == level for finding in found) for level in LEVELS}
     yield (
         f"{counts['ok']} alerts teach a call, {counts['no call']} teach that none is due, {counts['no rows']} teach "

@@ -1,21 +1,19 @@
 """What all alerts and rules teach: a rule wins over the runbook, and a severity tells two calls of one alert apart."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from shared.errors import StageError
-from stages.dataset.calls.gold import arguments_of
-from stages.dataset.calls.judgement import Judged, bind
-from stages.dataset.calls.nested import texts_in, with_texts
-from stages.dataset.calls.placeholders import Placeholder, fill
-from stages.dataset.calls.remedy import Remedy, Skipped, find_remedy
-from stages.dataset.calls.rules import Rule
+from stages.dataset.calls.coverage import Coverage, cover, with_firing
+from stages.dataset.calls.gold import Gold, GoldLabels, read_gold
+from stages.dataset.calls.judgement import Judged
+from stages.dataset.calls.remedy import Remedy, Skipped, conflict, find_remedy
+from stages.dataset.calls.rules import Rules
 from stages.dataset.calls.tools import Tools
 from stages.dataset.faults import collect
 from stages.dataset.rows.annotations.told import left_out
-from stages.dataset.runbook.alert import Alert, Command, Section
+from stages.dataset.runbook.alert import Alert
 
-Gold = tuple[Rule, Remedy]
 MANY_FUNCTIONS = 14  # beyond which FunctionGemma is reported weak
 
 
@@ -23,15 +21,20 @@ MANY_FUNCTIONS = 14  # beyond which FunctionGemma is reported weak
 class Findings:
     """What the alerts of a runbook and of rules teach. warnings: sentences for the author about no single alert.
 
-    faults: what keeps a dataset from being made: rules that tools.yaml does not fit, alerts that teach two calls.
-    uncovered: alerts of rules that have neither a page nor a function, and so want no call.
+    faults: what keeps a dataset from being made: alerts that teach two calls, and rules at fault where tools.yaml
+    says strict_rules. coverage: what each alerting rule comes to.
     """
 
     remedies: list[Remedy] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    uncovered: list[Alert] = field(default_factory=list)
+    coverage: Coverage = field(default_factory=Coverage)
+
+    @property
+    def uncovered(self) -> list[Alert]:
+        """The alerts of rules that have neither a page nor a function: the agent is to stay silent about them."""
+        return self.coverage.uncovered_alerts
 
     @property
     def all_warnings(self) -> list[str]:
@@ -45,24 +48,59 @@ class Findings:
         return [entry.alert for entry in self.skipped if entry.kind == "no call"]
 
 
-def find_remedies(alerts: Sequence[Alert], tools: Tools, rules: Sequence[Rule] = ()) -> Findings:
+def find_remedies(alerts: Sequence[Alert], tools: Tools, rules: Rules | None = None) -> Findings:
     """Returns the alerts that teach a call and those that do not, each with its reason, and what is at fault."""
-    findings = Findings()
+    rules = rules or Rules()
+    gold = read_gold(rules, tools)
+    coverage = cover(rules, gold, alerts)
+    findings = Findings(coverage=coverage)
     _warn_of_tools(tools, findings)
-    gold = _gold(rules, tools, findings.faults)
-    told: dict[str, list[Remedy | Skipped]] = {}
-    for alert in alerts:
-        for found in _decide(alert, tools, _gold_of(alert, alerts, gold.get(alert.name, ())), findings):
-            collect(findings.faults, _tell, found, told)
-    for name, rules_of in gold.items():
-        _tell_of_rules(name, rules_of, told, findings)
-    for entry in (entry for entries in told.values() for entry in entries):
+    _tell_of_left_out(gold, tools, findings)
+    findings.warnings.extend(coverage.doubts)
+    told = _told(alerts, tools, gold, findings)
+    in_doubt = {name: left.says for left in reversed(gold.left_out) for name in left.names}
+    for entry in (with_firing(entry, coverage) for entries in told.values() for entry in entries):
         if isinstance(entry, Remedy):
             findings.remedies.append(entry)
         else:
-            findings.skipped.append(entry)
+            findings.skipped.append(_in_doubt(entry, in_doubt.get(entry.name, "")))
     _warn_of_texts(findings)
     return findings
+
+
+def _told(
+    alerts: Sequence[Alert], tools: Tools, gold: GoldLabels, findings: Findings
+) -> dict[str, list[Remedy | Skipped]]:
+    """Returns what the alerts of the runbook teach, by their names, and behind those what only rules teach."""
+    told: dict[str, list[Remedy | Skipped]] = {}
+    severities: dict[str, set[str]] = {}
+    for alert in alerts:
+        severities.setdefault(alert.name, set()).add(alert.severity.casefold())
+    for alert in alerts:
+        for found in _decide(alert, tools, _gold_of(alert, severities[alert.name], gold.of), findings):
+            collect(findings.faults, _tell, found, told)
+    for name, rules_of in gold.of.items():
+        _tell_of_rules(name, rules_of, told, findings)
+    return told
+
+
+def _tell_of_left_out(gold: GoldLabels, tools: Tools, findings: Findings) -> None:
+    """Adds the rules that a person has to mend: as faults where tools.yaml is strict, else as warnings."""
+    if tools.strict_rules:
+        findings.faults.extend(each.says for each in gold.left_out)
+        return
+    for each in gold.left_out:
+        count = len(each.rules)
+        left = f"; {'the rule is' if count == 1 else f'the {count} rules are'} left out" if count else ""
+        place = f"{each.rules[0].place}: " if count > 1 else ""
+        findings.warnings.append(f"{place}{each.says}{left}")
+
+
+def _in_doubt(entry: Skipped, says: str) -> Skipped:
+    """Returns an alert that a rule at fault would teach a call: nobody may take it for one that needs none."""
+    if not says or entry.kind != "no call":
+        return entry
+    return replace(entry, kind="mistake", reason=f"a rule that names its function is left out: {says}")
 
 
 def _tell_of_rules(
@@ -71,7 +109,7 @@ def _tell_of_rules(
     """Adds what rules say of an alert, or of a severity, that the runbook does not document."""
     for rule, remedy in rules:
         known = [entry for entry in told.get(name, ()) if isinstance(entry, Remedy)]
-        if any(not _differs(remedy, other) for other in known):
+        if any(remedy.call == other.call for other in known):
             continue
         what = f"{name} of severity {rule.severity}" if known and rule.severity else name
         findings.warnings.append(f"{rule.place}: {what} is in a rule and not in the runbook")
@@ -96,35 +134,12 @@ def _again(alert: Alert, other: Alert) -> Skipped:
 
 def _is_another(found: Remedy, before: Sequence[Remedy]) -> bool:
     """Returns whether none before teaches the same call. Raises StageError where no severity tells them apart."""
-    different = [other for other in before if _differs(found, other)]
+    different = [other for other in before if found.call != other.call]
     for other in different:
         severities = {found.alert.severity, other.alert.severity}
         if len(severities) == 1 or "" in severities:
-            raise StageError(_conflict(other, found))
+            raise StageError(conflict(other, found))
     return len(different) == len(before)
-
-
-def _differs(one: Remedy, other: Remedy) -> bool:
-    return (one.function.name, _bound(one)) != (other.function.name, _bound(other))
-
-
-def _bound(remedy: Remedy) -> dict[str, object]:
-    """Returns the arguments with the labels that their placeholders mean, however they are written."""
-    return {
-        name: with_texts(value, lambda text: _by_label(text, remedy.label_of))
-        for name, value in remedy.arguments.items()
-    }
-
-
-def _by_label(text: str, label_of: dict[Placeholder, str]) -> str:
-    return fill(text, lambda placeholder: f"\0{label_of[placeholder]}\0")
-
-
-def _conflict(one: Remedy, other: Remedy) -> str:
-    return (
-        f"{one.alert.name} teaches two calls: {one.function.name} ({one.place}) and "
-        f"{other.function.name} ({other.place}); keep one, or give the two alerts different severities"
-    )
 
 
 def _warn_of_tools(tools: Tools, findings: Findings) -> None:
@@ -150,7 +165,7 @@ def _decide(alert: Alert, tools: Tools, rules: Sequence[Gold], findings: Finding
         yield found
     passed = [*found.passed_over, *([_given_way(found)] if isinstance(found, Remedy) else [])]
     for rule, remedy in rules:
-        if isinstance(found, Remedy) and _differs(found, remedy):
+        if isinstance(found, Remedy) and found.call != remedy.call:
             findings.warnings.append(
                 f"{alert.name}: {rule.place} says {remedy.function.name}, {found.place} says {found.function.name}; "
                 "the rule wins"
@@ -164,44 +179,11 @@ def _given_way(found: Remedy) -> Judged:
     return Judged(command, "option", f"{command.place} gives way to a rule: {command.text:.80}", found.function)
 
 
-def _gold(rules: Sequence[Rule], tools: Tools, faults: list[str]) -> dict[str, list[Gold]]:
-    """Returns what the rules teach, by alert: one call, or one for each severity.
+def _gold_of(alert: Alert, severities: Collection[str], gold: Mapping[str, Sequence[Gold]]) -> Sequence[Gold]:
+    """Returns the rules that are about an alert of the runbook: of its severity, else those that are of no other's.
 
-    Adds a fault where tools.yaml contradicts a rule, or where no severity tells two rules apart.
+    severities: of all alerts of its name.
     """
-    found: dict[str, list[Gold]] = {}
-    for rule in rules:
-        known = found.setdefault(rule.alert, [])
-        if (remedy := collect(faults, _apart, rule, known, tools)) is not None:
-            known.append((rule, remedy))
-    return found
-
-
-def _apart(rule: Rule, known: Sequence[Gold], tools: Tools) -> Remedy | None:
-    """Returns what a rule teaches beside those known; None where it says what one of its severity said."""
-    remedy = _gold_remedy(rule, tools)
-    _is_another(remedy, [other for _, other in known])
-    is_new = all(_differs(remedy, other) or rule.severity != same.severity for same, other in known)
-    return remedy if is_new else None
-
-
-def _gold_of(alert: Alert, alerts: Sequence[Alert], rules: Sequence[Gold]) -> list[Gold]:
-    """Returns the rules that are about an alert of the runbook: of its severity, else those that are of no other's."""
-    own = [gold for gold in rules if gold[0].severity.casefold() == alert.severity.casefold()]
-    others = {other.severity.casefold() for other in alerts if other.name == alert.name}
-    return own[:1] or [gold for gold in rules if gold[0].severity.casefold() not in others]
-
-
-def _gold_remedy(rule: Rule, tools: Tools) -> Remedy:
-    function = tools.function(rule.function)
-    if function is None:
-        known = ", ".join(entry.name for entry in tools.functions)
-        raise StageError(f"{rule.place}: tools.yaml has no function {rule.function}; it has {known}")
-    arguments = arguments_of(rule, function)
-    label_of = bind(arguments, tools.placeholders, rule.severity, " ".join(texts_in(rule.parameters)))
-    if isinstance(label_of, str):
-        raise StageError(f"{rule.place}: {label_of}")
-    text = f"{rule.function} {' '.join(map(str, rule.parameters.values()))}".strip()
-    sections = [Section("symptoms", "", rule.line, list(rule.texts))]
-    alert = Alert(rule.alert, rule.line, rule.severity, sections=sections)
-    return Remedy(alert, function, arguments, Command(text, "rule", rule.line), label_of, rule.place)
+    rules = gold.get(alert.name, ())
+    own = [each for each in rules if each[0].severity.casefold() == alert.severity.casefold()]
+    return own[:1] or [each for each in rules if each[0].severity.casefold() not in severities]

@@ -1,12 +1,14 @@
 """Which call one alert teaches: the first of its commands, in the policy's order, that nothing speaks against."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from stages.dataset.calls.commands import Arguments
 from stages.dataset.calls.judgement import Judged, judged, rank
-from stages.dataset.calls.placeholders import Placeholder
+from stages.dataset.calls.nested import with_texts
+from stages.dataset.calls.placeholders import Placeholder, fill
 from stages.dataset.calls.tools import Function, Policy, Tools
 from stages.dataset.runbook.alert import Alert, Command
 
@@ -32,6 +34,22 @@ class Remedy:
     warnings: Sequence[str] = ()
     is_confirmed: bool = False
 
+    @property
+    def call(self) -> tuple[str, str]:
+        """The function, and the arguments as JSON with the labels that their placeholders mean, however written."""
+        bound = {name: with_texts(value, self._by_label) for name, value in self.arguments.items()}
+        text = json.dumps(bound, sort_keys=True)
+        return self.function.name, json.dumps(json.loads(text, parse_float=_number)) if "." in text else text
+
+    def _by_label(self, text: str) -> str:
+        return fill(text, lambda placeholder: f"\0{self.label_of[placeholder]}\0")
+
+
+def _number(text: str) -> float:
+    """Returns a number, 3.0 as 3."""
+    known = float(text)
+    return int(known) if known.is_integer() else known
+
 
 @dataclass(frozen=True)
 class Skipped:
@@ -48,6 +66,14 @@ class Skipped:
     kind: Reason
     alert: Alert
     passed_over: Sequence[Judged] = ()
+
+
+def conflict(one: Remedy, other: Remedy) -> str:
+    """Returns what is wrong where one alert teaches two calls."""
+    return (
+        f"{one.alert.name} teaches two calls: {one.function.name} ({one.place}) and "
+        f"{other.function.name} ({other.place}); keep one, or give the two alerts different severities"
+    )
 
 
 def find_remedy(alert: Alert, tools: Tools) -> Remedy | Skipped:

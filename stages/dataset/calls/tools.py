@@ -167,12 +167,16 @@ class Confirmed(BaseModel):
 
 
 class Tools(BaseModel):
-    """The whole file. rules: patterns of PrometheusRule files, from the repository's root, besides the agent's own."""
+    """The whole file. rules: patterns of PrometheusRule files, from the repository's root, besides the agent's own.
+
+    strict_rules: whether a rule that cannot be used keeps a dataset from being made.
+    """
 
     model_config = STRICT
     functions: list[Function] = Field(min_length=1)
     policy: Policy = Policy()
     rules: list[str] = []
+    strict_rules: bool = False
     placeholders: dict[str, Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]] = {}
     confirm: list[Confirmed] = []
 

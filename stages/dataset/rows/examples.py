@@ -184,7 +184,7 @@ def _fixed(remedy: Remedy) -> dict[str, str]:
     named = {
         name: value
         for name, value in remedy.arguments.items()
-        if isinstance(value, str) and name in labels.GENERATORS and name != "name" and not list(placeholders(value))
+        if isinstance(value, str) and name in labels.RESOLVABLE - {"name"} and not list(placeholders(value))
     }
     of_rule = dict(firing.labels) if firing else {}
     varying = {*remedy.label_of.values(), *(firing.varying if firing else ())}

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import StageError, one_line
+from stages.dataset.rows.labels import is_shared
 from stages.dataset.rows.likeness import is_near, normalised
 from stages.dataset.rows.row import Row
 
-SHARED_LABELS = {"alertname", "severity"}  # of a stated alert: what splits have in common by design
 _SHOWN = 3
 
 
@@ -87,9 +87,12 @@ def find_leaks(splits: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterator[Le
 def label_values(row: Mapping[str, Any]) -> set[str]:
     """Returns the label values of a row's notification that belong to its split alone."""
     shown = json.loads(row.get("notification") or "{}").get("labels", {})
-    exempt = SHARED_LABELS - ({"alertname"} if row.get("alertname") == "renamed" else set())
-    stated = row.get("stated", ())
-    return {str(value) for label, value in shown.items() if label not in exempt and value not in stated}
+    is_renamed, stated = row.get("alertname") == "renamed", row.get("stated", ())
+    return {
+        str(value)
+        for label, value in shown.items()
+        if value not in stated and (not is_shared(label) or (is_renamed and label == "alertname"))
+    }
 
 
 def _content(prompt: str) -> str:

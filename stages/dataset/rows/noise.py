@@ -1,37 +1,34 @@
 """Labels that Prometheus, Alertmanager and teams add to alerts, and that no call needs: the model must choose."""
 
 import random
-from collections.abc import Callable
 
-from stages.dataset.rows.labels import ROLES, TEAMS, draw_of
+from stages.dataset.rows.label_values import machines, software
+from stages.dataset.rows.label_values.splits import Draw
+from stages.dataset.rows.label_values.words import TEAMS, joined, mixed, pick
+from stages.dataset.rows.labels import draw, draw_of
 
 ALWAYS = "cluster"
 OPTIONAL_SHARE = 0.3
-
-
-def _address(chance: random.Random) -> str:
-    return (
-        f"10.{chance.randrange(64)}.{chance.randrange(256)}.{chance.randrange(1, 255)}:{chance.randrange(8000, 10000)}"
-    )
-
-
-def _region(chance: random.Random) -> str:
-    continent, side = chance.choice(("eu", "us", "ap", "sa")), chance.choice(("west", "east", "north"))
-    return f"{continent}-{side}-{chance.randrange(1, 10)}"
-
-
-GENERATORS: dict[str, Callable[[random.Random], str]] = {
-    "endpoint": lambda chance: f"{chance.choice(ROLES)}-metrics",
-    "job": lambda chance: f"{chance.choice(TEAMS)}/{chance.choice(ROLES)}",
-    "instance": _address,
-    "prometheus": lambda chance: f"monitoring/{chance.choice(TEAMS)}",
-    "region": _region,
-    "release": lambda chance: f"v{chance.randrange(1, 9)}.{chance.randrange(40)}.{chance.randrange(20)}",
-    "team": lambda chance: chance.choice(TEAMS),
+_OPTIONAL = ("endpoint", "job", "instance", "prometheus", "region", "release", "team")
+# Where what Prometheus adds has other forms than what an alert is about.
+_GENERATORS: dict[str, Draw] = {
+    "instance": machines.address,
+    "job": machines.monitored,
+    "prometheus": mixed(
+        (50, lambda chance: f"monitoring/{pick(chance, TEAMS)}"),
+        (50, joined(TEAMS, ("k8s", "kube-prometheus-stack-prometheus", "prometheus", "server"), "/")),
+    ),
+    "release": software.version,
 }
 
 
 def noise_labels(used: set[str], split: str, chance: random.Random) -> dict[str, str]:
     """Returns some labels that are none of used, with values of split."""
-    wanted = [label for label in GENERATORS if label not in used and chance.random() < OPTIONAL_SHARE]
-    return {label: draw_of(GENERATORS[label], label, split, chance) for label in wanted}
+    wanted = [label for label in _OPTIONAL if label not in used and chance.random() < OPTIONAL_SHARE]
+    return {label: _draw(label, split, chance) for label in wanted}
+
+
+def _draw(label: str, split: str, chance: random.Random) -> str:
+    if label in _GENERATORS:
+        return draw_of(_GENERATORS[label], label, split, chance)
+    return draw(label, split, chance)

@@ -70,9 +70,9 @@ class Sketch:
     def _values(self, needed: set[str], split: str, chance: random.Random) -> dict[str, str]:
         stated = {**self.fixed, "alertname": self.alert.name, "severity": self.alert.severity}
         varying = self.alert.firing.varying if self.alert.firing else ()
-        drawn = {
-            label: labels.draw(label, split, chance) for label in sorted({*needed, *varying, ALWAYS} - stated.keys())
-        }
+        about = " ".join((self.alert.name, *self.texts))
+        wanted = {*needed, *varying, ALWAYS} - stated.keys()
+        drawn = labels.draw_all(wanted, split, chance, about, self.fixed)
         return (
             drawn | noise_labels(drawn.keys() | stated.keys(), split, chance) | {k: v for k, v in stated.items() if v}
         )

@@ -31,6 +31,7 @@ from stages.dataset.runbook.places.comments import of_place
 from stages.dataset.runbook.scope import Scope
 from stages.dataset.runbook.sections.kinds import is_numbered_step, is_verb, label_kind, section_kind
 from stages.dataset.runbook.sections.outline import ACTING, Outline
+from stages.dataset.runbook.sections.siblings import siblings
 from stages.dataset.runbook.severity import (
     LABEL,
     first_severity,
@@ -63,7 +64,7 @@ def read_runbook(text: str, path: str = "RUNBOOK.md") -> list[Alert]:
     if file.suffix.lower() not in MARKDOWN and not re.fullmatch(r"\.[\w-]*\d[\w-]*", file.suffix):
         return []
     blocks = read_blocks(clean(text))
-    reader = _Reader(subject_of(blocks, file.stem.removesuffix(".html")))
+    reader = _Reader(subject_of(blocks, file.stem.removesuffix(".html")), siblings(blocks))
     for index, block in enumerate(blocks):
         reader.read(index, block)
     reader.end(front_severity(clean(text)))
@@ -103,8 +104,9 @@ def _rule_severity(lines: Sequence[str], start: int, starts: Collection[int]) ->
 class _Reader:
     """Walks the blocks once; `alert` and `outline` are where it is."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, siblings: Collection[int]) -> None:
         self.subject = subject
+        self.siblings = siblings
         self.alerts: list[Alert] = []
         self.alert: Alert | None = None
         self.outline = Outline(1)
@@ -194,7 +196,7 @@ class _Reader:
         if name:
             self._named(name, text, heading)
             self.scope = Scope()
-        elif kind and not self._is_title(heading, text) and not self._is_behind(kind, heading.level):
+        elif kind and not self._is_title(heading, text) and not self._is_behind(kind, heading):
             self._section_heading(kind, text, heading)
         elif self.alert and 0 < heading.level <= self.alert.level:
             self.alert = None
@@ -230,9 +232,10 @@ class _Reader:
         is_first = self.alert is not None and self.alert.level == 0 and heading.level == 1
         return is_first and (not section_kind(text) or len(text.split()) > 2)
 
-    def _is_behind(self, kind: str, level: int) -> bool:
+    def _is_behind(self, kind: str, heading: Heading) -> bool:
         """Returns whether a section as high as its alert is the file's and not the alert's."""
-        if not self.alert or level > self.alert.level:
+        level = heading.level
+        if not self.alert or level > self.alert.level or heading.line in self.siblings:
             return False
         return level < self.alert.level or len(self.alerts) > 1 or (kind in _GENERAL and level > 1)
 

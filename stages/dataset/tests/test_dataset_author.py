@@ -243,7 +243,7 @@ def test_two_datasets_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture
         "new": RUNBOOK.replace("namespace }}\n```", "cluster }}\n```") + "\n## Alert: New1X\n",
     }
     for name, text in texts.items():
-        read(make(tmp_path / f"git-{name}", runbook=text), tmp_path / name, unseen_alerts_share=0.0)
+        read(make(tmp_path / f"git-{name}", runbook=text), tmp_path / name, unseen_alerts_share=0.0, no_call_share=0.3)
     capsys.readouterr()
     folders = (tmp_path / "old/dataset", tmp_path / "new/dataset")
     found = json.loads(told(capsys, "compare", *folders, "--json"))

@@ -86,7 +86,8 @@ def test_a_mistake_in_a_deployed_field_is_named_with_its_line(entry: str, reason
         ("trainin: {}", ", line 1: trainin is not known; did you mean training?"),
         (
             "gate:\n  x: 1",
-            ", line 2: gate.x is not known; known here: minimum_accuracy, accuracy_margin, maximum_latency_ms, floors",
+            ", line 2: gate.x is not known; known here: minimum_accuracy, accuracy_margin, maximum_false_calls, "
+            "maximum_missed_calls, maximum_latency_ms, floors",
         ),
         ("gate:\n  floor: {}", ", line 2: gate.floor is not known; did you mean floors?"),
         ("gate:\n  floors:\n    f: 80", ", line 3: gate.floors.f: a floor is 80.0; it must be at most 1"),

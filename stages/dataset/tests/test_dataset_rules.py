@@ -10,15 +10,15 @@ from shared.errors import StageError
 from shared.function_call import Call
 from stages.dataset.author.lint import call_text
 from stages.dataset.calls.remedies import find_remedies
-from stages.dataset.calls.rules import RuleFile, read_rules, unread_rules
+from stages.dataset.calls.rules import RuleFile, read_rules
 from stages.dataset.calls.schema import is_valid
 from stages.dataset.calls.tools import read_tools
-from stages.dataset.faults import collect
 from stages.dataset.rows.examples import Sampling, make_rows, prompt_file
 from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.tests.repositories import AGENT, CONFIG_PATH, HOMELAB, RUNBOOK, commit, make, read
 
 TOOLS = read_tools((HOMELAB / "flux/ai/agent-sre/training/tools.yaml").read_text(), "tools.yaml")
+STRICT = TOOLS.model_copy(update={"strict_rules": True})
 RULE = """apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 spec:
@@ -74,25 +74,35 @@ def test_an_alert_that_only_a_rule_knows_has_its_annotations_as_symptoms() -> No
         ("pod-check-status", '{"name": 3, "namespace": "x"}', "rules.yaml, line 7: name is 3, not as tools.yaml"),
     ],
 )
-def test_a_wrong_rule_is_refused_with_its_line(function: str, parameters: str, message: str) -> None:
-    faults: list[str] = []
-    rules = collect(faults, read_rules, [rule("PodDown", function, parameters)])
-    faults += find_remedies([], TOOLS, rules or ()).faults
-    assert len(faults) == 1
-    assert faults[0].startswith(message)
+def test_a_wrong_rule_is_left_out_and_told_with_its_line(function: str, parameters: str, message: str) -> None:
+    rules = read_rules([rule("PodDown", function, parameters)])
+    findings = find_remedies([], TOOLS, rules)
+    (warning,) = findings.warnings
+    assert warning.startswith(message)
+    assert warning.endswith("; the rule is left out")
+    assert (findings.faults, findings.remedies, findings.skipped, findings.uncovered) == ([], [], [], [])
+    strict = find_remedies([], STRICT, rules)
+    assert (strict.warnings, strict.remedies) == ([], [])
+    assert strict.faults == [warning.removesuffix("; the rule is left out")]
 
 
-def test_two_rules_that_contradict_each_other_are_an_error() -> None:
+def test_two_rules_that_contradict_each_other_are_both_left_out() -> None:
     rules = read_rules([rule("PodDown", "pod-check-status", POD), rule("PodDown", "pod-restart", POD_WITH_TYPE)])
-    (fault,) = find_remedies([], TOOLS, rules).faults
-    assert "PodDown" in fault
-    assert "pod-restart (rules.yaml, line 7)" in fault
+    findings = find_remedies([], TOOLS, rules)
+    told = (
+        "PodDown teaches two calls: pod-check-status (rules.yaml, line 7) and pod-restart (rules.yaml, line 7); "
+        "keep one, or give the two alerts different severities"
+    )
+    assert findings.warnings == [f"rules.yaml, line 7: {told}; the 2 rules are left out"]
+    assert (findings.remedies, findings.uncovered, findings.faults) == ([], [], [])
+    assert find_remedies([], STRICT, rules).faults == [told]
 
 
-def test_what_is_no_yaml_is_refused_with_its_line() -> None:
-    with pytest.raises(StageError) as raised:
-        read_rules([RuleFile("r.yaml", "a: [\nlambda_function: x\n")])
-    assert str(raised.value).startswith("r.yaml, line ")
+def test_what_is_no_yaml_is_told_with_its_line() -> None:
+    (unread,) = read_rules([RuleFile("r.yaml", "a: [\nlambda_function: x\n")]).unread
+    assert unread.says == (
+        "r.yaml, line 3: no YAML, so that the alerting rules are not read; mend it, or move it elsewhere"
+    )
 
 
 def test_rules_in_the_agent_s_folder_count_for_the_commit_and_the_rows(tmp_path: Path) -> None:
@@ -148,11 +158,13 @@ def test_two_rules_of_one_name_and_one_call_are_one_remedy() -> None:
 @pytest.mark.parametrize(
     ("first", "second"), [("warning", "warning"), ("critical", "''"), ("'{{ $labels.severity }}'", "warning")]
 )
-def test_rules_that_no_severity_tells_apart_are_an_error(first: str, second: str) -> None:
-    assert find_remedies([], TOOLS, read_rules(two(first, second))).faults == [
-        "PodDown teaches two calls: pod-check-status (rules.yaml, line 7) and pod-restart (more.yaml, line 7); "
-        "keep one, or give the two alerts different severities"
+def test_rules_that_no_severity_tells_apart_are_left_out(first: str, second: str) -> None:
+    findings = find_remedies([], TOOLS, read_rules(two(first, second)))
+    assert findings.warnings == [
+        "rules.yaml, line 7: PodDown teaches two calls: pod-check-status (rules.yaml, line 7) and pod-restart "
+        "(more.yaml, line 7); keep one, or give the two alerts different severities; the 2 rules are left out"
     ]
+    assert (findings.remedies, findings.uncovered) == ([], [])
 
 
 def test_a_rule_is_about_the_alert_of_its_severity() -> None:
@@ -230,18 +242,17 @@ rules:
     [(PLAIN, 4), (f"---\nkind: Other\n---\n{PLAIN}", 7), (CONFIG_MAP, 8), (MERGED, 5), ("[" + "]", 0)],
 )
 def test_rules_are_found_wherever_they_stand(text: str, line: int) -> None:
-    rules = read_rules([RuleFile("r.yaml", text)])
+    rules = read_rules([RuleFile("r.yaml", text)]).known
     assert [(known.alert, known.function, known.line, known.texts) for known in rules] == (
         [("PodGone", "pod-check-status", line, ("Gone.",))] if line else []
     )
 
 
-def test_a_broken_text_in_a_config_map_is_refused_with_its_line() -> None:
+def test_a_broken_text_in_a_config_map_is_told_with_its_line() -> None:
     text = "data:\n  a.yaml: |\n    - alert: x\n    lambda_function: y: z\n"
-    with pytest.raises(StageError) as raised:
-        read_rules([RuleFile("r.yaml", text)])
-    assert str(raised.value) == (
-        "r.yaml, line 2: a text that names lambda_function is no YAML; mend it, or move it elsewhere"
+    (unread,) = read_rules([RuleFile("r.yaml", text)]).unread
+    assert unread.says == (
+        "r.yaml, line 4: no YAML, so that the alerting rules are not read; mend it, or move it elsewhere"
     )
 
 
@@ -254,14 +265,15 @@ def test_a_broken_text_in_a_config_map_is_refused_with_its_line() -> None:
     ],
 )
 def test_what_helm_escapes_is_read_as_prometheus_gets_it(escaped: str, text: str) -> None:
-    (known,) = read_rules([RuleFile("r.yaml", PLAIN.replace("Gone.", f"'{escaped}'"))])
+    (known,) = read_rules([RuleFile("r.yaml", PLAIN.replace("Gone.", f"'{escaped}'"))]).known
     assert known.texts == (text,)
 
 
 def test_a_helm_template_is_not_read_and_told_of() -> None:
     file = RuleFile("chart/rules.yaml", "{{- if .Values.rules }}\n" + PLAIN + "{{- end }}\n")
-    assert read_rules([file]) == []
-    assert unread_rules([file]) == [
+    rules = read_rules([file])
+    assert rules.known == []
+    assert [each.says for each in rules.unread] == [
         "chart/rules.yaml, line 1: a Helm template that is no YAML, so that its rules are not read; "
         "commit it as `helm template` renders it"
     ]
@@ -270,8 +282,8 @@ def test_a_helm_template_is_not_read_and_told_of() -> None:
 def test_a_rule_that_only_shows_a_loop_is_read() -> None:
     block = '|\n        {{ range query "up" }}\n        {{ end }}'
     file = RuleFile("r.yaml", PLAIN.replace("Gone.", block))
-    assert [known.alert for known in read_rules([file])] == ["PodGone"]
-    assert unread_rules([file]) == []
+    rules = read_rules([file])
+    assert ([known.alert for known in rules.known], rules.unread) == (["PodGone"], [])
 
 
 NESTED = """functions:
@@ -323,8 +335,8 @@ def test_a_rule_s_lists_and_objects_hold_labels() -> None:
 )
 def test_a_rule_s_value_is_checked_by_its_schema(parameters: str, message: str) -> None:
     rules = read_rules([rule("A", "job-run", parameters)])
-    (fault,) = find_remedies([], read_tools(NESTED, "tools.yaml"), rules).faults
-    assert fault.startswith(f"rules.yaml, line 7: {message}")
+    (warning,) = find_remedies([], read_tools(NESTED, "tools.yaml"), rules).warnings
+    assert warning.startswith(f"rules.yaml, line 7: {message}")
 
 
 @pytest.mark.parametrize(
@@ -335,9 +347,8 @@ def test_a_rule_s_value_is_checked_by_its_schema(parameters: str, message: str) 
     ],
 )
 def test_json_that_says_two_things_or_none_is_refused(parameters: str, message: str) -> None:
-    with pytest.raises(StageError) as raised:
-        read_rules([rule("A", "job-run", parameters)])
-    assert str(raised.value) == f"rules.yaml, line 14: {message}"
+    (known,) = read_rules([rule("A", "job-run", parameters)]).known
+    assert known.fault == f"rules.yaml, line 14: {message}"
 
 
 def test_a_rule_may_call_a_function_without_parameters() -> None:
@@ -346,7 +357,9 @@ def test_a_rule_may_call_a_function_without_parameters() -> None:
     (remedy,) = find_remedies([], tools, read_rules([RuleFile("r.yaml", text)])).remedies
     assert (remedy.function.name, remedy.arguments) == ("flush", {})
     wrong = read_rules([rule("A", "flush", '{"now": true}')])
-    assert find_remedies([], tools, wrong).faults == ["rules.yaml, line 7: flush has no parameter now; it has none"]
+    assert find_remedies([], tools, wrong).warnings == [
+        "rules.yaml, line 7: flush has no parameter now; it has none; the rule is left out"
+    ]
 
 
 def test_a_template_that_needs_a_server_is_left_out_and_told_of(tmp_path: Path) -> None:
@@ -361,7 +374,7 @@ def test_a_template_that_needs_a_server_is_left_out_and_told_of(tmp_path: Path) 
     rows = make_rows(findings, TOOLS, prompt_file(TOOLS), Sampling(24, 0, 0, 0, 0))
     for row in rows:
         alert = json.loads(row.notification)
-        assert re.fullmatch(r"\d+(\.\d+)?% of [\w-]+\.", alert["annotations"]["summary"])
+        assert re.fullmatch(r"\d+(\.\d+)?% of [\w.-]+\.", alert["annotations"]["summary"])
         assert alert["annotations"].keys() == {"summary"}
 
 

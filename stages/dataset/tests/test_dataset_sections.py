@@ -175,3 +175,17 @@ def test_a_title_of_any_length_is_read_at_once(piece: str) -> None:
         read((piece * 300)[:299])
     read_runbook("## DiskFull\n\n" + f"- {piece}\n" * 2_000)
     assert time.perf_counter() - start < 3
+
+
+def test_sections_as_high_as_their_alerts_are_theirs_where_several_have_them() -> None:
+    text = "".join(
+        f"## {name}Down\n\n{name} is gone.\n\n## Resolution Steps\n\n### Step 1\n\n```bash\nkubectl rollout restart "
+        f"deployment/{name.lower()} -n web\n```\n\n"
+        for name in ("Shop", "Cart", "Mail")
+    )
+    alerts = read_runbook(f"# All alerts\n\n{text}## Escalation\n\n```bash\nctl page\n```\n")
+    assert [(alert.name, [command.text for command in alert.commands]) for alert in alerts] == [
+        ("ShopDown", ["kubectl rollout restart deployment/shop -n web"]),
+        ("CartDown", ["kubectl rollout restart deployment/cart -n web"]),
+        ("MailDown", ["kubectl rollout restart deployment/mail -n web"]),
+    ]

@@ -11,8 +11,8 @@ import pytest
 from shared.artifacts import SPLITS, UNCOVERED_ALERTS
 from shared.prompt import NO_CALL_ANSWER
 from stages.dataset.calls.remedies import Findings, find_remedies
+from stages.dataset.calls.rules import RuleFile, read_rules
 from stages.dataset.calls.tools import read_tools
-from stages.dataset.firing import Firing
 from stages.dataset.rows.drawing import draw_rows
 from stages.dataset.rows.examples import Sampling, make_rows, prompt_file
 from stages.dataset.rows.row import Row
@@ -22,29 +22,34 @@ from stages.dataset.runbook.reader import read_runbook
 from stages.dataset.tests.repositories import RUNBOOK, TOOLS
 
 FUNCTIONS = read_tools(TOOLS, "tools.yaml")
-UNCOVERED = [
-    Alert(
-        f"Quota{number}Exceeded",
-        number,
-        "warning",
-        firing=Firing({"summary": f"Quota {number} of {{{{ $labels.tenant }}}} is used up."}, {"part": "quota"}),
+RULE = """- alert: {name}
+  expr: used > 1
+  labels: {{severity: warning, part: quota}}
+  annotations: {{summary: "{summary}"}}
+"""
+
+
+def quotas(count: int, summary: str = "Quota {number} of {{{{ $labels.tenant }}}} is used up.") -> str:
+    """Returns a file of alerting rules that no page and no function covers."""
+    told = (
+        RULE.format(name=f"Quota{number}Exceeded", summary=summary.format(number=number)) for number in range(count)
     )
-    for number in range(40)
-]
+    return "groups:\n- rules:\n" + "".join(f"  {line}\n" for text in told for line in text.splitlines())
 
 
-def findings(uncovered: list[Alert], **others: Any) -> Findings:
-    found = find_remedies(read_runbook(RUNBOOK), FUNCTIONS)
-    return Findings(found.remedies, found.skipped, uncovered=uncovered, **others)
+def findings(rules: str) -> Findings:
+    return find_remedies(read_runbook(RUNBOOK), FUNCTIONS, read_rules([RuleFile("rules.yaml", rules)]))
 
 
-def rows_of(uncovered: list[Alert], **options: Any) -> list[Row]:
-    return make_rows(findings(uncovered), FUNCTIONS, prompt_file(FUNCTIONS), Sampling(**options))
+def rows_of(rules: str, **options: Any) -> list[Row]:
+    return make_rows(findings(rules), FUNCTIONS, prompt_file(FUNCTIONS), Sampling(**options))
+
+
+NAMES = {f"Quota{number}Exceeded" for number in range(40)}
 
 
 def test_an_uncovered_alert_trains_silence_or_only_tests_it() -> None:
-    rows = rows_of(UNCOVERED, per_alert=60)
-    names = {alert.name for alert in UNCOVERED}
+    rows, names = rows_of(quotas(40), per_alert=60), NAMES
     of_split = {
         split: {row.alert for row in rows if row.split == split} & names for split in (*SPLITS, UNCOVERED_ALERTS)
     }
@@ -58,11 +63,12 @@ def test_an_uncovered_alert_trains_silence_or_only_tests_it() -> None:
 
 
 def test_which_ones_only_test_never_changes_as_others_come() -> None:
-    trained, tested = apart(UNCOVERED)
-    assert [alert for alert in UNCOVERED if alert not in tested] == trained
-    assert apart(UNCOVERED[:20])[1] == [alert for alert in UNCOVERED[:20] if alert in tested]
-    critical = [Alert(alert.name, 0, "critical") for alert in UNCOVERED]
-    assert {alert.name for alert in apart([*UNCOVERED, *critical])[1]} == {alert.name for alert in tested}
+    uncovered = findings(quotas(40)).uncovered
+    trained, tested = apart(uncovered)
+    assert [alert for alert in uncovered if alert not in tested] == trained
+    assert apart(uncovered[:20])[1] == [alert for alert in uncovered[:20] if alert in tested]
+    critical = [Alert(alert.name, 0, "critical") for alert in uncovered]
+    assert {alert.name for alert in apart([*uncovered, *critical])[1]} == {alert.name for alert in tested}
 
 
 def test_of_very_many_a_bounded_number_is_tested() -> None:
@@ -73,19 +79,16 @@ def test_of_very_many_a_bounded_number_is_tested() -> None:
 
 
 def test_no_row_without_a_call_is_more_than_half() -> None:
-    many = [
-        Alert(f"Rule{number}", number, "", firing=Firing({"summary": f"{number} is wrong."})) for number in range(500)
-    ]
-    counts = Counter(bool(row.function) for row in rows_of(many) if row.split == "train")
+    counts = Counter(bool(row.function) for row in rows_of(quotas(500)) if row.split == "train")
     assert counts[False] == counts[True]
 
 
 def test_no_share_is_no_row() -> None:
-    assert not [row for row in rows_of(UNCOVERED, no_call_share=0.0) if row.split in SPLITS and not row.function]
+    assert not [row for row in rows_of(quotas(40), no_call_share=0.0) if row.split in SPLITS and not row.function]
 
 
 def test_an_alert_looks_as_its_rule_says() -> None:
-    for row in (row for row in rows_of(UNCOVERED) if row.alert in {alert.name for alert in UNCOVERED}):
+    for row in (row for row in rows_of(quotas(40)) if row.alert in NAMES):
         shown = json.loads(row.notification)
         labels = shown["labels"]
         assert labels["part"] == "quota"
@@ -95,26 +98,25 @@ def test_an_alert_looks_as_its_rule_says() -> None:
 
 
 def test_a_remedy_looks_as_its_rule_says() -> None:
-    found = findings([])
-    remedy = next(remedy for remedy in found.remedies if remedy.function.name == "pod-restart")
-    remedy.alert.firing = Firing(
-        {
-            "summary": "{{ $labels.pod }} is down for {{ $value | humanizeDuration }}",
-            "description": 'Of {{ $labels.owner }}: {{ query "up" }}',
-            "message": "Down",
-            "runbook_url": "https://example.org",
-        },
-        {"namespace": "shop", "tier": "gold"},
-        ("pod", "zone"),
-    )
-    rows = make_rows(found, FUNCTIONS, prompt_file(FUNCTIONS), Sampling())
-    shown = [json.loads(row.notification) for row in rows if row.alert == remedy.alert.name]
-    assert shown
-    for alert in shown:
-        assert alert["annotations"].keys() == {"summary", "message"}
-        assert alert["annotations"]["summary"].startswith(f"{alert['labels']['pod']} is down for ")
-        assert alert["labels"] | {"namespace": "shop", "tier": "gold"} == alert["labels"]
-        assert "zone" in alert["labels"]
+    rules = """groups:
+- rules:
+  - alert: PodDown
+    expr: sum by (namespace, pod, zone) (up{namespace="shop"}) == 0
+    labels: {tier: gold}
+    annotations:
+      summary: "{{ $labels.pod }} is down for {{ $value | humanizeDuration }}"
+      description: 'Of {{ $labels.zone }}: {{ query "up" }}'
+      message: Down
+      runbook_url: https://example.org
+"""
+    rows = [row for row in rows_of(rules) if row.alert == "PodDown"]
+    assert rows
+    for row in rows:
+        shown = json.loads(row.notification)
+        assert shown["annotations"].keys() == {"summary", "message"}
+        assert shown["annotations"]["summary"].startswith(f"{shown['labels']['pod']} is down for ")
+        assert shown["labels"] | {"namespace": "shop", "tier": "gold"} == shown["labels"]
+        assert "zone" in shown["labels"]
 
 
 CONSTANT = (

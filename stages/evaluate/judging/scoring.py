@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.artifacts import UNSEEN_ALERTS, ChatDataset
+from shared.artifacts import SPLITS, ChatDataset
 from shared.errors import StageError
 from shared.function_call import Call, Reading
 from shared.prompt import PLACEHOLDER, PromptFile
@@ -37,6 +37,8 @@ class Question:
     """How the notification shows the alert's name: "stated", "renamed" or "missing"."""
     completion: str = ""
     """The right answer as the model is to write it, its stop token included."""
+    answer: str = ""
+    """Whether the right call is "filled" from the alert's labels, "constant", or there is "none"; "" in older rows."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,11 @@ class Judged:
 def read_questions(dataset: ChatDataset, split: str) -> list[Question]:
     """Returns the rows of a split.
 
-    Raises StageError for an empty split but UNSEEN_ALERTS, and for a row that cannot be judged.
+    Raises StageError for an empty split that a dataset may not lack, and for a row that cannot be judged.
     """
     prompt_file = dataset.prompt()
     questions = [_question(row, prompt_file, split) for row in dataset.rows(split)]
-    if not questions and split != UNSEEN_ALERTS:
+    if not questions and split in SPLITS:
         raise StageError(f"the dataset has no {split} row; describe more alerts or raise examples_per_alert")
     return questions
 
@@ -99,6 +101,7 @@ def measure(judged: Sequence[Judged], prompt_file: PromptFile) -> dict[str, Any]
         "per_argument": _per_argument(judged, arguments),
         "per_alert": _counts(judged, lambda answer: answer.question.alert),
         "per_alertname": _counts(judged, lambda answer: answer.question.alertname),
+        **_per_answer(judged),
         "confusion": _confusion(judged),
     }
 
@@ -153,7 +156,7 @@ def _question(row: dict[str, Any], prompt_file: PromptFile, split: str) -> Quest
     content = prompt[len(head) : len(prompt) - len(after)]
     shown = row.get("alertname", "stated")
     known = (row["id"], row["alert"], prompt, content, row["call"], _expected(row, split), split, shown)
-    return Question(*known, row.get("completion", ""))
+    return Question(*known, row.get("completion", ""), row.get("answer", ""))
 
 
 def _expected(row: dict[str, Any], split: str) -> tuple[Call, ...]:
@@ -233,6 +236,12 @@ def _counts(judged: Sequence[Judged], group: Callable[[Judged], str]) -> dict[st
         }
         for name, members in sorted(groups.items())
     }
+
+
+def _per_answer(judged: Sequence[Judged]) -> dict[str, Any]:
+    """Returns `per_answer` by what the right answer is made of; nothing where the rows do not tell."""
+    told = [answer for answer in judged if answer.question.answer]
+    return {"per_answer": _counts(told, lambda answer: answer.question.answer)} if told else {}
 
 
 def _confusion(judged: Sequence[Judged]) -> dict[str, dict[str, int]]:

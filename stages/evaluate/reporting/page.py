@@ -13,12 +13,17 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from shared.artifacts import UNSEEN_ALERTS
+from shared.artifacts import UNCOVERED_ALERTS, UNSEEN_ALERTS
 from shared.function_call import Call
 from stages.evaluate.judging.scoring import NO_CALL, RIGHT, UNREADABLE, Judged, label
 from stages.evaluate.reporting.curves import curves
 
 TEMPLATE, SCRIPT = "report.html.jinja", "search.js"
+ANSWERS = {
+    "filled": "calls with names from the alert",
+    "constant": "calls with fixed names (memory)",
+    "none": "no call",
+}
 NARROW_SPACE = "\u202f"  # does not break between number and unit
 
 
@@ -44,7 +49,9 @@ def render_page(
         curves=curves(metrics),
         bars=bars(report),
         unseen_bars=bars(report[UNSEEN_ALERTS]) if report[UNSEEN_ALERTS] else [],
+        uncovered=uncovered(report[UNCOVERED_ALERTS]),
         names=grouped(report, "per_alertname"),
+        answers=by_answer(report),
         functions=grouped(report, "per_function"),
         alerts=grouped(report, "per_alert"),
         arguments=arguments(report),
@@ -116,6 +123,29 @@ def grouped(report: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     return sorted(groups, key=lambda group: (group["after"] / group["rows"], group["name"]))
 
 
+def by_answer(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Returns `grouped` by what the right answer is made of, in words; nothing where the rows do not tell."""
+    groups = grouped(report, "per_answer") if "per_answer" in report["tuned"] else []
+    return [group | {"name": ANSWERS.get(group["name"], group["name"])} for group in groups]
+
+
+def uncovered(measured: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Returns of the alerts that nothing covers those that got a call, with it, and the names of the others."""
+    if measured is None:
+        return None
+    called = measured["tuned"]["called"]
+    shown = [
+        {"name": _title(alert), "rows": each["rows"], "count": each["count"], "answer": _views(each["answer"])}
+        for alert, each in called.items()
+    ]
+    quiet = [_title(alert) for alert in measured["alerts"] if alert not in called]
+    return {"rows": measured["rows"], "called": shown, "quiet": quiet}
+
+
+def _views(calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return compared([Call(call["name"], call["arguments"]) for call in calls], [])
+
+
 def arguments(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Returns per argument of a function how often it is expected, and how often each side gives it; weakest first."""
     after, before = report["tuned"]["per_argument"], report["base"]["per_argument"]
@@ -163,6 +193,7 @@ def _failure(before: Judged, after: Judged) -> dict[str, Any]:
         "id": question.id,
         "alert": _title(question.alert),
         "is_unseen": question.split == UNSEEN_ALERTS,
+        "is_uncovered": question.split == UNCOVERED_ALERTS,
         "content": question.content,
         "verdict": after.verdict,
         "was_right": before.verdict == RIGHT,

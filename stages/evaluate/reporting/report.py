@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared import archive
-from shared.artifacts import SPLITS, UNSEEN_ALERTS, ChatDataset, FineTunedModel, MlxModel
+from shared.artifacts import ALL_SPLITS, UNCOVERED_ALERTS, UNSEEN_ALERTS, ChatDataset, FineTunedModel, MlxModel
 from shared.prompt import PromptFile
 from stages.evaluate.judging import intervals
+from stages.evaluate.judging.actions import called_alerts, false_calls, missed_calls
 from stages.evaluate.judging.baselines import DESCRIPTIONS, baselines, most_frequent_function
 from stages.evaluate.judging.scoring import RIGHT, Judged, Question, judge, label, measure
 
@@ -76,34 +77,53 @@ def build_report(
     tuned = examined["tuned"].of("test")
     test = [answer.question for answer in tuned]
     measured = measure_split("test", training, examined, prompt_file)
-    sides = {side: measured[side] | examined[side].speed() for side in SIDES}
+    sides = {side: measured[side] | examined[side].speed() | calls_made(examined[side].judged) for side in SIDES}
+    simple = judged_baselines(training, [answer.question for answer in examined["tuned"].judged])
     for name, each in measured["baselines"].items():
-        each["description"] = DESCRIPTIONS[name]
+        each |= {"description": DESCRIPTIONS[name], **calls_made(simple[name])}
     agent = dataset.agent()
     return {
         "agent": agent["agent"],
         "commit": agent["commit"],
         "rows": len(test),
-        "splits": {split: len(dataset.rows(split)) for split in (*SPLITS, UNSEEN_ALERTS)},
+        "splits": {split: len(dataset.rows(split)) for split in ALL_SPLITS},
         "rows_also_in_training": len({row.prompt for row in test} & {row.prompt for row in training}),
         **sides,
         "change": changes(examined["base"].of("test"), tuned),
         "baselines": measured["baselines"],
         "most_frequent_function": _function_alone(training, test),
         "comparison": compare(sides["tuned"], measured["baselines"]),
-        UNSEEN_ALERTS: measure_unseen(training, examined, prompt_file),
+        UNSEEN_ALERTS: measure_alerts(UNSEEN_ALERTS, training, examined, prompt_file),
+        UNCOVERED_ALERTS: measure_uncovered(training, examined, prompt_file),
     }
 
 
-def measure_unseen(
+def calls_made(judged: Sequence[Judged]) -> dict[str, Any]:
+    """Returns the false and the missed calls among a side's answers to all held-out rows."""
+    return {"false_calls": false_calls(judged), "missed_calls": missed_calls(judged)}
+
+
+def measure_uncovered(
     training: Sequence[Question], examined: Mapping[str, Examined], prompt_file: PromptFile
 ) -> dict[str, Any] | None:
-    """Returns what `measure_split` does of the alerts that training never saw, names and rows; None without any."""
-    rows = [answer.question for answer in examined["tuned"].of(UNSEEN_ALERTS)]
+    """Returns `measure_alerts` of the alerts that nothing covers, with those that each side would act upon."""
+    found = measure_alerts(UNCOVERED_ALERTS, training, examined, prompt_file)
+    if found is None:
+        return None
+    for side in SIDES:
+        found[side]["called"] = called_alerts(examined[side].of(UNCOVERED_ALERTS))
+    return found
+
+
+def measure_alerts(
+    split: str, training: Sequence[Question], examined: Mapping[str, Examined], prompt_file: PromptFile
+) -> dict[str, Any] | None:
+    """Returns what `measure_split` does of a split of whole alerts, with their names and rows; None without any."""
+    rows = [answer.question for answer in examined["tuned"].of(split)]
     if not rows:
         return None
     alerts = sorted({row.alert for row in rows})
-    return {"rows": len(rows), "alerts": alerts, **measure_split(UNSEEN_ALERTS, training, examined, prompt_file)}
+    return {"rows": len(rows), "alerts": alerts, **measure_split(split, training, examined, prompt_file)}
 
 
 def measure_split(

@@ -50,10 +50,11 @@ def test_the_report_holds_every_measure(inputs: Inputs, tmp_path: Path) -> None:
         "relevance",
         "parallel",
     }
+    calls = {"false_calls", "missed_calls"}
     assert (report["agent"], report["rows"], report["rows_also_in_training"]) == ("agent-test", 4, 0)
     assert report["commit"] == inputs.dataset.agent()["commit"]
     for side in ("base", "tuned"):
-        assert set(report[side]) == measures | {
+        assert set(report[side]) == measures | calls | {
             "latency_ms",
             "tokens_per_second",
             "tokens_per_answer",
@@ -67,13 +68,15 @@ def test_the_report_holds_every_measure(inputs: Inputs, tmp_path: Path) -> None:
         assert 1 <= report[side]["tokens_per_answer"] <= 12
     assert set(report["baselines"]) == {"majority", "lookup"}
     for baseline in report["baselines"].values():
-        assert set(baseline) == measures | {"description", "change"}
+        assert set(baseline) == measures | calls | {"description", "change"}
+        assert baseline["missed_calls"] == {"rows": 4, "count": 0, "share": 0.0, "interval": of_share(0, 4)}
     assert report["baselines"]["lookup"]["accuracy"] == 1.0
     assert report["baselines"]["majority"]["accuracy"] == 0.0
     assert report["most_frequent_function"] == {"function": "pod-restart", "name_accuracy": 0.5}
     assert report["comparison"]["is_above"] is False
-    assert report["splits"] == {"train": 8, "valid": 4, "test": 4, "test_unseen_alerts": 0}
-    assert report["test_unseen_alerts"] is None
+    splits = {"train": 8, "valid": 4, "test": 4, "test_unseen_alerts": 0, "test_uncovered_alerts": 0}
+    assert report["splits"] == splits
+    assert report["test_unseen_alerts"] is report["test_uncovered_alerts"] is None
     assert report["model"]["base_bytes"] == (inputs.base_model.path / "model.safetensors").stat().st_size
     assert report["model"]["content_sha256"] == inputs.model.content_digest()
     assert report["settings"]["max_tokens"] == 12

@@ -3,12 +3,14 @@
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
+from shared.artifacts import UNCOVERED_ALERTS
 from shared.function_call import Call
 from shared.prompt import render_completion
 from stages.evaluate.contract import Inputs
@@ -92,6 +94,65 @@ def test_the_verdict_comes_first(inputs: Inputs) -> None:
     )
     assert "Training made 1 row right that the base model has wrong, and 1 wrong that it has right." in text
     assert "1.2\u202fs" in text
+
+
+def with_idle(inputs: Inputs, answers: Sequence[str], split: str = "test", alert: str = "") -> list[Question]:
+    """Returns as many rows that want no call as there are answers."""
+    first = read_questions(inputs.dataset, "test")[0]
+    idle = replace(first, expected=(), call="null", split=split, alert=alert)
+    return [replace(idle, id=f"{split}-{alert}-{number}") for number in range(len(answers))]
+
+
+def test_false_and_missed_calls_stand_at_the_top(inputs: Inputs) -> None:
+    rows = read_questions(inputs.dataset, "test")
+    right = [texts(row, row.expected[0]) for row in rows]
+    idle, alien = [right[0], "", "", ""], [right[1], "", right[1].replace("scale_deployment", "scale_up")]
+    questions = [*rows, *with_idle(inputs, idle), *with_idle(inputs, alien, UNCOVERED_ALERTS, HOSTILE)]
+    tuned = judged(questions, [*right[:3], "", *idle, *alien])
+    page = Reader(rendered(inputs, judged(questions, ["no"] * len(questions)), tuned))
+    text = plain(page.text)
+    false = (
+        "43 % False calls 3 of 7 alerts that want no call got one; 95 % interval 16–75 %. "
+        "1 of 4 in the test, 2 of 3 of alerts that nothing covers. Before training: 0 of 7."
+    )
+    missed = "25 % Missed calls 1 of 4 alerts that want a call got none; 95 % interval 5–70 %. Before training: 4 of 4."
+    assert text.index("held-out rows") < text.index(false) < text.index(missed) < text.index("Majority")
+    assert "3 rows of 1 alert of the alerting rules that no page and no function covers." in text
+    assert "What was called most often" in text
+    assert f"{visible(HOSTILE)} 3 2 scale-deployment name" in text
+    assert "alert that nothing covers" in text[text.index("Every wrong answer") :]
+    assert not {"img", "a"} & {tag for tag, _ in page.tags}
+
+
+def plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_alerts_without_a_call_are_named_too(inputs: Inputs) -> None:
+    rows = read_questions(inputs.dataset, "test")
+    questions = [*rows, *with_idle(inputs, ["", ""], UNCOVERED_ALERTS, "Alien")]
+    silent = judged(questions, [""] * len(questions))
+    text = plain(Reader(rendered(inputs, silent, silent)).text)
+    assert "2 rows of 1 alert of the alerting rules" in text
+    assert "None of them got a call. Without a call (1) Alien" in text
+    assert "Alert that got a call" not in text
+
+
+def test_what_no_row_asks_is_not_measured(inputs: Inputs) -> None:
+    text = plain(Reader(rendered(inputs, *sides(inputs))).text)
+    assert "– False calls Not measured: no row wants no call." in text
+    assert "None was asked about: the dataset has none." in text
+    assert "By what the answer is made of" not in text
+
+
+def test_what_the_answer_is_made_of_is_said_in_words(inputs: Inputs) -> None:
+    kinds = ("filled", "constant", "constant", "none")
+    rows = [replace(row, answer=kind) for row, kind in zip(read_questions(inputs.dataset, "test"), kinds, strict=True)]
+    perfect = judged(rows, [texts(row, row.expected[0]) for row in rows])
+    text = plain(Reader(rendered(inputs, perfect, perfect)).text)
+    assert "By what the answer is made of" in text
+    for told in ("calls with fixed names (memory) 2/2", "calls with names from the alert 1/1", "no call 1/1"):
+        assert told in text
 
 
 def test_every_wrong_answer_is_shown_and_no_right_one(inputs: Inputs) -> None:

@@ -15,26 +15,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from shared import sentences
 from shared.answers import Predictions, expected_calls, right_rows, tuned_texts
-from shared.artifacts import UNSEEN_ALERTS, ChatDataset, FineTunedModel, ModelCard
+from shared.artifacts import UNCOVERED_ALERTS, ChatDataset, FineTunedModel, ModelCard
 from shared.errors import one_line
 from shared.function_call import Call
 from shared.prompt import PLACEHOLDER, FunctionNames, PromptFile, Schema
 from stages.register.card import markdown
+from stages.register.card.measures import measures
 from stages.register.contract import Inputs
-from stages.register.gate import figures
 from stages.register.gate.gate import Verdict
 from stages.register.record.run_record import RunRecord, read_base
 
 TEMPLATE = "card.md.jinja"
 FILE = "README.md"
 MISTAKES = 5  # one of an alert
-MEASURES = {
-    "accuracy": "rows whose calls are exactly right",
-    "name_accuracy": "rows whose functions are right",
-    "argument_accuracy": "arguments that are right",
-    "valid_call_rate": "answers that could be carried out",
-}
-UNSEEN = "rows exactly right, of alerts that training never saw"
+MOST_CALLED = 10  # uncovered alerts that the card names
 _GEMMA = re.compile(r"(.*/)?(function)?gemma\b.*", re.IGNORECASE | re.DOTALL)
 
 
@@ -90,7 +84,8 @@ def _content(inputs: Inputs, record: RunRecord, verdict: Verdict) -> dict[str, A
         "commit": record.tags["runbook_commit"],
         "splits": record.rows.splits,
         "dataset_digest": record.rows.digest,
-        "measures": list(_measures(report)),
+        "measures": list(measures(report)),
+        "called": _called(report),
         "is_approved": verdict.approved,
         "decision": verdict.decision,
         "tested": len(right),
@@ -125,18 +120,18 @@ def _parameters(schema: Schema, inside: FunctionNames) -> list[str]:
     return shown
 
 
-def _measures(report: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    for key, title in MEASURES.items():
-        if all(report[side].get(key) is not None for side in ("base", "tuned")):
-            yield {"title": title, "before": _measure(report["base"], key), "after": _measure(report["tuned"], key)}
-    if unseen := report.get(UNSEEN_ALERTS):
-        before, after = (_measure(unseen[side], "accuracy") for side in ("base", "tuned"))
-        yield {"title": UNSEEN, "before": before, "after": after}
-
-
-def _measure(side: Mapping[str, Any], key: str) -> str:
-    interval = side.get("intervals", {}).get(key)
-    return figures.percent(side[key]) + (f" ({figures.between(interval)})" if interval else "")
+def _called(report: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Returns the uncovered alerts that got a call, with it; the first ones."""
+    part = report.get(UNCOVERED_ALERTS)
+    called = list(part["tuned"].get("called", {}).items()) if part else []
+    return [
+        {
+            "alert": str(alert or "an alert without a name"),
+            "count": f"{each['count']} of {sentences.rows(each['rows'])}",
+            "answer": _written([Call(call["name"], call["arguments"]) for call in each["answer"]]),
+        }
+        for alert, each in called[:MOST_CALLED]
+    ]
 
 
 def _mistakes(dataset: ChatDataset, texts: Predictions, right: Mapping[str, bool]) -> Iterator[dict[str, str]]:

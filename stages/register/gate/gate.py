@@ -9,7 +9,7 @@ from shared import sentences
 from shared.errors import StageError, one_line
 from stages.register.gate import figures
 from stages.register.gate.comparison import Comparison
-from stages.register.gate.measured import Measured
+from stages.register.gate.measured import Count, Measured
 from stages.register.gate.policy import Policy
 
 MAX_NAME = 60  # characters of a name in a decision
@@ -35,11 +35,12 @@ def decide(measured: Measured, policy: Policy, comparison: Comparison | None, is
     """Returns the verdict on a model; a rejected one is told every demand that it does not meet.
 
     comparison: with the champion, None where there is none. is_champion: the model in use is this one. Raises
-    StageError where there is a ceiling for the latency, and nobody measured it.
+    StageError where there is a ceiling for what nobody measured.
     """
     accuracy = _accuracy(measured, policy.minimum_accuracy)
     standing = _standing(comparison, is_champion, policy.accuracy_margin)
-    others = [*_latency(measured, policy.maximum_latency_ms), *_floors(measured, policy), standing]
+    made = [*_false_calls(measured, policy.maximum_false_calls), *_missed_calls(measured, policy.maximum_missed_calls)]
+    others = [*made, *_latency(measured, policy.maximum_latency_ms), *_floors(measured, policy), standing]
     failed = [finding.text for finding in others if not finding.is_met]
     if accuracy.is_met and not failed:
         return Verdict(True, sentences.fitting("; ".join([accuracy.text, *(finding.text for finding in others)])))
@@ -52,6 +53,38 @@ def _accuracy(measured: Measured, minimum: float) -> Finding:
     is_met = measured.accuracy >= minimum
     standing = "at least" if is_met else "below"
     return Finding(is_met, f"accuracy {shown} on {sentences.rows(measured.rows)} is {standing} {least}")
+
+
+def _false_calls(measured: Measured, ceiling: float) -> Iterator[Finding]:
+    counted = _told(measured.false_calls, ceiling, "false_calls")
+    if counted and not counted.rows:
+        yield Finding(True, "no row wants no call, so false calls were not measured")
+    elif counted:
+        yield _within(counted, ceiling, "false calls", "none")
+
+
+def _missed_calls(measured: Measured, ceiling: float) -> Iterator[Finding]:
+    counted = _told(measured.missed_calls, ceiling, "missed_calls")
+    if counted and not counted.rows:
+        yield Finding(True, "no row wants a call, so missed calls were not measured")
+    elif counted:
+        yield _within(counted, ceiling, "missed calls", "one")
+
+
+def _told(counted: Count | None, ceiling: float, name: str) -> Count | None:
+    """Returns what was counted. Raises StageError where it was not, unless every count would do."""
+    if counted is None and ceiling < 1:
+        reason = f"maximum_{name} is {ceiling:g}, but the evaluation tells no {name.replace('_', ' ')}"
+        raise StageError(f"{reason}; evaluate the model again, or set it to 1")
+    return counted
+
+
+def _within(counted: Count, ceiling: float, what: str, wanted: str) -> Finding:
+    share = counted.count / counted.rows
+    is_met = counted.count <= _exact(ceiling) * counted.rows
+    shown, most = sentences.apart(share, ceiling, digits=3)
+    alerts = f"{counted.rows} {'alert that wants' if counted.rows == 1 else 'alerts that want'} {wanted}"
+    return Finding(is_met, f"{what} on {counted.count} of {alerts}, {shown}, {'at most' if is_met else 'above'} {most}")
 
 
 def _latency(measured: Measured, ceiling: float) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What the gate asks of an evaluation: how often it was right, at all and by function, and how fast it answered."""
+"""What the gate asks of an evaluation: how often the model was right, called in vain or not at all, and how fast."""
 
 import math
 from collections.abc import Mapping
@@ -20,6 +20,14 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Count:
+    """Of so many rows, so many times it happened."""
+
+    count: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class Measured:
     """The fine-tuned model's measures on the test rows."""
 
@@ -29,6 +37,10 @@ class Measured:
     """What 95 of 100 single requests did not exceed; None where nobody measured it."""
     functions: Mapping[str, Share]
     """By the function, or the functions together, that a row asks for."""
+    false_calls: Count | None
+    """Of the rows that want no call, those that got one; None where an older evaluate did not tell."""
+    missed_calls: Count | None
+    """Of the rows that want a call, those that got none; None where an older evaluate did not tell."""
 
     def of_function(self, name: str) -> Share:
         """Returns the share of the rows that ask for a function, alone or together with others."""
@@ -45,13 +57,15 @@ def read_measured(evaluation: Evaluation, rows: int) -> Measured:
     try:
         latency = tuned.get("latency_ms", {}).get("p95")
         functions = {label: _share(entry) for label, entry in tuned.get("per_function", {}).items()}
+        false_calls, missed_calls = (_count(tuned.get(name)) for name in ("false_calls", "missed_calls"))
         is_sound = latency is None or (_is_number(latency) and latency >= 0)
     except (AttributeError, LookupError, TypeError):
         is_sound = False
     if not is_sound:
-        found = f"{evaluation.path / 'report.json'} holds no latencies and rows by function as evaluate writes them"
+        what = "latencies, rows by function, false and missed calls"
+        found = f"{evaluation.path / 'report.json'} holds no {what} as evaluate writes them"
         raise StageError(f"{found}; evaluate the model again")
-    return Measured(tuned["accuracy"], rows, latency, functions)
+    return Measured(tuned["accuracy"], rows, latency, functions, false_calls, missed_calls)
 
 
 def _share(entry: Mapping[str, Any]) -> Share:
@@ -59,6 +73,15 @@ def _share(entry: Mapping[str, Any]) -> Share:
     if type(share.right) is not int or type(share.rows) is not int:
         raise TypeError(entry)
     return share
+
+
+def _count(entry: Mapping[str, Any] | None) -> Count | None:
+    if entry is None:
+        return None
+    found = Count(entry["count"], entry["rows"])
+    if type(found.count) is not int or type(found.rows) is not int or not 0 <= found.count <= found.rows:
+        raise TypeError(entry)
+    return found
 
 
 def _is_number(value: Any) -> bool:

@@ -15,10 +15,15 @@ from stages.register.contract import Inputs
 
 @dataclass(frozen=True)
 class Policy:
-    """The block `gate` of an agent's config.yaml. maximum_latency_ms: 0 is no ceiling. floors: by function."""
+    """The block `gate` of an agent's config.yaml. maximum_latency_ms: 0 is no ceiling. floors: by function.
+
+    maximum_false_calls and maximum_missed_calls are shares; 1 is no ceiling.
+    """
 
     minimum_accuracy: float
     accuracy_margin: float
+    maximum_false_calls: float
+    maximum_missed_calls: float
     maximum_latency_ms: float
     floors: Mapping[str, float]
 

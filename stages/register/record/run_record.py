@@ -9,14 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from shared import archive, contract, names
-from shared.artifacts import SPLITS, UNSEEN_ALERTS, Artifact, ChatDataset, FineTunedModel, ModelCard
+from shared.artifacts import (
+    ALL_SPLITS,
+    UNCOVERED_ALERTS,
+    UNSEEN_ALERTS,
+    Artifact,
+    ChatDataset,
+    FineTunedModel,
+    ModelCard,
+)
 from shared.errors import StageError
 from shared.origin import Origin
 from stages.register.contract import EXECUTION, Inputs
 from stages.register.gate.comparison import Comparison
 
 # A metric for every alert and function would drown the others; the report shows them.
-TABLES = ("per_function", "per_argument", "per_alert", "per_alertname", "confusion")
+TABLES = ("per_function", "per_argument", "per_alert", "per_alertname", "per_answer", "confusion")
+CALLS = ("false_calls", "missed_calls")
 
 
 @dataclass(frozen=True)
@@ -85,11 +94,11 @@ class RunRecord:
         return dataclasses.replace(self, files=self.files | {"": [*self.files[""], card.path]})
 
     def version_tags(self) -> dict[str, str]:
-        """Returns the tags of the registered version: its name, its accuracy and the closest lineage."""
+        """Returns the tags of the registered version: its name, how good it is and the closest lineage."""
         lineage = ("agent", "runbook_commit", "runbook_sha256", "base_model")
         shown = (*lineage, names.DATASET_TAG, names.CONTENT_TAG, names.VERSION_TAG)
-        accuracy = next(point.value for point in self.evaluation if point.key == "accuracy")
-        return {key: self.tags[key] for key in shown if key in self.tags} | {"accuracy": f"{accuracy:.4f}"}
+        measured = {point.key: f"{point.value:.4f}" for point in self.evaluation if point.key in ("accuracy", *CALLS)}
+        return {key: self.tags[key] for key in shown if key in self.tags} | measured
 
 
 def describe(inputs: Inputs, origin: Origin, content: str) -> RunRecord:
@@ -107,7 +116,7 @@ def describe(inputs: Inputs, origin: Origin, content: str) -> RunRecord:
 
 
 def _rows(dataset: ChatDataset, origin: Origin, digest: str) -> TrainingRows:
-    splits = {split: dataset.rows(split) for split in (*SPLITS, UNSEEN_ALERTS) if dataset.has(split)}
+    splits = {split: dataset.rows(split) for split in ALL_SPLITS if dataset.has(split)}
     columns = list(splits["train"][0])
     counts = {split: len(rows) for split, rows in splits.items()}
     return TrainingRows(digest, f"{origin.repository}@{origin.commit}", columns, counts)
@@ -193,8 +202,13 @@ def _evaluation(report: Mapping[str, Any]) -> Iterator[Point]:
     for side in ("tuned", "base"):
         for key, value in _leaves(report[side]):
             yield Point(f"{side}/{key}", value)
-    if unseen := report.get(UNSEEN_ALERTS):
-        yield Point("accuracy_unseen_alerts", unseen["tuned"]["accuracy"])
+    tuned = dict(_leaves(report["tuned"]))
+    for name in CALLS:
+        if f"{name}/share" in tuned:  # where no row asks it, nothing was measured
+            yield Point(name, tuned[f"{name}/share"])
+    for split in (UNSEEN_ALERTS, UNCOVERED_ALERTS):
+        if measured := report.get(split):
+            yield Point(split.replace("test", "accuracy", 1), measured["tuned"]["accuracy"])
 
 
 def _leaves(tree: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

@@ -28,6 +28,11 @@ VERSION = "v20251224-01234567"
 FULL_NAME = "agent-test-functiongemma-20251224-01234567"
 MODEL = names.registered_model(AGENT)
 WRONG = "no idea<end_of_turn>\n"
+CALLS = (
+    "no row wants no call, so false calls were not measured; "
+    "missed calls on 0 of 4 alerts that want one, 0.000, at most 0.100"
+)
+GOOD = f"accuracy 0.90 on 4 rows is at least 0.80; {CALLS}"
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -38,7 +43,7 @@ def register(inputs: Inputs) -> Outputs:
 
 def test_a_good_model_is_approved_and_named_by_its_commit(inputs: Inputs) -> None:
     outputs = register(inputs)
-    decision = "accuracy 0.90 on 4 rows is at least 0.80; there is no champion to compare with"
+    decision = f"{GOOD}; there is no champion to compare with"
     assert outputs == Outputs(True, decision, VERSION, "", outputs.run_id, "", outputs.card)
 
 
@@ -46,7 +51,7 @@ def test_answers_to_unseen_alerts_are_not_counted(inputs: Inputs) -> None:
     file = inputs.evaluation.path / "predictions.jsonl"
     unseen = {"id": "f" * 16, "expected": "", "base": "", "tuned": WRONG}
     write_lines(file, [*inputs.evaluation.predictions(), unseen])
-    assert register(inputs).decision.startswith("accuracy 0.90 on 4 rows is at least 0.80")
+    assert register(inputs).decision.startswith(GOOD)
 
 
 def test_the_run_tells_parameters_and_where_they_came_from(inputs: Inputs, client: MlflowClient) -> None:
@@ -97,9 +102,51 @@ def test_the_run_tells_losses_by_step_and_the_evaluation(inputs: Inputs, client:
         "tuned/latency_ms/n": 4.0,
         "tuned/verdicts/wrong_function": 1.0,
         "base/accuracy": 0.4,
+        "missed_calls": 0.0,
+        "tuned/false_calls/count": 0.0,
+        "tuned/false_calls/rows": 0.0,
+        "tuned/missed_calls/count": 0.0,
+        "tuned/missed_calls/rows": 4.0,
+        "tuned/missed_calls/share": 0.0,
+        "base/false_calls/count": 0.0,
+        "base/false_calls/rows": 0.0,
+        "base/missed_calls/count": 0.0,
+        "base/missed_calls/rows": 4.0,
+        "base/missed_calls/share": 0.0,
     }
     history = [(point.step, point.value) for point in client.get_metric_history(run_id, "training_loss")]
     assert history == [(1, 2.0), (2, 1.0)]
+
+
+def test_false_calls_and_uncovered_alerts_are_metrics_and_tags(inputs: Inputs, client: MlflowClient) -> None:
+    report = inputs.evaluation.report()
+    told = {"rows": 40, "count": 1, "share": 0.025, "interval": [0.0, 0.13]}
+    for side in ("base", "tuned"):
+        kinds = {"none": {"rows": 4, "right": 3, "interval": [0.3, 0.95]}}
+        report[side] |= {"false_calls": told | {"by_split": {"test": told}}, "per_answer": kinds}
+    report["test_uncovered_alerts"] = {"rows": 8, "tuned": {"accuracy": 0.875}, "base": {"accuracy": 0.0}}
+    (inputs.evaluation.path / "report.json").write_text(json.dumps(report))
+    metrics = client.get_run(register(inputs).run_id).data.metrics
+    assert (metrics["false_calls"], metrics["missed_calls"]) == (0.025, 0.0)
+    assert metrics["accuracy_uncovered_alerts"] == 0.875
+    assert metrics["tuned/false_calls/by_split/test/count"] == 1.0
+    assert not [key for key in metrics if "per_answer" in key]
+    tags = client.get_model_version_by_alias(MODEL, "candidate").tags
+    assert (tags["false_calls"], tags["missed_calls"]) == ("0.0250", "0.0000")
+
+
+def test_too_many_false_calls_reject_an_accurate_model(inputs: Inputs, client: MlflowClient) -> None:
+    report = inputs.evaluation.report()
+    report["tuned"]["false_calls"] = {"rows": 40, "count": 3, "share": 0.075, "interval": [0.02, 0.2], "by_split": {}}
+    (inputs.evaluation.path / "report.json").write_text(json.dumps(report))
+    outputs = register(inputs)
+    assert (outputs.approved, outputs.decision) == (
+        False,
+        "accuracy 0.90 on 4 rows is at least 0.80, "
+        "but false calls on 3 of 40 alerts that want none, 0.075, above 0.050",
+    )
+    assert client.get_registered_model(MODEL).aliases == {}
+    assert register(dataclasses.replace(inputs, maximum_false_calls=0.08)).approved
 
 
 def test_the_run_tells_what_the_model_was_made_from(
@@ -162,6 +209,7 @@ def test_the_registered_version_is_the_candidate(inputs: Inputs, client: MlflowC
         "base_model": "tiny",
         "model_version": VERSION,
         "accuracy": "0.9000",
+        "missed_calls": "0.0000",
         "status": "registered",
         "decision": outputs.decision,
     }
@@ -341,7 +389,7 @@ def test_a_model_that_is_no_worse_than_the_champion_is_approved(inputs: Inputs, 
     crown(client, VERSION)
     outputs = register(with_weights(inputs, b"new"))
     numbers = "4 of 4 common rows right against 4 (difference 0.0 points, 95 % interval −49.0 to +49.0, p = 1.00)"
-    assert outputs.decision == f"accuracy 0.90 on 4 rows is at least 0.80; not worse than {VERSION}: {numbers}"
+    assert outputs.decision == f"{GOOD}; not worse than {VERSION}: {numbers}"
     assert (outputs.approved, outputs.champion, outputs.model_version) == (True, VERSION, f"{VERSION}.2")
 
 
@@ -353,6 +401,29 @@ def test_a_model_that_is_worse_than_the_champion_is_rejected(inputs: Inputs, cli
     assert outputs.decision == f"accuracy 0.90 on 4 rows is at least 0.80, but worse than {VERSION}: {numbers}"
     assert outputs.approved is False
     assert client.get_model_version_by_alias(MODEL, "candidate").tags["model_version"] == VERSION
+
+
+def test_rows_of_uncovered_alerts_are_not_compared(inputs: Inputs, client: MlflowClient) -> None:
+    idle = [samples.row(number) | {"call": "null", "function": "", "completion": WRONG} for number in range(30, 40)]
+    for split in ("test_unseen_alerts", "test_uncovered_alerts"):
+        write_lines(inputs.dataset.path / f"{split}.jsonl", idle)
+    told = [{"id": row["id"], "expected": "null", "base": "", "tuned": WRONG} for row in idle]
+    write_lines(inputs.evaluation.path / "predictions.jsonl", [*inputs.evaluation.predictions(), *told])
+    register(inputs)
+    crown(client, VERSION)
+    worse = with_weights(inputs, b"new")
+    calling = [line | {"tuned": samples.row(30)["completion"]} if line in told else line for line in predictions(worse)]
+    write_lines(worse.evaluation.path / "predictions.jsonl", calling)
+    outputs = register(worse)
+    assert f"not worse than {VERSION}: 4 of 4 common rows right against 4 (" in outputs.decision
+    assert outputs.approved
+    (found,) = client.get_run(outputs.run_id).inputs.dataset_inputs
+    splits = {"train": 8, "valid": 4, "test": 4, "test_unseen_alerts": 10, "test_uncovered_alerts": 10}
+    assert json.loads(found.dataset.profile) == {"num_rows": 36, **splits}
+
+
+def predictions(inputs: Inputs) -> list[dict[str, object]]:
+    return inputs.evaluation.predictions()
 
 
 def test_the_report_in_mlflow_shows_the_champion(inputs: Inputs, client: MlflowClient, tmp_path: Path) -> None:
@@ -402,9 +473,7 @@ def test_the_champion_is_measured_by_todays_answers(inputs: Inputs, client: Mlfl
     )
     answer = samples.row(12)["completion"].replace("<escape>web<escape>", "<escape>shop<escape>")
     outputs = register(with_answers(changed, {12: answer}))
-    assert outputs.decision.startswith(
-        f"accuracy 0.90 on 4 rows is at least 0.80; not worse than {VERSION}: 4 of 4 common rows right against 3 ("
-    )
+    assert outputs.decision.startswith(f"{GOOD}; not worse than {VERSION}: 4 of 4 common rows right against 3 (")
 
 
 def test_rows_that_the_champion_never_saw_are_told_apart(inputs: Inputs, client: MlflowClient) -> None:
@@ -424,7 +493,7 @@ def test_without_common_rows_the_minimum_decides(inputs: Inputs, client: MlflowC
     register(old)
     crown(client, VERSION)
     outputs = register(with_weights(inputs, b"new"))
-    expected = f"accuracy 0.90 on 4 rows is at least 0.80; the champion {VERSION} answered none of these rows"
+    expected = f"{GOOD}; the champion {VERSION} answered none of these rows"
     assert (outputs.approved, outputs.decision, outputs.champion) == (True, expected, VERSION)
 
 
@@ -432,7 +501,7 @@ def test_the_champion_itself_is_approved(inputs: Inputs, client: MlflowClient) -
     register(inputs)
     crown(client, VERSION)
     outputs = register(inputs)
-    assert outputs.decision == "accuracy 0.90 on 4 rows is at least 0.80; it is the champion already"
+    assert outputs.decision == f"{GOOD}; it is the champion already"
     assert (outputs.approved, outputs.champion) == (True, VERSION)
 
 

@@ -76,10 +76,44 @@ def test_it_tells_what_the_model_is_and_how_good(inputs: Inputs, tmp_path: Path)
         f"`{archive.digest(inputs.dataset.path)}`",
         "- `train`: 8 rows\n- `valid`: 4 rows\n- `test`: 4 rows\n",
         "| rows whose calls are exactly right | 40.0 % | 90.0 % |",
-        "Approved: accuracy 0.90 on 4 rows is at least 0.80; there is no champion to compare with.",
+        "Approved: accuracy 0.90 on 4 rows is at least 0.80; no row wants no call, so false calls were not measured; "
+        "missed calls on 0 of 4 alerts that want one, 0.000, at most 0.100; there is no champion to compare with.",
         "None of 4 rows in the test got another answer than the runbook's.",
     ):
         assert told in card
+
+
+def test_it_tells_false_and_missed_calls_and_what_is_memory(inputs: Inputs, tmp_path: Path) -> None:
+    def side(false: int, missed: int, right: int, called: dict[str, object]) -> tuple[dict[str, object], ...]:
+        calls = {"rows": 40, "count": false, "interval": [0.01, 0.13]}, {"rows": 4, "count": missed, "interval": [0, 1]}
+        kinds = {kind: {"rows": 4, "right": right, "interval": [0.1, 0.9]} for kind in ("constant", "filled", "none")}
+        known = {"false_calls": calls[0], "missed_calls": calls[1], "per_answer": kinds}
+        return known, {"accuracy": 1 - false / 40, "called": called}
+
+    report = inputs.evaluation.report()
+    answer = [{"name": "pod-restart", "arguments": {"name": "|x`"}}]
+    called = {f"{HOSTILE}{number}": {"rows": 4, "count": 1, "answer": answer} for number in range(12)}
+    (tuned, uncovered), (base, uncovered_before) = side(1, 0, 3, called), side(40, 2, 1, {})
+    report["tuned"] |= tuned
+    report["base"] |= base
+    report["test_uncovered_alerts"] = {"rows": 48, "tuned": uncovered, "base": uncovered_before}
+    (inputs.evaluation.path / "report.json").write_text(json.dumps(report))
+    card = card_of(inputs, tmp_path / "out")
+    for told in (
+        "| false calls: alerts that want none and got one | 40 of 40, 100.0 % (1.0 to 13.0 %) | 1 of 40, 2.5 % (1",
+        "| missed calls: alerts that want one and got none | 2 of 4, 50.0 % (0.0 to 100.0 %) | 0 of 4, 0.0 % (0.0 to ",
+        "| rows exactly right, calls with names from the alert | 1 of 4, 25.0 % (10.0 to 90.0 %) | 3 of 4, 75.0 % (",
+        "| rows exactly right, calls with fixed names (memory) | 1 of 4, 25.0 % (10.0 to 90.0 %) | 3 of 4, 75.0 % (",
+        "| rows exactly right, no call | 1 of 4, 25.0 % (10.0 to 90.0 %) | 3 of 4, 75.0 % (10.0 to 90.0 %) |",
+        "| rows rightly without a call, of alerts that no page and no function covers | 0.0 % | 97.5 % |",
+        "\n\nOf the alerts that no page and no function covers, which want no call, it calls something for these:\n\n",
+        """: 1 of 4 rows, most often ``pod-restart {"name": "|x`"}``\n""",
+    ):
+        assert told in card
+    assert card.count(", most often ") == 10
+    page = outside_fences(card)
+    assert [line for line in page.splitlines() if line.startswith("#")] == HEADINGS
+    assert "<script>" not in CODE_SPAN.sub("", page)
 
 
 def test_it_shows_real_mistakes(inputs: Inputs, tmp_path: Path) -> None:

@@ -5,25 +5,43 @@ import json
 
 import pytest
 
+from shared.agent_config.settings import GATE
 from shared.contract import MAX_TEXT_BYTES
 from shared.errors import StageError
 from stages.register.contract import Inputs
 from stages.register.gate.comparison import Comparison
 from stages.register.gate.gate import Verdict, decide
-from stages.register.gate.measured import Measured, Share
+from stages.register.gate.measured import Count, Measured, Share, read_measured
 from stages.register.gate.policy import Policy, read_policy
 from tests import samples
 
 CHAMPION = "v20251201-aaaaaaaa"
-POLICY = Policy(minimum_accuracy=0.8, accuracy_margin=0.0, maximum_latency_ms=0.0, floors={})
+POLICY = Policy(
+    minimum_accuracy=0.8,
+    accuracy_margin=0.0,
+    maximum_false_calls=0.05,
+    maximum_missed_calls=0.1,
+    maximum_latency_ms=0.0,
+    floors={},
+)
 FUNCTIONS = {
     "no call": Share(2, 2),
     "pod-restart": Share(9, 10),
     "pod-restart + scale-deployment": Share(0, 1),
     "scale-deployment": Share(7, 7),
 }
-MEASURED = Measured(accuracy=0.96, rows=147, latency_ms=142.4, functions=FUNCTIONS)
-GOOD = "accuracy 0.96 on 147 rows is at least 0.80"
+MEASURED = Measured(
+    accuracy=0.96,
+    rows=147,
+    latency_ms=142.4,
+    functions=FUNCTIONS,
+    false_calls=Count(1, 40),
+    missed_calls=Count(3, 107),
+)
+ACCURATE = "accuracy 0.96 on 147 rows is at least 0.80"
+FALSE = "false calls on 1 of 40 alerts that want none, 0.025, at most 0.050"
+MISSED = "missed calls on 3 of 107 alerts that want one, 0.028, at most 0.100"
+GOOD = f"{ACCURATE}; {FALSE}; {MISSED}"
 ALONE = "there is no champion to compare with"
 
 
@@ -39,7 +57,7 @@ def compared(both: int, gained: int, lost: int, neither: int = 0, unseen: int = 
 @pytest.mark.parametrize(
     ("accuracy", "minimum", "decision"),
     [
-        (0.8, 0.8, f"accuracy 0.80 on 1 row is at least 0.80; {ALONE}"),
+        (0.8, 0.8, f"accuracy 0.80 on 1 row is at least 0.80; {FALSE}; {MISSED}; {ALONE}"),
         (0.7999, 0.8, "accuracy 0.7999 on 1 row is below 0.8000"),
         (0.79, 0.8, "accuracy 0.79 on 1 row is below 0.80"),
     ],
@@ -65,7 +83,7 @@ def test_one_right_row_less_than_the_champion_is_rejected_without_a_margin() -> 
     assert judged(compared(49, 0, 0, 6)).approved
     verdict = judged(compared(48, 1, 2, 5, unseen=3))
     numbers = "49 of 56 common rows right against 50 (difference −1.8 points, 95 % interval −10.3 to +6.4, p = 1.00)"
-    assert verdict == Verdict(False, f"{GOOD}, but worse than {CHAMPION}: {numbers}; 3 new to it")
+    assert verdict == Verdict(False, f"{ACCURATE}, but worse than {CHAMPION}: {numbers}; 3 new to it")
 
 
 def test_the_margin_counts_whole_rows() -> None:
@@ -84,7 +102,7 @@ def test_the_95th_percentile_of_the_latency_has_a_ceiling() -> None:
         f"{GOOD}; the 95th percentile of the latency, 142 ms, is at most 142 ms; {ALONE}"
     )
     slow = judged(maximum_latency_ms=142)
-    assert slow == Verdict(False, f"{GOOD}, but the 95th percentile of the latency, 142.4 ms, is above 142.0 ms")
+    assert slow == Verdict(False, f"{ACCURATE}, but the 95th percentile of the latency, 142.4 ms, is above 142.0 ms")
 
 
 def test_a_ceiling_without_a_measured_latency_is_an_error() -> None:
@@ -96,17 +114,91 @@ def test_a_ceiling_without_a_measured_latency_is_an_error() -> None:
     assert decide(unmeasured, POLICY, None, False).approved
 
 
+def test_false_and_missed_calls_have_ceilings() -> None:
+    verdict = counted(Count(3, 40), Count(11, 107))
+    assert verdict == Verdict(
+        False,
+        f"{ACCURATE}, but false calls on 3 of 40 alerts that want none, 0.075, above 0.050; "
+        "missed calls on 11 of 107 alerts that want one, 0.103, above 0.100",
+    )
+    assert counted(Count(3, 40), Count(11, 107), maximum_false_calls=0.075, maximum_missed_calls=0.2).approved
+
+
+def test_a_ceiling_of_one_lets_everything_through_and_says_how_much() -> None:
+    verdict = counted(Count(1, 1), Count(4, 4), maximum_false_calls=1, maximum_missed_calls=1)
+    assert verdict.approved
+    assert (
+        "; false calls on 1 of 1 alert that wants none, 1.000, at most 1.000; missed calls on 4 of 4"
+        in verdict.decision
+    )
+
+
+def test_a_ceiling_of_nothing_rejects_the_first_one() -> None:
+    assert counted(Count(0, 40), Count(0, 1), maximum_false_calls=0, maximum_missed_calls=0).approved
+    verdict = counted(Count(1, 4000), Count(0, 1), maximum_false_calls=0)
+    assert verdict == Verdict(
+        False, f"{ACCURATE}, but false calls on 1 of 4000 alerts that want none, 0.0003, above 0.0000"
+    )
+
+
+@pytest.mark.parametrize(("count", "approved"), [(7, True), (8, False)])
+def test_a_ceiling_counts_whole_rows(count: int, approved: bool) -> None:
+    assert 0.07 * 100 > 7  # what a comparison of floats would be misled by
+    assert counted(Count(count, 100), Count(0, 1), maximum_false_calls=0.07).approved is approved
+    assert counted(Count(0, 1), Count(count, 100), maximum_missed_calls=0.07).approved is approved
+
+
+def test_what_no_row_asks_for_cannot_be_judged_and_is_no_reason_against_a_model() -> None:
+    verdict = counted(Count(0, 0), Count(0, 0), maximum_false_calls=0, maximum_missed_calls=0)
+    told = (
+        "no row wants no call, so false calls were not measured; no row wants a call, so missed calls were not measured"
+    )
+    assert verdict == Verdict(True, f"{ACCURATE}; {told}; {ALONE}")
+
+
+@pytest.mark.parametrize("name", ["false_calls", "missed_calls"])
+def test_an_older_evaluation_is_to_be_made_again(inputs: Inputs, name: str) -> None:
+    report = inputs.evaluation.report()
+    del report["tuned"][name]
+    (inputs.evaluation.path / "report.json").write_text(json.dumps(report))
+    measured = read_measured(inputs.evaluation, 4)
+    policy = dataclasses.replace(POLICY, maximum_false_calls=0.05, maximum_missed_calls=0.05)
+    with pytest.raises(StageError) as refused:
+        decide(measured, policy, None, False)
+    assert str(refused.value) == (
+        f"maximum_{name} is 0.05, but the evaluation tells no {name.replace('_', ' ')}; "
+        "evaluate the model again, or set it to 1"
+    )
+    assert decide(measured, dataclasses.replace(policy, **{f"maximum_{name}": 1.0}), None, False).approved
+
+
+@pytest.mark.parametrize(
+    "told", [3, [], {}, {"count": 1}, {"count": 2, "rows": 1}, {"count": -1, "rows": 1}, {"count": 0.5, "rows": 1}]
+)
+def test_counts_in_another_form_are_refused(inputs: Inputs, told: object) -> None:
+    report = inputs.evaluation.report()
+    report["tuned"]["false_calls"] = told
+    (inputs.evaluation.path / "report.json").write_text(json.dumps(report))
+    with pytest.raises(StageError, match=r"report\.json holds no latencies, .*as evaluate writes them; evaluate the"):
+        read_measured(inputs.evaluation, 4)
+
+
+def counted(false_calls: Count, missed_calls: Count, **policy: float) -> Verdict:
+    measured = dataclasses.replace(MEASURED, false_calls=false_calls, missed_calls=missed_calls)
+    return decide(measured, dataclasses.replace(POLICY, **policy), None, False)  # type: ignore[arg-type]
+
+
 def test_a_floor_counts_every_row_that_asks_for_the_function() -> None:
     assert judged(floors={"pod-restart": 0.8, "scale-deployment": 0.875}).decision == (
         f"{GOOD}; 2 of 2 functions with a floor reach it; {ALONE}"
     )
     below = judged(floors={"pod-restart": 0.9, "scale-deployment": 0.875})
-    assert below == Verdict(False, f"{GOOD}, but pod-restart, 0.82 on 11 rows, is below its floor 0.90")
+    assert below == Verdict(False, f"{ACCURATE}, but pod-restart, 0.82 on 11 rows, is below its floor 0.90")
 
 
 def test_a_function_with_a_floor_and_no_test_row_is_rejected() -> None:
     verdict = judged(floors={"drain-node": 0})
-    assert verdict == Verdict(False, f"{GOOD}, but no test row asks for drain-node, which has a floor")
+    assert verdict == Verdict(False, f"{ACCURATE}, but no test row asks for drain-node, which has a floor")
 
 
 def test_every_reason_is_named() -> None:
@@ -141,7 +233,7 @@ def test_the_longest_decision_fits_an_output_and_still_tells_of_the_champion() -
     assert decision.endswith("1000000 new to it")
 
 
-@pytest.mark.parametrize("name", ["minimum_accuracy", "accuracy_margin", "maximum_latency_ms"])
+@pytest.mark.parametrize("name", sorted(GATE))
 def test_a_threshold_that_is_no_number_never_opens_the_gate(inputs: Inputs, name: str) -> None:
     with pytest.raises(StageError, match=f"{name} is nan; it must be at least 0"):
         read_policy(dataclasses.replace(inputs, **{name: float("nan")}))
@@ -166,7 +258,7 @@ def test_floors_in_the_dataset_are_checked_again(inputs: Inputs, gate: object, r
 
 def test_floors_come_with_the_dataset(inputs: Inputs) -> None:
     write_gate(inputs, {"minimum_accuracy": 0.7, "floors": {"pod-restart": 1}})
-    assert read_policy(inputs) == Policy(0.8, 0.0, 0.0, {"pod-restart": 1.0})
+    assert read_policy(inputs) == Policy(0.8, 0.0, 0.05, 0.1, 0.0, {"pod-restart": 1.0})
 
 
 def write_gate(inputs: Inputs, gate: object) -> None:

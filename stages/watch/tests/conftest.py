@@ -13,7 +13,7 @@ from mlflow.tracking import MlflowClient
 
 from shared import archive, names
 from shared.alert import render_notification
-from shared.artifacts import SPLITS, ChatDataset
+from shared.artifacts import SPLITS, UNCOVERED_ALERTS, ChatDataset
 from shared.function_call import Call
 from shared.prompt import INSTRUCTION, PromptFile, render_completion
 from stages.watch.contract import Inputs, Outputs
@@ -61,6 +61,18 @@ class World:
         (folder / "card.json").write_text(json.dumps({"alerts": {name: {} for name in remedies}, "skipped": []}))
         return ChatDataset(folder)
 
+    def with_uncovered(self, dataset: ChatDataset, *alerts: str) -> ChatDataset:
+        """Adds rows of alerts that nothing covers, as dataset does, and returns it."""
+        idle = {"call": "null", "function": "", "completion": "No call is due.<end_of_turn>\n"}
+        rows = [
+            _row(dataset.prompt(), alert, RESTART, f"test-{n}") | idle for alert in alerts for n in range(TEST_ROWS)
+        ]
+        write_lines(dataset.path / f"{UNCOVERED_ALERTS}.jsonl", [row | {"uncovered": True} for row in rows])
+        card = json.loads((dataset.path / "card.json").read_text())
+        card["alerts"] |= {alert: {"train": 0, "test": 0, UNCOVERED_ALERTS: TEST_ROWS} for alert in alerts}
+        (dataset.path / "card.json").write_text(json.dumps(card))
+        return dataset
+
     def trained(self, dataset: ChatDataset, right: int | None = None, **tags: str) -> str:
         """Leaves a finished run about a model as register does; returns its id. right: of how many rows; None: all."""
         answers = [row["completion"] for row in dataset.rows("test")]
@@ -71,8 +83,10 @@ class World:
         lineage = {names.DATASET_TAG: archive.digest(dataset.path), "runbook_commit": dataset.agent()["commit"]}
         version = {names.VERSION_TAG: VERSION, names.CONTENT_TAG: f"content of {VERSION}", "stage.train": TRAIN}
         made = self.client.create_run(experiment, tags=version | lineage | tags).info.run_id
-        rows = zip(dataset.rows("test"), told, strict=True)
-        predictions = [{"id": row["id"], "expected": row["call"], "base": "", "tuned": text} for row, text in rows]
+        rows = [*zip(dataset.rows("test"), told, strict=True), *((row, "") for row in dataset.rows(UNCOVERED_ALERTS))]
+        predictions = [
+            {"id": row["id"], "expected": row["call"], "base": "", "tuned": text, **_asked(row)} for row, text in rows
+        ]
         file = write_lines(self.folder / "predictions.jsonl", predictions)
         self.client.log_artifact(made, str(file), "evaluation")
         for name in ("agent.json", "card.json"):
@@ -128,6 +142,10 @@ def write_lines(file: Path, objects: Iterable[dict[str, Any]]) -> Path:
     """Writes JSON lines and returns the file."""
     file.write_text("".join(json.dumps(value) + "\n" for value in objects))
     return file
+
+
+def _asked(row: Mapping[str, Any]) -> dict[str, str]:
+    return {"split": UNCOVERED_ALERTS if "uncovered" in row else "test", "alert": row["alert"]}
 
 
 def _row(prompt: PromptFile, alert: str, function: str, name: str) -> dict[str, Any]:

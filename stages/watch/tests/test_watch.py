@@ -63,6 +63,40 @@ def test_an_alert_that_taught_nothing_then_and_nothing_now_is_not_new(newcomer: 
     assert told.unseen_alerts == 0
 
 
+def test_alerts_that_nothing_covers_are_no_reason_to_train(world: World) -> None:
+    told = world.watch(world.with_uncovered(world.dataset(), "Alien", "Foreign"))
+    assert (told.retrain, told.unseen_alerts, told.champion_accuracy) == (False, 0, 1.0)
+    assert "has 10 of 10 rows right today (1.00, at least 0.80), knows all 5 alerts" in told.reason
+
+
+def test_calls_for_uncovered_alerts_do_not_count_among_the_stored_answers(newcomer: World) -> None:
+    dataset = newcomer.with_uncovered(newcomer.dataset(), "Alien")
+    newcomer.champion(dataset)
+    told = newcomer.watch(newcomer.with_uncovered(newcomer.dataset(), "Alien"))
+    assert "has 10 of 10 rows right today (1.00, at least 0.80), knows all 5 alerts" in told.reason
+
+
+@pytest.mark.parametrize("has_card", [True, False])
+def test_an_alert_that_is_covered_today_is_new_to_a_champion_that_was_only_asked_about_it(
+    newcomer: World, has_card: bool
+) -> None:
+    dataset = newcomer.with_uncovered(newcomer.dataset(), "Leaking", "Alien")
+    if not has_card:
+        (dataset.path / "card.json").write_text("{}")
+    newcomer.champion(dataset)
+    told = newcomer.watch(newcomer.with_uncovered(newcomer.dataset(REMEDIES | {"Leaking": RESTART}), "Alien"))
+    assert (told.retrain, told.unseen_alerts) == (True, 1)
+    assert told.reason.endswith("never saw 1 of 6 alerts, more than 0 (Leaking)")
+
+
+def test_an_alert_that_was_taught_is_known_whatever_else_is_told_of_it(newcomer: World) -> None:
+    dataset = newcomer.dataset()
+    alerts = {name: {"train": 2, "test_uncovered_alerts": 2} for name in REMEDIES}
+    (dataset.path / "card.json").write_text(json.dumps({"alerts": alerts, "skipped": []}))
+    newcomer.champion(dataset)
+    assert newcomer.watch(newcomer.dataset()).unseen_alerts == 0
+
+
 def test_new_prompts_leave_no_row_that_the_champion_answered(world: World) -> None:
     told = world.watch(world.dataset(instruction="You call functions"))
     assert told.reason == f"{VERSION} answered none of today's 10 rows, as every prompt is new to it"

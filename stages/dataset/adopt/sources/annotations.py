@@ -10,7 +10,6 @@ from stages.dataset.adopt.drafted import NAME, Drafted, Parameter
 from stages.dataset.adopt.schema import type_of
 from stages.dataset.adopt.texts import Repository
 from stages.dataset.calls.rules import FUNCTION, Rule, RuleFile, read_rules
-from stages.dataset.faults import collect
 from stages.dataset.files import MAX_RUNBOOK
 
 _TELLING = (".yaml", ".yml", ".json", ".py")
@@ -46,7 +45,9 @@ def read_called(repository: Repository, pattern: re.Pattern[str]) -> Called:
         if FUNCTION not in repository.raw(path, MAX_RUNBOOK):
             continue
         file = RuleFile(path, repository.text(path, MAX_RUNBOOK))
-        found = collect(faults, read_rules, [file]) or []
+        read = read_rules([file])
+        faults += [each.says for each in read.unread] + [rule.fault for rule in read.known if rule.fault]
+        found = [rule for rule in read.known if rule.function and not rule.fault]
         if found and not path.startswith(folder):
             called = {rule.function for rule in found}
             if not all(map(pattern.fullmatch, called)) or _are_anothers(called, repository):
