@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
-from glob import escape
 from pathlib import Path
 
 from shared import names
@@ -116,9 +115,7 @@ def _texts(
     texts = {f"{repository.training}/config.yaml": config_yaml(repository.agent, fields, unreached, runbook)}
     if choice.active:
         command = f"make lint-runbook AGENT={repository.agent} REPOSITORY=…"
-        texts[f"{repository.training}/tools.yaml"] = tools_yaml(
-            choice, [escape(path) for path in called.elsewhere], command
-        )
+        texts[f"{repository.training}/tools.yaml"] = tools_yaml(choice, called.patterns(), command)
     return texts
 
 

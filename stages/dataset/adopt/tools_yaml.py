@@ -35,7 +35,9 @@ def _lines(choice: Choice, rules: Sequence[str], command: str) -> Iterator[str]:
     yield from _beyond(choice.others)
     yield from _suggested(choice.suggested)
     if rules:
-        yield from comment("Rules elsewhere that name functions to call.")
+        yield from comment(
+            "Alerting rules elsewhere: what the agent is asked about. Those without a function teach it silence."
+        )
         yield "rules:"
         yield from (f"  - {value(pattern)}" for pattern in rules)
         yield ""

@@ -139,6 +139,29 @@ def test_forms_of_the_runbook_stand_as_comments_with_the_alerts_that_they_would_
     assert "    #   - cachectl flush {cache}  # 1 alert\n" in text
 
 
+def test_all_rules_of_the_repository_are_named_a_folder_by_one_pattern(tmp_path: Path) -> None:
+    plain = "groups:\n- name: g\n  rules:\n  - {alert: A, expr: up == 0, annotations: {summary: A}}\n"
+    anothers = plain.replace("{summary: A}", "{lambda_function: hull-paint}")
+    others = {"flux/ai/agent-hull/training/tools.yaml": "functions: [{name: hull-paint, description: Paint.}]\n"}
+    folders = {
+        "flux/rules [1]/a.yaml": plain,
+        "flux/rules [1]/b.yaml": plain,
+        "flux/one.yml": plain,
+        "flux/mixed/a.yaml": plain,
+        "flux/mixed/b.yaml": plain,
+        "flux/mixed/c.yaml": anothers,
+        "flux/ai/agent-hull/rules.yaml": plain,
+        "flux/routes.yaml": "route: {receiver: a}\n",
+    }
+    assert tools_of(drafted(tmp_path, FILES | folders | others)).rules == [
+        "flux/mixed/a.yaml",
+        "flux/mixed/b.yaml",
+        "flux/one.yml",
+        "flux/rules [[]1]/*.yaml",
+        "flux/watch/rules/harbor.yaml",
+    ]
+
+
 def test_a_remedy_that_is_no_functions_is_suggested_as_one(tmp_path: Path) -> None:
     runbook = FILES[f"{HOME}/docs/RUNBOOK.md"]
     more = "".join(

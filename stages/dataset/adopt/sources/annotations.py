@@ -1,15 +1,17 @@
-"""Functions that alerting rules call: `lambda_function` and `lambda_parameters` among their annotations."""
+"""Alerting rules of a repository, and the functions that they call: `lambda_function` among their annotations."""
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from glob import escape
 from typing import Any
 
 from stages.dataset.adopt.drafted import NAME, Drafted, Parameter
 from stages.dataset.adopt.schema import type_of
 from stages.dataset.adopt.texts import Repository
-from stages.dataset.calls.rules import FUNCTION, Rule, RuleFile, read_rules
+from stages.dataset.calls.rules import FUNCTION, Rule, RuleFile, holds_rules, read_rules
 from stages.dataset.files import MAX_RUNBOOK
 
 _TELLING = (".yaml", ".yml", ".json", ".py")
@@ -18,10 +20,15 @@ _LABEL = re.compile(r"\$labels\.(\w+)|\{\{\s*[.$]?(\w+)\s*\}\}")
 
 @dataclass(frozen=True)
 class Called:
-    """The rules that name functions, their files outside the agent's folder, and what could not be read."""
+    """The rules that name functions, the files of rules outside the agent's folder, and what could not be read.
+
+    Files without a function are among them: the agent is asked about those alerts, too. others: files whose functions
+    are another agent's, or were not asked for.
+    """
 
     rules: tuple[Rule, ...]
     elsewhere: tuple[str, ...]
+    others: tuple[str, ...]
     faults: tuple[str, ...]
 
     def functions(self) -> dict[str, list[Rule]]:
@@ -31,30 +38,49 @@ class Called:
             found.setdefault(rule.function, []).append(rule)
         return found
 
+    def patterns(self) -> list[str]:
+        """Returns what names the files elsewhere: one pattern for a folder that has several, where all are meant."""
+        folders = Counter(path.rpartition("/")[0] for path in self.elsewhere)
+        whole = {folder for folder, count in folders.items() if count > 1 and not self._holds_others(folder)}
+        found = (
+            f"{escape(folder)}/*.{path.rpartition('.')[2]}"
+            if (folder := path.rpartition("/")[0]) in whole
+            else escape(path)
+            for path in self.elsewhere
+        )
+        return list(dict.fromkeys(found))
+
+    def _holds_others(self, folder: str) -> bool:
+        return not folder or any(path.startswith(f"{folder}/") for path in self.others)
+
 
 def read_called(repository: Repository, pattern: re.Pattern[str]) -> Called:
     """Returns the rules of the agent's folder and of folders that are no agent's.
 
-    A file elsewhere counts where all its rules call functions whose name fits the pattern, and none is another agent's.
+    A file elsewhere counts where all functions that its rules call have names that fit the pattern, and none is another
+    agent's.
     """
     rules: list[Rule] = []
     faults: list[str] = []
     elsewhere: list[str] = []
+    others: list[str] = []
     folder = f"{repository.folder}/"
     for path in (*repository.own(".yaml", ".yml"), *repository.shared(".yaml", ".yml")):
-        if FUNCTION not in repository.raw(path, MAX_RUNBOOK):
+        raw = repository.raw(path, MAX_RUNBOOK)
+        if FUNCTION not in raw and not holds_rules(raw):
             continue
         file = RuleFile(path, repository.text(path, MAX_RUNBOOK))
         read = read_rules([file])
         faults += [each.says for each in read.unread] + [rule.fault for rule in read.known if rule.fault]
         found = [rule for rule in read.known if rule.function and not rule.fault]
-        if found and not path.startswith(folder):
+        if read.known and not path.startswith(folder):
             called = {rule.function for rule in found}
             if not all(map(pattern.fullmatch, called)) or _are_anothers(called, repository):
+                others.append(path)
                 continue
             elsewhere.append(path)
         rules += found
-    return Called(tuple(rules), tuple(elsewhere), tuple(faults))
+    return Called(tuple(rules), tuple(elsewhere), tuple(others), tuple(faults))
 
 
 def drafts(called: Called) -> Iterator[Drafted]:
