@@ -17,7 +17,11 @@ FORMAT = (
     *("{description:", ":{description:", ",parameters:{properties:{", ",type:", ",enum:[", "],type:"),
     *("}},required:[", "declaration:", "call:", ": ", "},", "}}", INSTRUCTION),
 )
-_WORDS = r" ?\p{Lu}?\p{Ll}+| ?\p{Lu}+(?!\p{Ll})| ?\p{L}|\p{N}|\n|[^\p{L}\p{N}]"
+# Two characters of a hash are one piece: by single ones it would repeat itself too often to be copied.
+_HASH = r"(?=[a-z]{0,3}[0-9])[a-z0-9]{2}"
+_IN_HASHES = sorted({*"bcdfghjklmnpqrstvwxz2456789", *"0123456789abcdef"})
+PAIRS = [one + other for one in _IN_HASHES for other in _IN_HASHES]
+_WORDS = rf"{_HASH}| ?\p{{Lu}}?\p{{Ll}}+| ?\p{{Lu}}+(?!\p{{Ll}})| ?\p{{L}}|\p{{N}}|\n|[^\p{{L}}\p{{N}}]"
 _FORMAT = "|".join(re.escape(text) for text in sorted(FORMAT, key=len, reverse=True))
 
 
@@ -38,6 +42,8 @@ def train_tokenizer(texts: Iterable[str], words: Iterable[str], size: int) -> To
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    spelled = [variant for word in words for variant in (word, f" {word}", word.capitalize())]
-    tokenizer.train_from_iterator([*texts, *(text for text in (*FORMAT, *spelled) for _ in range(200))], trainer)
+    parts = dict.fromkeys(part for word in words for part in word.split("-"))
+    spelled = [variant for word in parts for variant in (word, f" {word}", word.capitalize())]
+    certain = (*FORMAT, *spelled, *PAIRS)
+    tokenizer.train_from_iterator([*texts, *(text for text in certain for _ in range(200))], trainer)
     return tokenizer

@@ -1,6 +1,7 @@
 """How adapters are trained on the demo model: these settings win over the agent's config.yaml.
 
-So small a model learns only from many rows to copy names that it has not seen.
+So small a model learns only from many rows to copy names that it has not seen, and to be silent on alerts that it has
+not seen.
 """
 
 from typing import Any
@@ -9,6 +10,7 @@ TRAINING: dict[str, Any] = {
     "learning_rate": 1e-4,
     "batch_size": 8,
     "examples_per_alert": 48,
+    "no_call_share": 0.2,
     "iters": 800,
     "lora_layers": 3,
     "lora_rank": 16,

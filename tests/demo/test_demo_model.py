@@ -52,7 +52,18 @@ def test_the_base_writes_valid_calls_and_training_makes_them_right(trained: dict
 def test_it_reads_alerts_that_no_table_of_names_finds(trained: dict[str, Any]) -> None:
     tuned, lookup = trained["report"]["tuned"], trained["report"]["baselines"]["lookup"]
     assert share_right(tuned) >= share_right(lookup) + 0.20
-    assert trained["report"]["test_unseen_alerts"]["rows"] > 0
+
+
+def test_it_is_mostly_silent_where_no_call_is_due(trained: dict[str, Any]) -> None:
+    before, after = trained["report"]["base"]["false_calls"], trained["report"]["tuned"]["false_calls"]
+    assert after["rows"] >= 7
+    assert after["share"] <= min(before["share"] - 0.5, 0.15)
+    if trained["agent"] == "agent-sre":
+        assert (
+            trained["report"]["test_uncovered_alerts"]["rows"]
+            == after["by_split"]["test_uncovered_alerts"]["rows"]
+            > 15
+        )
 
 
 def share_right(scores: dict[str, Any]) -> float:

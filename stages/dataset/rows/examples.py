@@ -4,7 +4,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, islice
 
 from shared.artifacts import SPLITS, UNCOVERED_ALERTS, UNSEEN_ALERTS
 from shared.errors import StageError
@@ -122,7 +122,7 @@ class _Maker:
         return "stated" if kind == "missing" and not is_told else kind
 
     def _without_call(self, split: str, uncovered: Sequence[Alert], calls: int) -> Iterator[Row]:
-        """Returns rows of one split without a call: a share of all, and in training one of each uncovered alert.
+        """Returns rows of one split without a call: a share of all, and in training some of each uncovered alert.
 
         They are never more than those with a call.
         """
@@ -131,9 +131,10 @@ class _Maker:
         if not share or not (documented or others):
             return iter(())
         count = min(round(calls * share / (1 - share)), calls)
-        least = min(len(uncovered), calls - count) if split == "train" else 0
+        of_each = counts(self.sampling.per_alert)["test"]
+        least = min(of_each * len(uncovered), calls - count) if split == "train" else 0
         chance = random.Random(f"{self.sampling.seed} no call {split}")
-        alerts = chain(chance.sample(uncovered, least), in_turns(documented, others, chance))
+        alerts = chain(islice(in_turns([], uncovered, chance), least), in_turns(documented, others, chance))
         return self._distinct(lambda: self._silent(split, next(alerts), chance), count + least, "a row without a call")
 
     def _uncovered(self, alert: Alert) -> Iterator[Row]:
