@@ -141,7 +141,7 @@ def test_alerts_without_a_call_are_named_too(inputs: Inputs) -> None:
 def test_what_no_row_asks_is_not_measured(inputs: Inputs) -> None:
     text = plain(Reader(rendered(inputs, *sides(inputs))).text)
     assert "– False calls Not measured: no row wants no call." in text
-    assert "None was asked about: the dataset has none." in text
+    assert "Alerts that nothing covers" not in text
     assert "By what the answer is made of" not in text
 
 
