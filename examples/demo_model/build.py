@@ -20,7 +20,7 @@ from shared import alert, function_call, prompt
 from shared.function_call import CONTROL_TOKENS, STOP_TOKENS
 
 RECIPE = "recipe.txt"
-VOCABULARY = 3600
+VOCABULARY = 3800
 SEED = 0
 STEPS, ROWS = 480, 20
 _HERE = Path(__file__).parent
@@ -75,8 +75,8 @@ def build(folder: Path) -> None:
     if mx.default_device().type.name == "cpu":
         mx.disable_compile()  # it would call a C++ compiler
         cpu_math.install()
-    words = [word for known in (*WORDS.values(), *LABEL_WORDS.values()) for word in known]
-    tokenizer = train_tokenizer(corpus(random.Random(SEED), 300), words, VOCABULARY)
+    words = [word for known in WORDS.values() for word in known]
+    tokenizer = train_tokenizer(corpus(random.Random(SEED), 300), words, LABEL_WORDS, VOCABULARY)
     model = make_model(tokenizer.get_vocab_size(), SEED)
     pretrain(model, _batches(tokenizer), STEPS, _Report())
     folder.mkdir()

@@ -25,8 +25,11 @@ _WORDS = rf"{_HASH}| ?\p{{Lu}}?\p{{Ll}}+| ?\p{{Lu}}+(?!\p{{Ll}})| ?\p{{L}}|\p{{N
 _FORMAT = "|".join(re.escape(text) for text in sorted(FORMAT, key=len, reverse=True))
 
 
-def train_tokenizer(texts: Iterable[str], words: Iterable[str], size: int) -> Tokenizer:
-    """Returns a byte-level BPE of `size` tokens: control tokens (<pad> 0, <eos> 1, …), bytes, format, words."""
+def train_tokenizer(texts: Iterable[str], words: Iterable[str], names: Iterable[str], size: int) -> Tokenizer:
+    """Returns a byte-level BPE of `size` tokens: control tokens (<pad> 0, <eos> 1, …), bytes, format, words.
+
+    names: what label values are made of; a part of one is a single piece, so that it is copied as one.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -42,8 +45,8 @@ def train_tokenizer(texts: Iterable[str], words: Iterable[str], size: int) -> To
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    parts = dict.fromkeys(part for word in words for part in word.split("-"))
-    spelled = [variant for word in parts for variant in (word, f" {word}", word.capitalize())]
-    certain = (*FORMAT, *spelled, *PAIRS)
-    tokenizer.train_from_iterator([*texts, *(text for text in certain for _ in range(200))], trainer)
+    parts = dict.fromkeys(part for name in names for part in name.split("-"))
+    spelled = [variant for word in words for variant in (word, f" {word}", word.capitalize())]
+    certain = [*parts, *FORMAT, *PAIRS] * 400 + spelled * 200
+    tokenizer.train_from_iterator([*texts, *certain], trainer)
     return tokenizer

@@ -11,7 +11,9 @@ _HERE = Path(__file__).parent
 WORDS: dict[str, list[str]] = tomllib.loads((_HERE / "words.toml").read_text("utf-8"))
 # The words of the dataset's label values: a real model's vocabulary knows such words too.
 LABEL_WORDS_FILE = _HERE.parents[1] / "stages" / "dataset" / "rows" / "label_values" / "words.toml"
-LABEL_WORDS: dict[str, list[str]] = tomllib.loads(LABEL_WORDS_FILE.read_text("utf-8"))
+_KINDS = ("teams", "roles", "people", "software", "environments", "namespaces", "charts", "endings", "runners")
+_ALL: dict[str, list[str]] = tomllib.loads(LABEL_WORDS_FILE.read_text("utf-8"))
+LABEL_WORDS = [word for kind in _KINDS for word in _ALL[kind]]
 _CONSONANTS = "bcdfghjklmnpqrstvwxz"
 _VOWELS = "aeiou"
 # w and o are words, W one in capitals, s a suffix, h and r short and long hashes, u a UUID, d a digit, n and m numbers.
@@ -49,13 +51,7 @@ class Values:
     words: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        known = (
-            (*WORDS["teams"], *WORDS["roles"], *WORDS["nouns"])
-            if self.chance.random() < 0.4
-            else [
-                word for kind in ("teams", "roles", "people", "software", "environments") for word in LABEL_WORDS[kind]
-            ]
-        )
+        known = (*WORDS["teams"], *WORDS["roles"], *WORDS["nouns"]) if self.chance.random() < 0.4 else LABEL_WORDS
         self.words = [
             self.chance.choice(known) if self.chance.random() < 0.7 else word(self.chance)
             for _ in range(self.chance.randint(3, 6))

@@ -18,8 +18,8 @@ AGENTS = Path(__file__).parents[2] / "homelab" / "flux" / "ai"
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    words = [word for known in (*WORDS.values(), *LABEL_WORDS.values()) for word in known]
-    return train_tokenizer(corpus(random.Random(0), 60), words, VOCABULARY)
+    words = [word for known in WORDS.values() for word in known]
+    return train_tokenizer(corpus(random.Random(0), 60), words, LABEL_WORDS, VOCABULARY)
 
 
 @pytest.mark.parametrize(

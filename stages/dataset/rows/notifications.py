@@ -30,7 +30,7 @@ class Drawn:
 class Sketch:
     """All that the notifications of one alert are drawn from.
 
-    texts: prepared phrasings, where its rule says nothing. label_of: the label of each placeholder of its call.
+    texts: prepared phrasings of the runbook. label_of: the label of each placeholder of its call.
     aliases: those of tools.yaml. taken: names of alerts that no renamed one may have. told_by: labels without which
     two calls of the alert could not be told apart. fixed: labels that have one value whenever it fires.
     """
@@ -44,8 +44,11 @@ class Sketch:
     fixed: Mapping[str, str] = field(default_factory=dict)
 
     def draw(self, split: str, kind: NameKind, chance: random.Random) -> Drawn:
-        """Returns one firing alert whose values all belong to split, but for those that are fixed."""
-        said = said_by_rule(self.alert) or self._said(chance)
+        """Returns one firing alert whose values all belong to split, but for those that are fixed.
+
+        It says what its rule says; under another name it is of somebody else's rule, which says what the runbook does.
+        """
+        said = (said_by_rule(self.alert) if kind == "stated" else {}) or self._said(chance)
         chosen = list(said.values())
         label_of = self._labels(chosen)
         values = self._values(set(label_of.values()), split, chance)

@@ -16,20 +16,20 @@ _FEWEST = 5  # phrasings of an alert that are enough to give each split its own
 
 
 def phrasings(alert: Alert, answers: Collection[str]) -> list[str]:
-    """Returns prepared texts that tell how an alert looks: its rule's words, else its symptoms, else what it means.
+    """Returns prepared texts that tell how an alert looks: its symptoms, else what it means, else its name in words.
 
-    Without any, its name in words. answers: texts of which none may be in a prompt, because they tell the answer; what
-    a rule says is in every prompt that the model will ever get of the alert.
+    answers: texts of which none may be in a prompt, because they tell the answer.
     """
-    if said := said_by_rule(alert):
-        return list(said.values())
     told = dict.fromkeys(text for _, text in candidates(alert) if text)
     kept = [prepared for text in told if not _tells(text, answers) and (prepared := prepare(text))]
     return kept or [prepare(in_words(alert.name)) or re.sub(r"\W+", " ", alert.name)]
 
 
 def said_by_rule(alert: Alert) -> dict[str, str]:
-    """Returns the prepared annotations that an alert's rule gives it, without those that cannot be written out."""
+    """Returns the prepared annotations that an alert's rule gives it, without those that cannot be written out.
+
+    They may tell the answer: every alert of the rule holds them.
+    """
     known = alert.firing.annotations if alert.firing else {}
     return {name: prepared for name in SHOWN_ANNOTATIONS if (prepared := prepare(known.get(name, "")))}
 

@@ -111,8 +111,12 @@ def test_a_remedy_looks_as_its_rule_says() -> None:
 """
     rows = [row for row in rows_of(rules) if row.alert == "PodDown"]
     assert rows
+    assert {json.loads(row.notification)["annotations"]["summary"] for row in rows if row.alertname == "renamed"}
     for row in rows:
         shown = json.loads(row.notification)
+        if row.alertname != "stated":
+            assert "is down for" not in shown["annotations"]["summary"]
+            continue
         assert shown["annotations"].keys() == {"summary", "message"}
         assert shown["annotations"]["summary"].startswith(f"{shown['labels']['pod']} is down for ")
         assert shown["labels"] | {"namespace": "shop", "tier": "gold"} == shown["labels"]
