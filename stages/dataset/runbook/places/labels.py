@@ -9,8 +9,9 @@ from stages.dataset.runbook.wording.fragments import is_waiting, named, remarks_
 from stages.dataset.runbook.wording.lexicon import MARK
 from stages.dataset.runbook.wording.passage import Evidence
 from stages.dataset.runbook.wording.phrases import judged_by_label, plainly
+from stages.dataset.runbook.wording.reading import UNCLEAR
 from stages.dataset.runbook.wording.reference import spoken_of
-from stages.dataset.runbook.wording.remarks import UNCLEAR, remarks_on
+from stages.dataset.runbook.wording.remarks import remarks_on
 
 
 @lru_cache(maxsize=1024)  # most alerts have the same sections

@@ -9,7 +9,7 @@ from stages.dataset.runbook.standing import MEANT, Standing, first
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET
 from stages.dataset.runbook.wording.passage import Passage, sentences_of
 from stages.dataset.runbook.wording.phrases import plainly
-from stages.dataset.runbook.wording.remarks import LIFTS, MEANS, ORDERS
+from stages.dataset.runbook.wording.reading import LIFTS, MEANS, ORDERS
 
 _SOFT = "🔴☠💀✋\ufe0f"
 _GROUP = re.compile(

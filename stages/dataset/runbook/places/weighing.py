@@ -6,7 +6,7 @@ from stages.dataset.runbook.standing import MEANT, Standing
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET
 from stages.dataset.runbook.wording.net import unexplained
 from stages.dataset.runbook.wording.passage import CROSSES, TICKS, Evidence
-from stages.dataset.runbook.wording.remarks import (
+from stages.dataset.runbook.wording.reading import (
     DOUBTS,
     FORBADE,
     FORBIDS,

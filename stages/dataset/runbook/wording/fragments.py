@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause
 from stages.dataset.runbook.wording.lexicon import Span, spans_of
+from stages.dataset.runbook.wording.reading import DOUBTS, FORBIDS, UNCLEAR, Remark, Remarks
 from stages.dataset.runbook.wording.reference import spoken_of
-from stages.dataset.runbook.wording.remarks import DOUBTS, FORBIDS, UNCLEAR, Remark, Remarks, remarks_on
+from stages.dataset.runbook.wording.remarks import remarks_on
 
 _ASKING = {"what", "how", "things", "thing", "stuff", "everything", "anything"}
 _POINTING = {"this", "these", "following", "below", "those", "such"}

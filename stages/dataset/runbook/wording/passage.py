@@ -8,8 +8,7 @@ from itertools import pairwise
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause, clauses_of
 from stages.dataset.runbook.wording.fragments import is_waiting, remarks_ahead
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET, spans_of
-from stages.dataset.runbook.wording.reference import rank_of, ranked, spoken_of
-from stages.dataset.runbook.wording.remarks import (
+from stages.dataset.runbook.wording.reading import (
     DOUBTS,
     FORBADE,
     FORBIDS,
@@ -23,8 +22,9 @@ from stages.dataset.runbook.wording.remarks import (
     UNCLEAR,
     Remark,
     Remarks,
-    remarks_on,
 )
+from stages.dataset.runbook.wording.reference import rank_of, ranked, spoken_of
+from stages.dataset.runbook.wording.remarks import remarks_on
 
 CROSSES, TICKS = "❌🚫⛔✗✘✖👎❎🛑🔴☠💀✋🙅🚷💣☢⚰🧨☣🪦", "✅✔👍☑🟢💚👌🆗"
 SENTENCE_END = re.compile(
