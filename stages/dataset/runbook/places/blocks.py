@@ -1,47 +1,27 @@
 """What a paragraph says of the block of code or the list right behind it, or right before it."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from stages.dataset.runbook.places.labels import of_clauses, of_words
+from stages.dataset.runbook.places.patterns import patterns_of
 from stages.dataset.runbook.places.weighing import CROSSED, REACH, TICKED, netted, shown, weighed, without_callout
 from stages.dataset.runbook.standing import MEANT, Standing
+from stages.dataset.runbook.wording.clauses import GRAMMAR
 from stages.dataset.runbook.wording.lexicon import MARK
 from stages.dataset.runbook.wording.passage import Passage, sentences_of
 from stages.dataset.runbook.wording.phrases import plainly
 
-_FOLLOWS = re.compile(r"\b(?:this|these|the following|below)\b", re.IGNORECASE)
-_TOLD = re.compile(
-    r"(?:\W*|.*[,;—-] ?(?=only|but|just|instead|rather|so|then|and))(?:please |just |now |then |"
-    r"instead,? |rather |so |and |only |but )*"
-    r"(?:(?:run|use|execute|type|do|try|take|enter|paste|apply|offer)\b"
-    r"(?: (?!not\b|never\b|any\b|none\b|no\b)\w+){0,3}? (?:this|the following|these|the (?:next|block|command) \w*)|"
-    r"\W*(?:this|these|this one)(?: is| are| does| do| helps| works)?)(?: instead| command| one| block)?\W*$",
-    re.IGNORECASE,
-)
-_POINTS = re.compile(
-    r"\b(?:(?:this|the|that|these) (?:next |following )?(?:command|block|one|step|snippet|line|"
-    r"script)s?\b|the following|"
-    r"the next|below|(?:see|find|read|hear|meet|met) (?:this|these)\b|(?:for|with|of|by) (?:this|these)\b)",
-    re.IGNORECASE,
-)
-_RANK = re.compile(
-    r"\b(?:the |this )?(?:(?P<first>first|upper|former|1st)|(?P<second>second|lower|latter|"
-    r"2nd))\b(?! (?:time|step|line|run|pod|node|shard))"
-    r"(?: (?:one|block|command|snippet))?(?: of (?:the|these) (?:two|above)(?: \w+)?(?: above)?| of them| above)?",
-    re.IGNORECASE,
-)
-_BOTH = re.compile(
-    r"\b(?:both|either|all|none|neither)(?: of (?:these|them|the above|the two))?(?: (?:blocks|commands))?\b",
-    re.IGNORECASE,
-)
-_GOES_ON = re.compile(r"\W*(?:but|and|then|or)\b[^.!?:)]*[\w,:][*_\s]*$", re.IGNORECASE)
-_REFUSAL = re.compile(
-    r"\W*(?:please |always |politely )*(?:refuse|decline|say no|no|never|don['’]?t|do not|resist|"
-    r"reject it|turn it down|"
-    r"do not give in|don['’]?t give in)\b\W*",
-    re.IGNORECASE,
-)
+_PATTERNS = patterns_of("blocks")
+_FOLLOWS = _PATTERNS["follows"]
+_TOLD = _PATTERNS["told"]
+_POINTS = _PATTERNS["points"]
+_RANK = _PATTERNS["rank"]
+_BOTH = _PATTERNS["both"]
+_GOES_ON = _PATTERNS["goes_on"]
+_REFUSAL = _PATTERNS["refusal"]
+_AHEAD, _BACK = _PATTERNS["ahead"], _PATTERNS["back"]
 
 
 def of_lead(text: str, command: str) -> Standing:
@@ -99,11 +79,32 @@ def goes_on(text: str) -> bool:
 def of_following(text: str) -> Standing:
     """Returns the standing that a text gives to the command right before it: `This makes it worse.`"""
     plain = without_callout(plainly(text[:REACH]))[0].lstrip("👆☝⬆^↑( ")
-    found = weighed(Passage().told(sentences_of(plain)))
-    found = found or (netted(found, sentences_of(plain)[0]) if plain and MARK not in plain else MEANT)
+    sentences = _speaking_back(sentences_of(plain))
+    found = weighed(Passage().told(sentences))
+    found = found or (netted(found, sentences[0]) if sentences and MARK not in plain else MEANT)
+    if not sentences:
+        return found
     is_said = plain.rstrip("*_ )").endswith((".", "!")) or len(plain.split()) <= 6
     is_label = is_said and MARK not in plain and not plain.rstrip("*_ ").endswith((":", "："))
     return found or (of_words(plain) if is_label else MEANT)
+
+
+def _speaking_back(sentences: Sequence[str]) -> list[str]:
+    """Returns the sentences that may speak of what stands before them: up to one that leads on to what comes."""
+    kept: list[str] = []
+    for number, sentence in enumerate(sentences):
+        ahead = _AHEAD.search(sentence)
+        is_last = number == len(sentences) - 1
+        if (ahead and not _BACK.search(sentence[: ahead.start()])) or (is_last and _leads(sentence)):
+            break
+        kept.append(sentence)
+    return kept
+
+
+def _leads(sentence: str) -> bool:
+    """Returns whether a sentence is not over where a paragraph ends: `the other one is`, `now run:`."""
+    bare = sentence.rstrip("*_ ")
+    return bare.endswith((":", "：")) or bare.split(" ")[-1].lower() in GRAMMAR["unfinished"]
 
 
 def of_following_two(text: str) -> tuple[Standing, Standing]:

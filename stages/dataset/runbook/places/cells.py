@@ -3,26 +3,17 @@
 import re
 
 from stages.dataset.runbook.places.labels import of_label
+from stages.dataset.runbook.places.patterns import patterns_of
 from stages.dataset.runbook.places.weighing import REACH, netted, shown, weighed
 from stages.dataset.runbook.standing import MEANT, Standing
 from stages.dataset.runbook.wording.lexicon import spans_of, words_of
 from stages.dataset.runbook.wording.passage import Passage, sentences_of
 from stages.dataset.runbook.wording.phrases import plainly
 
-_ANSWER = re.compile(
-    r"^\W*(?:(?P<no>not (?:needed|required|necessary)|no|none|never|nope|not|n/a)|yes|always|yep)\b(?=\W|"
-    r"$)(?!\s+(?!never|forbidden)\w)",
-    re.IGNORECASE,
-)
-_TELLS_WHEN = re.compile(
-    r"\b(?:symptom|alert|if|when|problem|situation|condition|observation|scenario|signal|cause|error|"
-    r"meaning|severity|trigger|question|issue|case)s?\b|wrong",
-    re.IGNORECASE,
-)
-_NEVER = re.compile(
-    r"\W*(?:never|not ever|at no time|under no circumstances|nobody|no longer|not any ?more)\b(?! \w+ \w+)",
-    re.IGNORECASE,
-)
+_PATTERNS = patterns_of("cells")
+_ANSWER = _PATTERNS["answer"]
+_TELLS_WHEN = _PATTERNS["tells_when"]
+_NEVER = _PATTERNS["never"]
 
 
 def of_cell(head: str, text: str) -> Standing:

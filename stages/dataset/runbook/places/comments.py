@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from stages.dataset.runbook.places.labels import of_label
+from stages.dataset.runbook.places.patterns import patterns_of
 from stages.dataset.runbook.places.weighing import REACH, weighed
 from stages.dataset.runbook.standing import MEANT, Standing
 from stages.dataset.runbook.wording.lexicon import MARK
@@ -11,17 +12,11 @@ from stages.dataset.runbook.wording.passage import Passage, sentences_of
 from stages.dataset.runbook.wording.phrases import plainly
 
 LINES = 40
-_EDITS = re.compile(
-    r"\b(?:delet\w+|remov\w+|renam\w+|mov\w+|edit\w*|reformat\w*|translat\w+|reorder\w*|merg\w+|"
-    r"shorten\w*|restor\w+|chang\w+|"
-    r"break\w*|updat\w+|generat\w+|sort\w*)\s+(?:\w+\s+){0,2}?(?:this|these|that|the|it|by hand|manually|"
-    r"section|step|page|link|heading|anchor)\b|"
-    r"\b(?:screenshots?|images?|graphs?|diagrams?|headings?|anchors?|lint\w*|toc|axis|markdown\w*|"
-    r"prettier\S*|typos?)\b",
-    re.IGNORECASE,
-)
-_BEGINS = re.compile(r"^\W*(?:begin|start)\w*(?: of)?\b\W*", re.IGNORECASE)
-_UPWARD = re.compile(r"[#\s]*[\^↑]|[#\s]*(?:the )?(?:line|command|one) above\b", re.IGNORECASE)
+
+_PATTERNS = patterns_of("comments")
+_EDITS = _PATTERNS["edits"]
+_BEGINS = _PATTERNS["begins"]
+_UPWARD = _PATTERNS["upward"]
 
 
 def of_comment(text: str) -> Standing:

@@ -37,6 +37,8 @@ class Before(Reading):
         families = span.families
         if families & ({"spare", "need"} | DENIED):
             self._spared(negation, span, left[place + 1 :])
+            if self.found.said[-1].verdict == MEANS:
+                return self._end_of_freedom(left, place)
         elif "proof" in families:
             self._say(DOUBTS, negation, span)
         elif families & {"run", "act"} and GRAMMAR["wrong"] & set(self.texts[self.low : negation.first]):
@@ -57,6 +59,12 @@ class Before(Reading):
             return
         is_need = "need" in span.families and any("run" in other.families for other in behind[:1])
         self._say(DOUBTS if is_need else MEANS, negation, span)
+
+    def _end_of_freedom(self, left: Sequence[Span], place: int) -> int:
+        """Returns the place of the last entry about who is to be asked, which nobody needs to be."""
+        while place + 1 < len(left) and left[place + 1].families & {"restricted", "need"}:
+            place += 1
+        return place
 
     def _is_lacked(self, negation: Span, span: Span) -> bool:
         """Returns whether nobody has a right, rather than no right is needed."""

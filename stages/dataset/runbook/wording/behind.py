@@ -66,7 +66,7 @@ class Behind(Before):
 
     def _end_of_denial(self, right: Sequence[Span], at: int) -> int:
         """Returns the place of the last entry that a negation denies: `neither dangerous nor slow`."""
-        while at + 1 < len(right) and right[at + 1].families & {"bad", "risk", "harm", "mild"}:
+        while at + 1 < len(right) and right[at + 1].families & {"bad", "risk", "harm", "mild", "restricted"}:
             if {"but", "and"} & set(self.texts[right[at].end : right[at + 1].first]):
                 break
             at += 1

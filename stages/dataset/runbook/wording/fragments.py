@@ -133,5 +133,7 @@ def _negates(texts: Sequence[str], spans: Sequence[Span], first: int) -> bool:
     if texts[span.first] == "never":
         return not rest[0].endswith("s") or bool(follower and "run" in follower.families)
     if texts[span.first] == "not" and not is_order:
+        if rest[0] in _POINTING and len(rest) <= 3:
+            return True
         return rest[0] in GRAMMAR["licences"] or bool(follower and "run" in follower.families and rest[0] != "running")
     return is_order or texts[span.first] == "under"

@@ -137,6 +137,7 @@ def _without_subject(
     ):
         return clause.put(0, 0)
     is_told = len(texts) > 1 and texts[at].endswith("s") and not texts[at].endswith("ss")
+    is_told = is_told and texts[at + 1 : at + 2] != ["not"] and not set(texts[at + 1 : at + 2]) & GRAMMAR["auxiliaries"]
     is_told = is_told or (
         is_note
         and (texts[at] in GRAMMAR["past_forms"] or texts[at].endswith("ed"))
