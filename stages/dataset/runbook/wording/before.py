@@ -68,7 +68,7 @@ class Before(Reading):
 
     def _is_lacked(self, negation: Span, span: Span) -> bool:
         """Returns whether nobody has a right, rather than no right is needed."""
-        between = self.texts[negation.end : span.end]
+        between = self.texts[max(0, negation.first - 1) : span.end]
         return bool({"has", "have", "hold", "holds", "got"} & set(between)) or self.texts[negation.first] == "nobody"
 
     def _unturned_left(self, negation: Span) -> None:

@@ -24,6 +24,10 @@ class Behind(Before):
                 at = self._negated_right(right, at)
             else:
                 self._plain_right(right[at], right[at + 1 :])
+                if right[at].families & {"harm", "mild"} and self.texts[right[at].end : right[at].end + 1] == [
+                    "nothing"
+                ]:
+                    return
             at += 1
 
     def _negated_right(self, right: Sequence[Span], at: int) -> int:
@@ -107,7 +111,18 @@ class Behind(Before):
         if "restricted" in span.families and {"only", "with", "after"} & set(self.texts[self.target : span.first]):
             self._say(DOUBTS, span)
 
+    def _is_attribute(self, span: Span) -> bool:
+        """Returns whether a word tells which thing the command acts on: `kills the hung process`."""
+        before = self.texts[span.first - 1 : span.first]
+        is_led = bool(set(before) & GRAMMAR["determiners"]) or any(
+            other.end == span.first and other.families & {"mild", "act"} for other in self.spans
+        )
+        behind = self.texts[span.end : span.end + 1]
+        return "waste" in span.families and is_led and bool(behind) and behind[0] not in GRAMMAR["closing"]
+
     def _harmed(self, span: Span) -> None:
+        if self._is_attribute(span):
+            return
         near = [other for other in self.spans if span.end <= other.first < span.end + 6]
         before = self.texts[max(self.target, span.first - 3) : span.first]
         if before[-1:] == ["to"] and not GRAMMAR["bound"] & set(before):

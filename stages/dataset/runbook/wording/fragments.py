@@ -1,6 +1,7 @@
 """What a heading, a label, a comment or a line that leads on says of the commands that come."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause
 from stages.dataset.runbook.wording.lexicon import Span, spans_of
@@ -82,6 +83,7 @@ def _is_head(texts: Sequence[str], spans: Sequence[Span], at: int, noun: Span) -
 
 
 def _said_outright(clause: Clause) -> Remarks:
+    clause = _without_joint(clause)
     texts, spans = clause.texts, spans_of(clause.texts)
     at = next((place for place, text in enumerate(texts) if text not in GRAMMAR["skipped"]), len(texts))
     at += texts[at : at + 1] == ["do"] and texts[at + 1 : at + 2] == ["not"]
@@ -95,6 +97,12 @@ def _said_outright(clause: Clause) -> Remarks:
     words = clause.words[spans[first].first : spans[first].end]
     verdict = DOUBTS if spans[first].families & {"risk", "reserve"} else FORBIDS
     return Remarks([Remark(verdict, words[0].start, words[-1].end)])
+
+
+def _without_joint(clause: Clause) -> Clause:
+    """Returns a clause without the word that joins it to what was said: `and not this one`."""
+    begin = next((at for at, word in enumerate(clause.words) if word.text not in ("and", "but", "or", "yet")), 0)
+    return replace(clause, words=clause.words[begin:])
 
 
 def _is_theirs(texts: Sequence[str], span: Span) -> bool:
@@ -130,10 +138,10 @@ def _negates(texts: Sequence[str], spans: Sequence[Span], first: int) -> bool:
     if follower and follower.families & {"spare", "shun"}:
         return False
     is_order = texts[span.first - 1 : span.first] == ["do"]
+    if rest[0] in _POINTING and len(rest) <= 3:
+        return True
     if texts[span.first] == "never":
         return not rest[0].endswith("s") or bool(follower and "run" in follower.families)
     if texts[span.first] == "not" and not is_order:
-        if rest[0] in _POINTING and len(rest) <= 3:
-            return True
         return rest[0] in GRAMMAR["licences"] or bool(follower and "run" in follower.families and rest[0] != "running")
     return is_order or texts[span.first] == "under"

@@ -38,7 +38,7 @@ _REFUSED = re.compile(
 )
 _AGREED = re.compile(r"^\W*(?:please\W+)?(?:yes|yep|sure|absolutely|of course|by all means)\b", re.IGNORECASE)
 _NAMES = re.compile(
-    rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|i mean|i['’]m talking about|namely|(?:the|that|"
+    rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|(?:i|we) mean|(?:i['’]m|we['’]re|i am|we are) (?:talking|speaking) (?:about|of)|namely|(?:the|that|"
     rf"this) \w+)\W*(?:is|was|['’]s)?\W*(?:called\W*)?)?{TARGET}\W*$",
     re.IGNORECASE,
 )
@@ -202,7 +202,9 @@ class Passage:
     def _named(self, sentence: str) -> None:
         """Hears the sentence before one that only names the command: `One thing breaks it. It is …`."""
         for clause in clauses_of(sentence):
-            self.evidence.add(sentence, remarks_ahead(clause).said)
+            about = spoken_of(clause) if clause.kind == "main" and clause.texts[0] == "it" else None
+            said = (remarks_on(about) if about else remarks_ahead(clause)).said
+            self.evidence.add(sentence, [remark for remark in said if remark.verdict != UNCLEAR])
 
     def _behind(self, own: str, clauses: Sequence[Clause], at: int) -> None:
         is_last = not any(word.text == MARK for word in clauses[at].words[clauses[at].texts.index(TARGET) :])
@@ -216,6 +218,8 @@ class Passage:
     def _speaks(self, sentence: str, is_note: bool = False) -> bool:
         size = len(self.evidence.said)
         for number, clause in enumerate(clauses_of(sentence)):
+            if number and clause.kind == "which" and len(self.evidence.said) == size and is_note:
+                continue  # it goes on with a noun of the note
             self._about(sentence, clause, is_note and not number)
         return len(self.evidence.said) > size
 

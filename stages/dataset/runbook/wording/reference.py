@@ -80,6 +80,8 @@ def _end_of_pointer(texts: Sequence[str], spans: Sequence[Span], at: int) -> int
     while end < len(texts) and texts[end] in GRAMMAR["qualifying"]:
         end += 1
     noun = next((span for span in spans if span.first == end and "command" in span.families), None)
+    if not noun and texts[at] != "the" and texts[end : end + 1] in (["one"], ["ones"]):
+        return end + 1
     if noun:
         is_clear = texts[at] != "the" or end > at + 1 or texts[noun.end : noun.end + 1] in (["above"], ["below"])
         is_subject = not any(span.end <= at for span in spans) or is_clear
@@ -145,7 +147,10 @@ def _without_subject(
         and texts[at + 1] in GRAMMAR["determiners"]
     )
     is_told = is_told and (is_note or "calamity" not in span.families)
-    if (span.families & {"harm", "mild"} and is_told) or (is_note and "calamity" in span.families):
+    is_told = is_told or (
+        "bad" in span.families and any(text.endswith("s") for text in texts[span.first + 1 : span.end])
+    )
+    if (span.families & {"harm", "mild", "bad"} and is_told) or (is_note and "calamity" in span.families):
         return clause.put(0, 0)
     return clause.put(0, 0) if is_note and span.families & {"elsewhere", "restricted", "please", "good"} else None
 
