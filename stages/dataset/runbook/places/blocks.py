@@ -8,8 +8,9 @@ from stages.dataset.runbook.places.labels import of_clauses, of_words
 from stages.dataset.runbook.places.patterns import patterns_of
 from stages.dataset.runbook.places.weighing import CROSSED, REACH, TICKED, netted, shown, weighed, without_callout
 from stages.dataset.runbook.standing import MEANT, Standing
-from stages.dataset.runbook.wording.clauses import GRAMMAR
-from stages.dataset.runbook.wording.lexicon import MARK
+from stages.dataset.runbook.wording.clauses import GRAMMAR, clauses_of
+from stages.dataset.runbook.wording.fragments import named
+from stages.dataset.runbook.wording.lexicon import MARK, words_of
 from stages.dataset.runbook.wording.passage import Passage, sentences_of
 from stages.dataset.runbook.wording.phrases import plainly
 
@@ -21,6 +22,7 @@ _RANK = _PATTERNS["rank"]
 _BOTH = _PATTERNS["both"]
 _GOES_ON = _PATTERNS["goes_on"]
 _REFUSAL = _PATTERNS["refusal"]
+_UPWARD = "👆☝⬆^↑"
 _AHEAD, _BACK = _PATTERNS["ahead"], _PATTERNS["back"]
 
 
@@ -39,6 +41,8 @@ def _of_last_sentence(text: str) -> tuple[Standing, str, bool]:
     """Returns the standing by a paragraph's last sentence, the sentence, and whether it speaks of what comes behind."""
     sentences = sentences_of(without_callout(plainly(text).strip().rstrip("*_ "))[0]) or [""]
     last = sentences[-1].strip().rstrip("*_ ")
+    if text.lstrip("( ")[:1] in _UPWARD:
+        return MEANT, last, False
     if TICKED.match(last):
         return MEANT, last, True
     if _TOLD.match(last) and MARK not in last:
@@ -52,11 +56,26 @@ def _of_last_sentence(text: str) -> tuple[Standing, str, bool]:
     if not standing and len(sentences) > 1 and _POINTS.search(sentences[-2]):
         standing = of_following(last.rstrip(":： ")) or _refused(last)
         leads |= bool(standing)
+    if not standing and leads and MARK not in text:
+        standing = _of_announced(sentences[-3:-1], last)
     pointing = [sentence for sentence in sentences[-2:] if _FOLLOWS.search(sentence)]
     if not standing and pointing and not any(MARK in sentence for sentence in sentences[-2:]):
         standing = weighed(Passage().told([each.rstrip(":： ") for each in sentences[-2:]], is_ahead=True))
     leads = leads or bool(pointing) or len(last.split()) <= 2
     return netted(standing, last) if leads and MARK not in last else standing, last, leads
+
+
+def _of_announced(before: Sequence[str], last: str) -> Standing:
+    """Returns the standing by sentences that name what comes before the last one leads on to it."""
+    for sentence in before:
+        is_verbless = not (GRAMMAR["auxiliaries"] - {"to"}) & {word.text for word in words_of(sentence)}
+        if is_verbless and (found := of_words(sentence)):
+            return found
+        if _AHEAD.search(sentence) and (found := of_clauses(sentence, leads=False)):
+            return found
+        if is_verbless and any(named(clause) for clause in clauses_of(sentence)[:1]):
+            return of_following(last.rstrip(":： "))
+    return MEANT
 
 
 def _refused(sentence: str) -> Standing:
@@ -78,7 +97,7 @@ def goes_on(text: str) -> bool:
 
 def of_following(text: str) -> Standing:
     """Returns the standing that a text gives to the command right before it: `This makes it worse.`"""
-    plain = without_callout(plainly(text[:REACH]))[0].lstrip("👆☝⬆^↑( ")
+    plain = without_callout(plainly(text[:REACH]))[0].lstrip(_UPWARD + "( ")
     sentences = _speaking_back(sentences_of(plain))
     found = weighed(Passage().told(sentences))
     found = found or (netted(found, sentences[0]) if sentences and MARK not in plain else MEANT)

@@ -15,7 +15,7 @@ LINES = 40
 
 _PATTERNS = patterns_of("comments")
 _EDITS = _PATTERNS["edits"]
-_BEGINS = _PATTERNS["begins"]
+_BEGINS, _ENDS = _PATTERNS["begins"], _PATTERNS["ends"]
 _UPWARD = _PATTERNS["upward"]
 
 
@@ -61,6 +61,6 @@ def _comments_above(lines: Sequence[str], number: int) -> Iterator[tuple[int, st
 
 def of_hidden(text: str) -> Standing:
     """Returns the standing that a comment of the page gives to what stands below it: none where it is for editors."""
-    if MARK in text or _EDITS.search(text):
+    if MARK in text or _EDITS.search(text) or _ENDS.match(text):
         return MEANT
     return of_comment(_BEGINS.sub("", text))

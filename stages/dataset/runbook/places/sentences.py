@@ -35,13 +35,16 @@ def is_told(text: str, at: int, behind: str = "") -> bool:
 def _around(text: str, behind: str) -> tuple[Standing, bool]:
     """Returns the standing of TARGET in a paragraph, and whether it is told to be run."""
     rank = _rank(text)
-    text, warns = without_callout(plainly(_grouped(text)))
+    plain, grouped = text, _grouped(text)
+    text, warns = without_callout(plainly(grouped))
     sentences = sentences_of(text)
     own = next(number for number, sentence in enumerate(sentences) if TARGET in sentence)
     if TICKED.match(sentences[own]):
         return MEANT, True
     after = sentences[own + 1 :] or sentences_of(plainly(behind))
-    evidence = Passage(rank).read(sentences[max(0, own - 2) : own], sentences[own], after)
+    is_alone = grouped == plain and MARK not in "".join(sentences[max(0, own - 1) : own + 1])
+    warns = warns or sentences[own].lstrip().startswith("⚠")
+    evidence = Passage(rank, is_alone).read(sentences[max(0, own - 2) : own], sentences[own], after)
     found = CROSSED.match(sentences[own]) or (CROSSED.match(after[0]) if after and MARK not in after[0] else None)
     if found and not _is_state(found.group(), sentences[own], evidence.is_ordered):
         return Standing("forbidden", shown(found.group())), False

@@ -72,8 +72,10 @@ def sentences_of(text: str) -> list[str]:
 class Passage:
     """Reads the sentences around one command."""
 
-    def __init__(self, rank: int = 0) -> None:
+    def __init__(self, rank: int = 0, is_alone: bool = False) -> None:
         self.evidence = Evidence()
+        self.is_alone = is_alone
+        """Whether no other command is near, so that `they` are something else."""
         self.rank = rank
         """1 or 2 for the former and the latter of two commands that are named together."""
         self.is_ahead = False
@@ -229,6 +231,8 @@ class Passage:
             self._on_condition(text, clause)
             return
         if clause.kind == "reason" and self.evidence.is_ordered:
+            return
+        if self.is_alone and clause.has("they") and not clause.has("it", "this", "that"):
             return
         rank = rank_of(clause)
         if rank and self.rank and rank != self.rank:
