@@ -6,7 +6,7 @@ file's name. Headings and bold labels that name a kind of section start a sectio
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Literal
@@ -26,6 +26,7 @@ from stages.dataset.runbook.headings import (
     prose_name,
     stated_name,
 )
+from stages.dataset.runbook.places.alternatives import Alternatives
 from stages.dataset.runbook.places.blocks import goes_on, of_following, of_following_two, ranks
 from stages.dataset.runbook.places.comments import of_place
 from stages.dataset.runbook.scope import Scope
@@ -119,6 +120,7 @@ class _Reader:
         self.grouped: list[str] = []
         """The severity of the group that each of the alerts stands in."""
         self.scope = Scope()
+        self.alternatives = Alternatives()
         self.in_block = 0
         """How many of the alert's last commands stand in the block of code right above."""
         self.in_block_before = 0
@@ -152,6 +154,7 @@ class _Reader:
 
     def end(self, of_file: str) -> None:
         """Gives alerts that state no severity that of their group, and an alert alone that of the file."""
+        self._settle(self.alternatives.leave())
         for alert, severity in zip(self.alerts, self.grouped, strict=True):
             alert.severity = alert.severity or severity or (of_file if len(self.alerts) == 1 else "")
 
@@ -166,6 +169,8 @@ class _Reader:
             self.groups.append((level, severity))
 
     def _start(self, name: str, level: int, line: int) -> None:
+        self._settle(self.alternatives.leave())
+        self.alternatives = Alternatives()
         self.alert = Alert(name, line, level=level)
         self.alerts.append(self.alert)
         self.grouped.append(self._severity_around())
@@ -180,6 +185,7 @@ class _Reader:
             self.alert.sections.append(section)
 
     def _heading(self, heading: Heading) -> None:
+        self._settle(self.alternatives.leave())
         text = visible(heading.content)
         self.expects_severity = bool(LABEL.fullmatch(text))
         self.scope.heading(heading)
@@ -266,6 +272,7 @@ class _Reader:
             self.section.texts.append(text)
             self.outline.tell(text)
         self.alert.queries += inline_queries(paragraph.content)
+        self._settle(self.alternatives.told(masked(paragraph.content), paragraph.line))
         is_cell = self._cell(paragraph)
         self._inline(paragraph)
         if is_cell:
@@ -408,6 +415,13 @@ class _Reader:
         for number in range(end - many, end) if said else ():
             commands[number] = replace(commands[number], standing=said)
 
+    def _settle(self, found: Iterable[tuple[int, Standing]]) -> None:
+        """Gives commands of the alert what was said of them elsewhere, where nothing nearer speaks against them."""
+        for number, said in found:
+            if self.alert and number < len(self.alert.commands):
+                command = self.alert.commands[number]
+                self.alert.commands[number] = replace(command, standing=first([command.standing, said]))
+
     def _command(
         self, text: str, line: int, source: Literal["fence", "inline"], standing: Standing, assigned: str = ""
     ) -> None:
@@ -415,4 +429,5 @@ class _Reader:
         command = Command(text, self.section.kind, line, self.section.heading, standing=standing, assigned=assigned)
         command = replace(command, source=source, dangerous=does.dangerous, mutating=does.mutating)
         if self.alert:
+            self.alternatives.add(len(self.alert.commands), *self.scope.leading())
             self.alert.commands.append(command)

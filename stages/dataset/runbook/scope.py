@@ -80,6 +80,10 @@ class Scope:
         self.has_led = self.has_led or "block"
         return first([*self._above(), self._led(command)])
 
+    def leading(self) -> tuple[str, int]:
+        """Returns the text and the line of what leads to the commands that come now; '' where nothing does."""
+        return (self.lead[1], self.lead[2]) if self.lead else ("", 0)
+
     def _go_on(self, kind: str, *, ends: bool) -> None:
         """Ends what a comment says where it spoke of another block or list already. ends: whether this block is one."""
         if not self.comment[1] and self.has_commented and (self.has_commented, kind) != ("list", "list"):

@@ -37,11 +37,12 @@ def of_cell(head: str, text: str) -> Standing:
 
 def _said(text: str) -> Standing:
     """Returns the standing that a cell gives by itself."""
-    if not re.search(r"\w", text):
-        return MEANT
+    if found := of_label(text):
+        return found
     return (
-        of_label(text)
-        or weighed(Passage().told(sentences_of(plainly(text[:REACH])), is_note=True))
+        MEANT
+        if not re.search(r"\w", text)
+        else weighed(Passage().told(sentences_of(plainly(text[:REACH])), is_note=True))
         or netted(_of_outcome(text), text)
     )
 

@@ -59,7 +59,7 @@ def _without_innocent(texts: Sequence[str]) -> list[str]:
 def _is_of_thing(before: str) -> bool:
     """Returns whether a negation follows right on a thing, as in a heading: `certificate never issued`."""
     texts = before.split()
-    if not texts or texts[-1] in _NO_THING or not texts[-1].isalpha():
+    if not texts or texts[-1] in _NO_THING or not texts[-1].isalpha() or texts[-1].endswith("ly"):
         return False
     return not any(span.families & _ACTING for span in spans_of(texts))
 
