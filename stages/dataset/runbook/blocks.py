@@ -36,7 +36,7 @@ _FOLD = re.compile(
 )
 _JUDGES = re.compile(
     r"\b(?:status|verdict|allowed|ok|okay|safe|use|do|run|permitted|confirmed|approved|recommended|rating|policy|valid|"
-    r"forbidden|risk|note|remark|comment|result|outcome|effect|who)\b",
+    r"forbidden|risk|note|remark|comment|result|outcome|effect|who|level|audience|role|tier|permission|decision|rule|category|rating|works)\b",
     re.IGNORECASE,
 )
 _COMMENT_END = re.compile(r"^(?:/|end\b|until here\b|up to here\b)", re.IGNORECASE)

@@ -23,6 +23,7 @@ _BOTH = _PATTERNS["both"]
 _GOES_ON = _PATTERNS["goes_on"]
 _REFUSAL = _PATTERNS["refusal"]
 _UPWARD = "👆☝⬆^↑"
+_TALE, _SETTLED = _PATTERNS["tale"], _PATTERNS["settled"]
 _AHEAD, _BACK = _PATTERNS["ahead"], _PATTERNS["back"]
 
 
@@ -58,6 +59,8 @@ def _of_last_sentence(text: str) -> tuple[Standing, str, bool]:
         leads |= bool(standing)
     if not standing and leads and MARK not in text:
         standing = _of_announced(sentences[-3:-1], last)
+    if not standing and leads and _is_tale(last):
+        standing = Standing("doubtful", shown(last[:80]))
     pointing = [sentence for sentence in sentences[-2:] if _FOLLOWS.search(sentence)]
     if not standing and pointing and not any(MARK in sentence for sentence in sentences[-2:]):
         standing = weighed(Passage().told([each.rstrip(":： ") for each in sentences[-2:]], is_ahead=True))
@@ -76,6 +79,11 @@ def _of_announced(before: Sequence[str], last: str) -> Standing:
         if is_verbless and any(named(clause) for clause in clauses_of(sentence)[:1]):
             return of_following(last.rstrip(":： "))
     return MEANT
+
+
+def _is_tale(sentence: str) -> bool:
+    """Returns whether a sentence tells of what others do, or once did, and not that it helped."""
+    return bool(_TALE.match(sentence)) and not _SETTLED.search(sentence) and MARK not in sentence
 
 
 def _refused(sentence: str) -> Standing:

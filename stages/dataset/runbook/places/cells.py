@@ -15,7 +15,8 @@ _ANSWER = _PATTERNS["answer"]
 _TELLS_WHEN = _PATTERNS["tells_when"]
 _NEVER = _PATTERNS["never"]
 _NONE, _BURDEN, _WHO, _OURS = (_PATTERNS[name] for name in ("none", "burden", "who", "ours"))
-_AGAINST = {"bad", "risk", "harm", "mild", "restricted", "shun", "need", "gone", "reserve", "calamity"}
+_UNSURE, _OUTCOME = _PATTERNS["unsure"], _PATTERNS["outcome"]
+_AGAINST = {"bad", "risk", "harm", "mild", "restricted", "shun", "gone", "reserve", "calamity"}
 _ROW = 4  # words of a cell without a head that may judge the commands of its row
 _FOR = {"good", "run", "please", "proof"}
 
@@ -32,7 +33,9 @@ def of_cell(head: str, text: str) -> Standing:
         return of_label(text) or Standing("doubtful", shown(f"{head}: {text[:40]}"))
     if answer := _ANSWER.match(text):
         return _answered(head, answer)
-    return _said(text)
+    if _families(head) & _FOR and (unsure := _UNSURE.match(text)):
+        return Standing("doubtful", shown(unsure.group()))
+    return _said(text) or (_of_harm(text) if _OUTCOME.search(head) else MEANT)
 
 
 def _said(text: str) -> Standing:
@@ -63,6 +66,14 @@ def _of_outcome(text: str) -> Standing:
     if found is None or len(text.split()) > 8 or any(span.families & {"not", "without", "innocent"} for span in spans):
         return MEANT
     return Standing("doubtful", shown(text[:40]))
+
+
+def _of_harm(text: str) -> Standing:
+    """Returns the standing by what happens to what is needed: `all sessions are lost`."""
+    spans = spans_of([word.text for word in words_of(text[:REACH])])
+    families = {family for span in spans for family in span.families}
+    is_harm = "harm" in families and "value" in families and not families & {"not", "without", "innocent", "waste"}
+    return Standing("doubtful", shown(text[:40])) if is_harm else MEANT
 
 
 def _answered(head: str, answer: re.Match[str]) -> Standing:

@@ -12,6 +12,7 @@ from stages.dataset.runbook.wording.passage import Passage, sentences_of
 from stages.dataset.runbook.wording.phrases import plainly
 
 LINES = 40
+_PART = re.compile(r"[,;.](?=\s|$)|\s[-–—]\s")
 
 _PATTERNS = patterns_of("comments")
 _EDITS = _PATTERNS["edits"]
@@ -61,6 +62,7 @@ def _comments_above(lines: Sequence[str], number: int) -> Iterator[tuple[int, st
 
 def of_hidden(text: str) -> Standing:
     """Returns the standing that a comment of the page gives to what stands below it: none where it is for editors."""
-    if MARK in text or _EDITS.search(text) or _ENDS.match(text):
+    if MARK in text or _ENDS.match(text):
         return MEANT
-    return of_comment(_BEGINS.sub("", text))
+    parts = [part for part in _PART.split(text[:REACH]) if not _EDITS.search(part)]
+    return of_comment(_BEGINS.sub("", ", ".join(parts))) if parts else MEANT

@@ -45,7 +45,7 @@ def _around(text: str, behind: str) -> tuple[Standing, bool]:
     is_alone = grouped == plain and MARK not in "".join(sentences[max(0, own - 1) : own + 1])
     warns = warns or sentences[own].lstrip().startswith("⚠")
     evidence = Passage(rank, is_alone).read(sentences[max(0, own - 2) : own], sentences[own], after)
-    found = CROSSED.match(sentences[own]) or (CROSSED.match(after[0]) if after and MARK not in after[0] else None)
+    found = _crossed(sentences[own]) or (CROSSED.match(after[0]) if after and MARK not in after[0] else None)
     if found and not _is_state(found.group(), sentences[own], evidence.is_ordered):
         return Standing("forbidden", shown(found.group())), False
     standing = weighed(evidence, warns)
@@ -54,6 +54,12 @@ def _around(text: str, behind: str) -> tuple[Standing, bool]:
     if not is_told:
         standing = first([standing, *(netted(standing, sentence) for sentence in about)])
     return standing, not standing and is_told
+
+
+def _crossed(sentence: str) -> re.Match[str] | None:
+    """Returns the sign before a command that crosses it out, unless it stands before another one."""
+    found = CROSSED.match(sentence)
+    return found if found and MARK not in sentence.split(TARGET)[0] else None
 
 
 def _is_state(sign: str, sentence: str, is_ordered: bool) -> bool:

@@ -89,7 +89,9 @@ class Before(Reading):
             self._say(RISKS, span)
         elif families & {"bad", "gone", "former"} and self._is_said_of_command(span):
             is_replaced = "gone" in families and (
-                between[:1] == ["by"] or self.texts[span.end - 1] == "by" or "favour" in between
+                between[:1] in (["by"], ["with"], ["via"], ["through"], ["using"])
+                or self.texts[span.end - 1] == "by"
+                or "favour" in between
             )
             self._say(MEANS if is_replaced else FORBIDS, span)
         elif "past" in families and not self.found.orders:

@@ -18,6 +18,7 @@ CODE = {MARK, TARGET}
 _SIGNS = {";", ":", "：", "—", "-", "(", ")", "!", "?", ".", "=", "。", "→"}
 _DROPPED = re.compile(r"[\"'“”«»*_^#>|~`\[\]{}<+\\]")
 _COMPARED = {"as", "same", "such", "just", "well", "known", "described", "soon", "long", "far"}
+_CONDITIONS_OF_TWO = {("in", "case"), ("given", "that"), ("even", "if"), ("every", "time"), ("each", "time")}
 _JOINING = {"and", "or", "but", "so", "even", "only", "also", "not"}
 _ONLY_BUT = {"nothing", "nobody", "none", "one", "anything", "all", "everything", "anybody", "anyone", "no"}
 
@@ -113,7 +114,8 @@ def _joins(words: Sequence[Word], place: int) -> bool:
 
 def _is_open(words: Sequence[Word], begin: int, place: int) -> bool:
     """Returns whether a clause waits for its verb: `do not, even at night, run it`."""
-    return words[place - 1].text in ("not", "never", "should", "must") or (
+    is_short = words[place - 2].text in ("if", "why", "or") if place > 1 else False
+    return (words[place - 1].text in ("not", "never", "should", "must") and not is_short) or (
         words[place - 1].text == "ever" and place - begin < 4
     )
 
@@ -139,7 +141,7 @@ def _kind_at(words: Sequence[Word], place: int) -> Kind:
         place += 1
     text = words[place].text if place < len(words) else ""
     behind = words[place + 1].text if place + 1 < len(words) else ""
-    if text in GRAMMAR["conditions"] or (text, behind) in (("in", "case"), ("given", "that"), ("even", "if")):
+    if text in GRAMMAR["conditions"] or (text, behind) in _CONDITIONS_OF_TWO:
         return "condition"
     if text in GRAMMAR["reasons"] or (text, behind) == ("so", "that"):
         return "reason"

@@ -92,7 +92,12 @@ def _said_outright(clause: Clause) -> Remarks:
     if theirs is not None and (first is None or not _refuses(texts, spans, first)):
         words = clause.words[spans[theirs].first : spans[theirs].end]
         return Remarks([Remark(DOUBTS, words[0].start, words[-1].end)])
-    if first is None or not _refuses(texts, spans, first):
+    kept = next((n for n, span in enumerate(spans) if "reserve" in span.families), None)
+    if kept is not None and (first is None or not _refuses(texts, spans, first)):
+        first = None if any("not" in span.families for span in spans[:kept]) else kept
+    elif first is None or not _refuses(texts, spans, first):
+        return Remarks()
+    if first is None:
         return Remarks()
     words = clause.words[spans[first].first : spans[first].end]
     verdict = DOUBTS if spans[first].families & {"risk", "reserve"} else FORBIDS

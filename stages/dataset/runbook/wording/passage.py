@@ -26,7 +26,7 @@ from stages.dataset.runbook.wording.reading import (
 from stages.dataset.runbook.wording.reference import rank_of, ranked, spoken_of
 from stages.dataset.runbook.wording.remarks import remarks_on
 
-CROSSES, TICKS = "❌🚫⛔✗✘✖👎❎🛑🔴☠💀✋🙅🚷💣☢⚰🧨☣🪦", "✅✔👍☑🟢💚👌🆗"
+CROSSES, TICKS = "🟥❌🚫⛔✗✘✖👎❎🛑🔴☠💀✋🙅🚷💣☢⚰🧨☣🪦", "🟩✅✔👍☑🟢💚👌🆗"
 SENTENCE_END = re.compile(
     rf"(?<=[.!?。])[)\"”’'*_]*\s+(?=[\"“(*_^\w{MARK}{TARGET}{CROSSES}{TICKS}])|\s+(?=[{CROSSES}{TICKS}])|\n"
 )
@@ -78,6 +78,8 @@ class Passage:
         """Whether no other command is near, so that `they` are something else."""
         self.rank = rank
         """1 or 2 for the former and the latter of two commands that are named together."""
+        self.is_only = False
+        """Whether the clause before tells to run it `only` on a condition."""
         self.is_ahead = False
         """Whether the command comes behind, and was not spoken of yet."""
 
@@ -232,12 +234,16 @@ class Passage:
             return
         if clause.kind == "reason" and self.evidence.is_ordered:
             return
+        if _is_ours_not(clause):
+            self.evidence.said.append((FORBIDS, text[clause.words[0].start : clause.words[-1].end]))
+            return
         if self.is_alone and clause.has("they") and not clause.has("it", "this", "that"):
             return
         rank = rank_of(clause)
         if rank and self.rank and rank != self.rank:
             self._of_the_other(clause)
             return
+        self.is_only = clause.texts[0] == "only"
         about = ranked(clause) if rank and self.rank else spoken_of(clause, is_note, self.is_ahead)
         self.is_ahead = self.is_ahead and about is None
         if about is None or (not is_last and about.texts[0] == TARGET):
@@ -265,6 +271,9 @@ class Passage:
 
     def _on_condition(self, text: str, clause: Clause) -> None:
         for span in spans_of(clause.texts):
+            if span.families & {"group", "restricted"} and self.is_only:
+                self.evidence.said.append((DOUBTS, text[clause.words[0].start : clause.words[-1].end]))
+                return
             if (
                 "restricted" in span.families
                 and clause.texts[0] in ("only", "if", "unless", "until", "after")
@@ -292,6 +301,14 @@ class Passage:
         return any(_is_chosen(clause) for clause in others[:2])
 
 
+def _is_ours_not(clause: Clause) -> bool:
+    """Returns whether a clause only says that those who read the page do not: `you will not`, `we do not`."""
+    texts = [text for text in clause.texts if text not in GRAMMAR["skipped"]]
+    is_ours = texts[:1] in (["you"], ["we"]) or texts[:2] == ["on", "call"]
+    rest = [text for text in texts[1:] if text not in GRAMMAR["auxiliaries"] | {"call", "any", "longer", "either"}]
+    return is_ours and rest in (["not"], ["never"], ["no"]) and len(texts) > 2
+
+
 def _is_ellipsis(clause: Clause) -> bool:
     """Returns whether a clause only takes back what was said before: `it is not`, `it does not any more`."""
     texts = clause.texts
@@ -301,7 +318,8 @@ def _is_ellipsis(clause: Clause) -> bool:
         if text not in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | {TARGET, "any", "longer", "not"}
     ]
     has_verb = bool((GRAMMAR["auxiliaries"] - {"to"}) & set(texts))
-    return has_verb and not rest and texts[0] == TARGET and "not" in texts
+    is_denied = "not" in texts or "longer" in texts
+    return has_verb and not set(rest) - {"no"} and texts[0] == TARGET and is_denied
 
 
 def _supposes(clause: Clause) -> bool:

@@ -24,7 +24,17 @@ def spoken_of(clause: Clause, is_note: bool = False, is_ahead: bool = False) -> 
         return _as_object(clause, texts, spans, at, is_ahead)
     if end := _end_of_subject(texts, spans, at):
         return clause.put(at, end)
+    if at_subject := _behind_adverbial(texts, at):
+        return clause.put(at_subject, at_subject + 1)
     return _as_object(clause, texts, spans, at, is_ahead) or _without_subject(clause, texts, spans, at, is_note)
+
+
+def _behind_adverbial(texts: Sequence[str], at: int) -> int:
+    """Returns where the subject stands behind a phrase of place or time: `on our setup it wipes …`; 0 for none."""
+    if texts[at] not in GRAMMAR["adverbial"]:
+        return 0
+    found = next((place for place in range(at + 2, min(at + 7, len(texts) - 1)) if texts[place] == "it"), 0)
+    return found if found and texts[found - 1] not in GRAMMAR["adverbial"] | {"to", "of", "and", "or"} else 0
 
 
 def _is_expletive(texts: Sequence[str], spans: Sequence[Span], at: int) -> bool:
