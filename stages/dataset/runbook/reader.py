@@ -27,8 +27,16 @@ from stages.dataset.runbook.headings import (
     stated_name,
 )
 from stages.dataset.runbook.places.alternatives import Alternatives
-from stages.dataset.runbook.places.blocks import goes_on, of_following, of_following_two, ranks
-from stages.dataset.runbook.places.comments import of_place
+from stages.dataset.runbook.places.blocks import (
+    goes_on,
+    leads_on,
+    line_ranked,
+    of_following,
+    of_following_two,
+    ranks,
+    speaks_of_all,
+)
+from stages.dataset.runbook.places.comments import is_upward, of_note, of_place
 from stages.dataset.runbook.scope import Scope
 from stages.dataset.runbook.sections.kinds import is_numbered_step, is_verb, label_kind, section_kind
 from stages.dataset.runbook.sections.outline import ACTING, Outline
@@ -101,6 +109,11 @@ def _rule_severity(lines: Sequence[str], start: int, starts: Collection[int]) ->
     return first_severity(told["word"]) if told else ""
 
 
+def _is_label(paragraph: Paragraph) -> bool:
+    """Returns whether a paragraph names what comes: in bold and without a full stop."""
+    return bool(bold_label(paragraph.content)[0]) and not masked(paragraph.content).endswith((".", "!", ")"))
+
+
 class _Reader:
     """Walks the blocks once; `alert` and `outline` are where it is."""
 
@@ -121,6 +134,8 @@ class _Reader:
         """The severity of the group that each of the alerts stands in."""
         self.scope = Scope()
         self.alternatives = Alternatives()
+        self.in_list = 0
+        """How many of them stand in the list right above."""
         self.in_block = 0
         """How many of the alert's last commands stand in the block of code right above."""
         self.in_block_before = 0
@@ -135,6 +150,9 @@ class _Reader:
         return self.outline.section
 
     def read(self, index: int, block: Block) -> None:
+        if isinstance(block, Comment) and is_upward(block.text):
+            self._say(of_note(block.text.lstrip(" ^↑")).at(block.line), 0, self.in_block)
+            return
         if isinstance(block, Comment | Strike):
             self.scope.mark(block)
             return
@@ -369,6 +387,7 @@ class _Reader:
                     self.alert.unread.append(Unread(line, text[:MAX_SHOWN], problem))
                 else:
                     self._command(text, line, "inline", first([standing, self.scope.around(block)]))
+                    self.in_list += isinstance(block, Paragraph) and bool(block.items)
 
     def _code(self, code: Code) -> None:
         self._rules(code)
@@ -396,8 +415,14 @@ class _Reader:
 
     def _told_of_block_above(self, block: Block) -> None:
         """Lets a paragraph right behind a block of code say of its commands that they are not to be run."""
-        if self.alert and self.in_block and isinstance(block, Paragraph) and not bold_label(block.content)[0]:
+        if self.alert and self.in_block and isinstance(block, Paragraph) and not _is_label(block):
             text = masked(block.content)
+            number, of_line = line_ranked(text)
+            if number and self.in_block > 1 and number <= self.in_block:
+                behind = self.in_block - number if number > 0 else 0
+                self._say(of_following(of_line).at(block.line), behind, 1)
+                self.in_block_before, self.in_block = 0, 0
+                return
             said = MEANT if goes_on(text) else of_following(text).at(block.line)
             if self.in_block_before and ranks(text):
                 upper, lower = of_following_two(text)
@@ -405,8 +430,20 @@ class _Reader:
                 self._say(upper.at(block.line), self.in_block, self.in_block_before)
             else:
                 self._say(said, 0, self.in_block)
+                self.scope.is_of_above = bool(said) and not leads_on(text)
+        self._told_of_list_above(block)
         self.in_block_before = self.in_block if isinstance(block, Code) else 0
         self.in_block = 0
+
+    def _told_of_list_above(self, block: Block) -> None:
+        """Lets a paragraph right behind a list say of all its commands that they are not to be run."""
+        is_item = isinstance(block, Paragraph) and bool(block.items)
+        if self.alert and isinstance(block, Paragraph) and not is_item and self.in_list and not self.in_block:
+            text = masked(block.content)
+            if speaks_of_all(text):
+                self._say(of_following(text).at(block.line), 0, self.in_list)
+        if not is_item:
+            self.in_list = 0
 
     def _say(self, said: Standing, behind: int, many: int) -> None:
         """Gives the standing to as many of the alert's last commands, but for those behind them."""

@@ -24,6 +24,9 @@ _GOES_ON = _PATTERNS["goes_on"]
 _REFUSAL = _PATTERNS["refusal"]
 _UPWARD = "👆☝⬆^↑"
 _TALE, _SETTLED = _PATTERNS["tale"], _PATTERNS["settled"]
+_POINTS_ALL, _LINE_RANK, _ONLY_RANK = (_PATTERNS[name] for name in ("points_all", "line_rank", "only_rank"))
+_AHEAD_TWO = re.compile(r"\bfollowing two\b|\btwo (?:below|that follow)\b", re.IGNORECASE)
+_ALL_ABOVE = _PATTERNS["all_above"]
 _AHEAD, _BACK = _PATTERNS["ahead"], _PATTERNS["back"]
 
 
@@ -62,8 +65,10 @@ def _of_last_sentence(text: str) -> tuple[Standing, str, bool]:
     if not standing and leads and _is_tale(last):
         standing = Standing("doubtful", shown(last[:80]))
     pointing = [sentence for sentence in sentences[-2:] if _FOLLOWS.search(sentence)]
-    if not standing and pointing and not any(MARK in sentence for sentence in sentences[-2:]):
-        standing = weighed(Passage().told([each.rstrip(":： ") for each in sentences[-2:]], is_ahead=True))
+    near = sentences[-3:] if len(sentences) > 2 and _POINTS_ALL.search(sentences[-3]) else sentences[-2:]
+    if not standing and (pointing or len(near) > 2) and not any(MARK in sentence for sentence in near):
+        standing = weighed(Passage().told([each.rstrip(":： ") for each in near], is_ahead=True))
+    pointing = pointing or near[:-2]
     leads = leads or bool(pointing) or len(last.split()) <= 2
     return netted(standing, last) if leads and MARK not in last else standing, last, leads
 
@@ -96,6 +101,16 @@ def leads_on(text: str) -> bool:
     """Returns whether a paragraph leads to the list behind it: by a colon, or as it speaks of what follows."""
     text = text.rstrip("*_ ")
     return text.endswith((":", "：")) or any(_POINTS.search(each) for each in sentences_of(text[-REACH:])[-2:])
+
+
+def speaks_of_all(text: str) -> bool:
+    """Returns whether a text begins with words on all of what stands before it: `none of these`, `the above`."""
+    return bool(_ALL_ABOVE.match(text)) and not leads_on(text)
+
+
+def speaks_ahead(sentence: str) -> bool:
+    """Returns whether a sentence speaks of what follows."""
+    return bool(_AHEAD.search(sentence))
 
 
 def goes_on(text: str) -> bool:
@@ -139,12 +154,32 @@ def of_following_two(text: str) -> tuple[Standing, Standing]:
     told: tuple[list[str], list[str]] = ([], [])
     for sentence in sentences_of(text[:REACH]):
         found = _RANK.search(sentence)
+        if found and _ONLY_RANK.search(sentence) and not of_following(_RANK.sub("it", _ONLY_RANK.sub("it", sentence))):
+            told[int(not found["second"])].append("Do not run it.")
+            continue
         ranks = (int(bool(found["second"])),) if found else (0, 1) if _BOTH.search(sentence) else (1,)
         for rank in ranks:
             told[rank].append(
                 _RANK.sub("it", sentence) if found else _BOTH.sub("it", sentence) if len(ranks) > 1 else sentence
             )
     return of_following(" ".join(told[0])), of_following(" ".join(told[1]))
+
+
+def ranks_ahead(text: str) -> bool:
+    """Returns whether a text speaks of the first or the second of what stands behind it."""
+    return ranks(text) and bool(_AHEAD.search(text[:REACH]) or _AHEAD_TWO.search(text[:REACH]))
+
+
+def line_ranked(text: str) -> tuple[int, str]:
+    """Returns which line of the block above a text speaks of, -1 for the last, and the text with `it` for that.
+
+    0 where it speaks of none.
+    """
+    found = _LINE_RANK.search(text[:REACH])
+    if not found:
+        return 0, text
+    number = next((int(name[1]) for name in ("n1", "n2", "n3") if found[name]), -1)
+    return number, _LINE_RANK.sub("it", text[:REACH])
 
 
 def ranks(text: str) -> bool:

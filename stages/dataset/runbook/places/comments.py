@@ -36,7 +36,7 @@ def of_place(lines: Sequence[str], number: int) -> Standing:
 
     Its `line` counts from 1 within the block. A comment speaks of what follows it, up to a blank line.
     """
-    behind = re.search(r"\s#+\s*(?P<text>\D.*)$", lines[number][:REACH])
+    behind = re.search(r"\s(?:#+\s*|//+\s+)(?P<text>\D.*)$", lines[number][:REACH])
     if behind and (found := of_note(behind["text"])):
         return found.at(number + 1)
     below = lines[number + 1].strip() if number + 1 < len(lines) else ""
@@ -48,11 +48,18 @@ def of_place(lines: Sequence[str], number: int) -> Standing:
     return MEANT
 
 
+def is_upward(text: str) -> bool:
+    """Returns whether a comment speaks of what stands above it: `^ deprecated`."""
+    return bool(_UPWARD.match(text))
+
+
 def _comments_above(lines: Sequence[str], number: int) -> Iterator[tuple[int, str]]:
     """Yields the nearest comment above a line of a block, from its last line up, with the lines' numbers."""
     is_within = False
     for above in range(number - 1, max(-1, number - LINES), -1):
         line = lines[above].strip()
+        if line.startswith("#") and _UPWARD.match(line):
+            return
         if line.startswith("#"):
             is_within = True
             yield above, line
@@ -64,5 +71,7 @@ def of_hidden(text: str) -> Standing:
     """Returns the standing that a comment of the page gives to what stands below it: none where it is for editors."""
     if MARK in text or _ENDS.match(text):
         return MEANT
+    is_edit = bool(_EDITS.search(text))
     parts = [part for part in _PART.split(text[:REACH]) if not _EDITS.search(part)]
+    parts = [part for part in parts if not is_edit or len(part.split()) > 3]
     return of_comment(_BEGINS.sub("", ", ".join(parts))) if parts else MEANT

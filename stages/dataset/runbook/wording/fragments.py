@@ -130,7 +130,8 @@ def _refuses(texts: Sequence[str], spans: Sequence[Span], first: int) -> bool:
     if texts[first_word := span.first] in _ONCE and len(texts) == first_word + 1:
         return True
     if span.families & {"bad", "gone", "former", "risk", "reserve"}:
-        return not rest or rest[0] in GRAMMAR["closing"] or rest[0][0].isdigit()
+        is_year = bool(rest) and rest[0][0].isdigit() and (len(rest[0]) == 4 or "." in rest[0])
+        return not rest or rest[0] in GRAMMAR["closing"] or is_year
     return False
 
 

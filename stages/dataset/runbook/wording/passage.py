@@ -28,7 +28,7 @@ from stages.dataset.runbook.wording.remarks import remarks_on
 
 CROSSES, TICKS = "🟥❌🚫⛔✗✘✖👎❎🛑🔴☠💀✋🙅🚷💣☢⚰🧨☣🪦", "🟩✅✔👍☑🟢💚👌🆗"
 SENTENCE_END = re.compile(
-    rf"(?<=[.!?。])[)\"”’'*_]*\s+(?=[\"“(*_^\w{MARK}{TARGET}{CROSSES}{TICKS}])|\s+(?=[{CROSSES}{TICKS}])|\n"
+    rf"(?<=[.!?。])[)\"”’'*_]*\s+(?=[\"“(*_^\w{MARK}{TARGET}{CROSSES}{TICKS}])|\s+(?=[{CROSSES}{TICKS}](?!\ufe0f?\s*[,.;:)]))|\n"
 )
 _SENTENCES = 3  # behind a command, in which words about it are looked for
 _REFUSED = re.compile(

@@ -48,12 +48,18 @@ class _Whole(Behind):
         """Doubts what is said to be what somebody else runs: `that is what an attacker would do`."""
         behind = self.texts[self.target + 1 : self.high]
         what = behind.index("what") if "what" in behind else -1
-        if what < 0 or set(behind[what + 1 : what + 2]) & {"we", "you", "is", "to", "the", "it", "helps", "works"}:
+        if what < 0 or set(behind[what + 1 : what + 2]) & {"we", "you", "is", "to", "it", "helps", "works"}:
+            return False
+        if behind[what + 1 : what + 2] == ["the"] and not self._is_source_at(self.target + what + 3):
             return False
         is_theirs = set(behind[what:]) & GRAMMAR["of_others"]
         if is_theirs:
             self._say(DOUBTS, Span(self.target, self.high, frozenset()))
         return bool(is_theirs)
+
+    def _is_source_at(self, place: int) -> bool:
+        """Returns whether a word near a place names somebody else than this page."""
+        return any(span.families & {"source", "group"} and 0 <= span.first - place <= 1 for span in self.spans)
 
     def _complement(self, left: Sequence[Span]) -> None:
         """Doubts a command that is only said to be something, or to be run by others: `your first idea will be …`."""
