@@ -27,6 +27,7 @@ _TALE, _SETTLED = _PATTERNS["tale"], _PATTERNS["settled"]
 _POINTS_ALL, _LINE_RANK, _ONLY_RANK = (_PATTERNS[name] for name in ("points_all", "line_rank", "only_rank"))
 _AHEAD_TWO = re.compile(r"\bfollowing two\b|\btwo (?:below|that follow)\b", re.IGNORECASE)
 _ALL_ABOVE = _PATTERNS["all_above"]
+_POINTS_BACK = re.compile(r"\b(?:above|previous|preceding|former)\b", re.IGNORECASE)
 _AHEAD, _BACK = _PATTERNS["ahead"], _PATTERNS["back"]
 
 
@@ -64,6 +65,7 @@ def _of_last_sentence(text: str) -> tuple[Standing, str, bool]:
         standing = _of_announced(sentences[-3:-1], last)
     if not standing and leads and _is_tale(last):
         standing = Standing("doubtful", shown(last[:80]))
+    sentences = [sentence for sentence in sentences if not _POINTS_BACK.search(sentence)] or [last]
     pointing = [sentence for sentence in sentences[-2:] if _FOLLOWS.search(sentence)]
     near = sentences[-3:] if len(sentences) > 2 and _POINTS_ALL.search(sentences[-3]) else sentences[-2:]
     if not standing and (pointing or len(near) > 2) and not any(MARK in sentence for sentence in near):

@@ -7,11 +7,13 @@ from stages.dataset.runbook.places.labels import of_label
 from stages.dataset.runbook.places.patterns import patterns_of
 from stages.dataset.runbook.places.weighing import REACH, weighed
 from stages.dataset.runbook.standing import MEANT, Standing
+from stages.dataset.runbook.wording.clauses import GRAMMAR
 from stages.dataset.runbook.wording.lexicon import MARK
 from stages.dataset.runbook.wording.passage import Passage, sentences_of
 from stages.dataset.runbook.wording.phrases import plainly
 
 LINES = 40
+_FINITE = re.compile(rf"\W*(?:{'|'.join(sorted(GRAMMAR['finite']))})\b", re.IGNORECASE)
 _PART = re.compile(r"[,;.](?=\s|$)|\s[-–—]\s")
 
 _PATTERNS = patterns_of("comments")
@@ -23,7 +25,9 @@ _UPWARD = _PATTERNS["upward"]
 def of_comment(text: str) -> Standing:
     """Returns the standing that a comment of a block gives to the command below it."""
     text = plainly(text[:REACH].rstrip(":： "))
-    return of_label(text) or weighed(Passage().told(sentences_of(text), is_loose=True))
+    sentences = sentences_of(text)
+    is_note = bool(sentences) and bool(_FINITE.match(sentences[0])) and not sentences[0].endswith("?")
+    return of_label(text) or weighed(Passage().told(sentences, is_note=is_note, is_loose=True))
 
 
 def of_note(text: str) -> Standing:

@@ -38,7 +38,10 @@ class Behind(Before):
             return at
         span = right[place]
         families = span.families
-        if families & ({"spare"} | DENIED):
+        is_lacking = "restricted" in families and self.texts[span.end - 1].endswith("ed") and "been" in self.texts
+        if is_lacking:
+            self._say(DOUBTS, negation, span)
+        elif families & ({"spare"} | DENIED):
             if families & DENIED or "be" in self.texts[negation.end : span.first]:
                 self._say(MEANS, negation, span)
             return self._end_of_denial(right, place)

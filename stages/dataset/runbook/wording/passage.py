@@ -255,9 +255,15 @@ class Passage:
         if remarks.orders and not said:
             said = [Remark(ORDERS, clause.words[0].start, clause.words[-1].end)]
         said = [remark for remark in said if remark.verdict != UNCLEAR]
-        if any("myth" in span.families for span in spans_of(clause.texts)):
+        if self._is_myth(clause):
             said = [Remark(LIFTS, clause.words[0].start, clause.words[-1].end)]
         self.evidence.add(text, said)
+
+    def _is_myth(self, clause: Clause) -> bool:
+        """Returns whether a clause says that what was said against the command is not so, rather than that it is."""
+        families = {family for span in spans_of(clause.texts) for family in span.families}
+        is_against = bool({FORBIDS, FORBADE, HARMS, RISKS, DOUBTS} & {verdict for verdict, _ in self.evidence.said})
+        return "myth" in families and (is_against or "gone" not in families)
 
     def _denial(self) -> str:
         """Returns what `it is not` says: that what was said against the command is not so, or that it is not meant."""

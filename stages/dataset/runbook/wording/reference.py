@@ -135,6 +135,8 @@ def _without_subject(
     """Returns a clause such as `Never.` or `Not to be used.` with the command put in; None where it has a subject."""
     if is_note and any(span.first == at and "innocent" in span.families for span in spans):
         return clause.put(0, 0)
+    if is_note and len(texts) > at + 1 and texts[at] in GRAMMAR["finite"]:
+        return clause.put(0, 0)
     at += texts[at] in GRAMMAR["auxiliaries"] or texts[at] in ("a", "an", "the")
     first = next((number for number, span in enumerate(spans) if span.first == at), None)
     if first is None:
