@@ -102,7 +102,7 @@ class Before(Reading):
             self._say(FORBIDS, span)
         elif families & {"doubt", "reserve"} or ("restricted" in families and not self.found.orders):
             self._say(DOUBTS, span)
-        elif families & {"please", "good", "need"}:
+        elif families & {"please", "good", "need"} and not ("says" in families and self.found.is_reported):
             self._say(SUGGESTS, span)
 
     def _is_theirs(self) -> bool:

@@ -143,7 +143,7 @@ def _kind_at(words: Sequence[Word], place: int) -> Kind:
     behind = words[place + 1].text if place + 1 < len(words) else ""
     if text in GRAMMAR["conditions"] or (text, behind) in _CONDITIONS_OF_TWO:
         return "condition"
-    if text in GRAMMAR["reasons"] or (text, behind) == ("so", "that"):
+    if (text in GRAMMAR["reasons"] and behind != "of") or (text, behind) == ("so", "that"):
         return "reason"
     if text in ("which", "who", "whose"):
         return "which"
@@ -159,7 +159,7 @@ def _maybe(words: Sequence[Word], place: int, text: str, behind: str) -> Kind:
             return "condition"
         return "reason" if starts and behind not in ("a", "an", "one") and before not in _COMPARED else "main"
     if text == "once":
-        return "condition" if starts else "main"
+        return "condition" if starts and before not in GRAMMAR["auxiliaries"] else "main"
     if text in ("had", "should"):
         return "condition" if starts and before in (",", ".", ";", ":", "—", "(") else "main"
     return "main"

@@ -144,6 +144,8 @@ class Passage:
             remarks.said = [
                 remark for remark in remarks.said if remark.verdict == FORBIDS and _is_right_before(own, remark, clause)
             ]
+            if at and len(clause.texts) <= 3 and clause.texts[0] == "after" and _tells_loss(clauses[at - 1]):
+                remarks.said.append(Remark(DOUBTS, clauses[at - 1].words[0].start, clause.words[-1].end))
             if _supposes(clause):
                 remarks.said.append(Remark(UNCLEAR, clause.words[0].start, clause.words[-1].end))
             for beside in clauses[at - 1 : at] if at else clauses[1:2]:
@@ -267,7 +269,12 @@ class Passage:
 
     def _denial(self) -> str:
         """Returns what `it is not` says: that what was said against the command is not so, or that it is not meant."""
-        return LIFTS if {FORBIDS, FORBADE, HARMS, RISKS, DOUBTS} & {said for said, _ in self.evidence.said} else FORBIDS
+        was_good = any("used to" in words.lower() for _, words in self.evidence.said)
+        return (
+            LIFTS
+            if not was_good and {FORBIDS, FORBADE, HARMS, RISKS, DOUBTS} & {said for said, _ in self.evidence.said}
+            else FORBIDS
+        )
 
     def _of_the_other(self, clause: Clause) -> None:
         """Hears a clause about the other one of two commands, which may be the one that is chosen."""
@@ -326,6 +333,13 @@ def _is_ellipsis(clause: Clause) -> bool:
     has_verb = bool((GRAMMAR["auxiliaries"] - {"to"}) & set(texts))
     is_denied = "not" in texts or "longer" in texts
     return has_verb and not set(rest) - {"no"} and texts[0] == TARGET and is_denied
+
+
+def _tells_loss(clause: Clause) -> bool:
+    """Returns whether a clause tells what somebody lost or broke."""
+    spans = spans_of(clause.texts)
+    is_denied = any(span.families & {"not", "innocent", "without"} for span in spans)
+    return clause.texts[0] in GRAMMAR["persons"] and not is_denied and any("harm" in span.families for span in spans)
 
 
 def _supposes(clause: Clause) -> bool:

@@ -101,6 +101,8 @@ class Reading:
             <= GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | GRAMMAR["determiners"] | GRAMMAR["degrees"]
         ):
             return True
+        if behind in ("running", "using", "doing", "executing", "trying"):
+            return True
         is_noun = behind.isalpha() and behind not in GRAMMAR["closing"] and behind not in (TARGET, MARK)
         return not is_noun or any(
             span.end == other.first and other.families & {"command", "past", "not"} for other in self.spans

@@ -9,6 +9,7 @@ from stages.dataset.runbook.wording.reading import DOUBTS, FORBIDS, LIFTS, MEANS
 
 _BE = {"is", "was", "be", "are", "were", "been"}
 _RAN = {"ran", "used", "tried", "did", "typed", "executed", "called", "issued", "applied", "fired", "launched"}
+_OTHERS = {"one", "many", "some", "people", "everyone", "everybody", "somebody", "someone", "others", "most"}
 _SHARED = {"neither", "none", "nor"}
 
 
@@ -72,10 +73,13 @@ class _Whole(Behind):
             before[-1] in _BE
             and not is_named
             and not any(span.families & {"please", "good", "command", "innocent"} for span in left)
+        ) or (before[-1] in _BE and any("drive" in span.families for span in left))
+        is_of_others = (
+            verb is not None and before[0] in _OTHERS and bool({"might", "would", "could", "will", "may"} & set(before))
         )
         is_told = verb is not None and self.texts[verb.first - 1 : verb.first] == ["to"] and len(before) > 3
         is_past = verb is not None and self.texts[verb.first] in _RAN and bool(GRAMMAR["persons"] & set(before))
-        if is_complement or is_told or is_past:
+        if is_complement or is_told or is_past or is_of_others:
             self._say(UNCLEAR, Span(self.low, self.target, frozenset()))
 
     def _predicate(self, right: Sequence[Span]) -> None:
