@@ -416,7 +416,7 @@ class _Reader:
     def _told_of_block_above(self, block: Block) -> None:
         """Lets a paragraph right behind a block of code say of its commands that they are not to be run."""
         if self.alert and self.in_block and isinstance(block, Paragraph) and not _is_label(block):
-            text = masked(block.content)
+            text = masked(block.content) if not self.alternatives.names(masked(block.content)) else ""
             number, of_line = line_ranked(text)
             if number and self.in_block > 1 and number <= self.in_block:
                 behind = self.in_block - number if number > 0 else 0

@@ -62,6 +62,10 @@ class Alternatives:
             others = [commands for name, commands in self.named.items() if name not in chosen]
             yield from ((command, words) for commands in others for command in commands)
 
+    def names(self, text: str) -> bool:
+        """Returns whether a text calls a way by its name."""
+        return any(_name(each) in self.named for each in _NAME.finditer(text[:REACH]))
+
     def leave(self) -> Iterator[tuple[int, Standing]]:
         """Yields the commands of the section that ends here which another one replaces, and why."""
         for number, led in enumerate(self.leads):

@@ -28,6 +28,8 @@ _POINTS_ALL, _LINE_RANK, _ONLY_RANK = (_PATTERNS[name] for name in ("points_all"
 _AHEAD_TWO = re.compile(r"\bfollowing two\b|\btwo (?:below|that follow)\b", re.IGNORECASE)
 _ALL_ABOVE = _PATTERNS["all_above"]
 _POINTS_BACK = re.compile(r"\b(?:above|previous|preceding|former)\b", re.IGNORECASE)
+_RANK_PARTS = re.compile(r"[;,] +|(?<= )(?:but|while|whereas|so|and) +")
+_SAID_FIRST = _PATTERNS["said_first"]
 _AHEAD, _BACK = _PATTERNS["ahead"], _PATTERNS["back"]
 
 
@@ -139,7 +141,11 @@ def _speaking_back(sentences: Sequence[str]) -> list[str]:
     for number, sentence in enumerate(sentences):
         ahead = _AHEAD.search(sentence)
         is_last = number == len(sentences) - 1
-        if (ahead and not _BACK.search(sentence[: ahead.start()])) or (is_last and _leads(sentence)):
+        if ahead and not _BACK.search(sentence[: ahead.start()]):
+            break
+        if is_last and _leads(sentence):
+            said = _SAID_FIRST.match(sentence)
+            kept += [said["said"]] if said else []
             break
         kept.append(sentence)
     return kept
@@ -154,7 +160,7 @@ def _leads(sentence: str) -> bool:
 def of_following_two(text: str) -> tuple[Standing, Standing]:
     """Returns the standings that a text gives to the two blocks before it: `The first is wrong.`"""
     told: tuple[list[str], list[str]] = ([], [])
-    for sentence in sentences_of(text[:REACH]):
+    for sentence in (part for each in sentences_of(text[:REACH]) for part in _by_rank(each)):
         found = _RANK.search(sentence)
         if found and _ONLY_RANK.search(sentence) and not of_following(_RANK.sub("it", _ONLY_RANK.sub("it", sentence))):
             told[int(not found["second"])].append("Do not run it.")
@@ -165,6 +171,13 @@ def of_following_two(text: str) -> tuple[Standing, Standing]:
                 _RANK.sub("it", sentence) if found else _BOTH.sub("it", sentence) if len(ranks) > 1 else sentence
             )
     return of_following(" ".join(told[0])), of_following(" ".join(told[1]))
+
+
+def _by_rank(sentence: str) -> list[str]:
+    """Returns a sentence, or its parts where it speaks of the first and of the second one."""
+    parts = _RANK_PARTS.split(sentence)
+    is_two = len(parts) > 1 and all(_RANK.search(part) for part in parts[:2])
+    return [parts[0], " ".join(parts[1:])] if is_two else [sentence]
 
 
 def ranks_ahead(text: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from stages.dataset.runbook.places.labels import of_label
 from stages.dataset.runbook.places.patterns import patterns_of
-from stages.dataset.runbook.places.weighing import REACH, weighed
+from stages.dataset.runbook.places.weighing import REACH, weighed, without_callout
 from stages.dataset.runbook.standing import MEANT, Standing
 from stages.dataset.runbook.wording.clauses import GRAMMAR
 from stages.dataset.runbook.wording.lexicon import MARK
@@ -24,7 +24,7 @@ _UPWARD = _PATTERNS["upward"]
 
 def of_comment(text: str) -> Standing:
     """Returns the standing that a comment of a block gives to the command below it."""
-    text = plainly(text[:REACH].rstrip(":： "))
+    text = without_callout(plainly(text[:REACH].rstrip(":： ")))[0]
     sentences = sentences_of(text)
     is_note = bool(sentences) and bool(_FINITE.match(sentences[0])) and not sentences[0].endswith("?")
     return of_label(text) or weighed(Passage().told(sentences, is_note=is_note, is_loose=True))

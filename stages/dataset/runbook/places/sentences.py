@@ -6,9 +6,11 @@ from functools import lru_cache
 from stages.dataset.runbook.places.labels import of_label
 from stages.dataset.runbook.places.weighing import CROSSED, REACH, TICKED, netted, shown, weighed, without_callout
 from stages.dataset.runbook.standing import MEANT, Standing, first
+from stages.dataset.runbook.wording.clauses import clauses_of
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET
 from stages.dataset.runbook.wording.passage import Passage, sentences_of
 from stages.dataset.runbook.wording.phrases import plainly
+from stages.dataset.runbook.wording.reference import rank_of
 from stages.dataset.runbook.wording.reading import LIFTS, MEANS, ORDERS
 
 _SOFT = "🔴☠💀✋\ufe0f"
@@ -50,10 +52,18 @@ def _around(text: str, behind: str) -> tuple[Standing, bool]:
         return Standing("forbidden", shown(found.group())), False
     standing = weighed(evidence, warns)
     is_told = evidence.is_ordered or any(said in (MEANS, ORDERS, LIFTS) for said, _ in evidence.said)
-    about = [sentence for sentence in (sentences[own], *after[:1]) if MARK not in sentence]
+    about = [
+        sentence for sentence in (sentences[own], *after[:1]) if MARK not in sentence and not _of_other(sentence, rank)
+    ]
     if not is_told:
         standing = first([standing, *(netted(standing, sentence) for sentence in about)])
     return standing, not standing and is_told
+
+
+def _of_other(sentence: str, rank: int) -> bool:
+    """Returns whether a sentence speaks of the other one of two commands."""
+    ranks = {rank_of(clause) for clause in clauses_of(sentence)} - {0}
+    return bool(rank) and bool(ranks) and rank not in ranks
 
 
 def _crossed(sentence: str) -> re.Match[str] | None:

@@ -39,7 +39,9 @@ class Behind(Before):
         span = right[place]
         families = span.families
         is_lacking = "restricted" in families and self.texts[span.end - 1].endswith("ed") and "been" in self.texts
-        if is_lacking:
+        if "mild" in families and set(self.texts[span.end : span.end + 1]) & GRAMMAR["nothing"]:
+            self._say(MEANS, negation, span)
+        elif is_lacking:
             self._say(DOUBTS, negation, span)
         elif families & ({"spare"} | DENIED):
             if families & DENIED or "be" in self.texts[negation.end : span.first]:

@@ -114,7 +114,7 @@ def _joins(words: Sequence[Word], place: int) -> bool:
 
 def _is_open(words: Sequence[Word], begin: int, place: int) -> bool:
     """Returns whether a clause waits for its verb: `do not, even at night, run it`."""
-    is_short = words[place - 2].text in ("if", "why", "or") if place > 1 else False
+    is_short = words[begin].text in GRAMMAR["conditions"] or (place > 1 and words[place - 2].text in ("why", "or"))
     return (words[place - 1].text in ("not", "never", "should", "must") and not is_short) or (
         words[place - 1].text == "ever" and place - begin < 4
     )

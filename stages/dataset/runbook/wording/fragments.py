@@ -26,6 +26,8 @@ def remarks_ahead(clause: Clause, leads: bool = False, is_line: bool = False) ->
         return Remarks()
     texts = clause.texts
     about = clause.put(len(texts), len(texts)) if leads else named(clause)
+    if about is None and clause.joint == "(" and len(texts) > 1 and texts[0] in GRAMMAR["finite"]:
+        about = clause.put(0, 0)
     about = about or (spoken_of(clause) if is_line and _tells_harm(clause) else None)
     found = remarks_on(about) if about else _said_outright(clause)
     found.said = [remark for remark in found.said if remark.verdict != UNCLEAR]
@@ -71,6 +73,8 @@ def _is_head(texts: Sequence[str], spans: Sequence[Span], at: int, noun: Span) -
     if not behind:
         return any(span.families & _ADJECTIVES for span in between)
     judged = any(span.first >= noun.end and span.families & {"harm", "bad", "risk"} for span in spans)
+    if any(span.first == noun.end and span.families & {"harm", "mild", "bad", "gone"} for span in spans):
+        return behind.endswith("s")
     if judged and behind in GRAMMAR["closing"] and behind not in ("to", "for", "and", "or", "of"):
         return True
     return (

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause, clauses_of
@@ -214,9 +214,13 @@ class Passage:
 
     def _behind(self, own: str, clauses: Sequence[Clause], at: int) -> None:
         is_last = not any(word.text == MARK for word in clauses[at].words[clauses[at].texts.index(TARGET) :])
+        is_subject = _bare_start(clauses[at]) == TARGET
         for clause in clauses[at + 1 :]:
             if clause.has(MARK):
                 return
+            if is_subject and _goes_on(clause):
+                self._about(own, clause, is_note=True)
+                continue
             if clause.kind == "condition" and clause.texts[0] == "only" and not self.evidence.is_ordered:
                 self.evidence.said.append((DOUBTS, own[clause.words[0].start : clause.words[-1].end]))
             self._about(own, clause, clause.joint in _LEADING | {"?"}, is_last)
@@ -226,7 +230,7 @@ class Passage:
         for number, clause in enumerate(clauses_of(sentence)):
             if number and clause.kind == "which" and len(self.evidence.said) == size and is_note:
                 continue  # it goes on with a noun of the note
-            self._about(sentence, clause, is_note and not number)
+            self._about(sentence, clause, is_note and (not number or _goes_on(clause)))
         return len(self.evidence.said) > size
 
     def _about(self, text: str, clause: Clause, is_note: bool = False, is_last: bool = True) -> None:
@@ -257,6 +261,8 @@ class Passage:
         if remarks.orders and not said:
             said = [Remark(ORDERS, clause.words[0].start, clause.words[-1].end)]
         said = [remark for remark in said if remark.verdict != UNCLEAR]
+        if rank and self.rank:
+            said = [replace(each, verdict=FORBIDS) if each.verdict == HARMS else each for each in said]
         if self._is_myth(clause):
             said = [Remark(LIFTS, clause.words[0].start, clause.words[-1].end)]
         self.evidence.add(text, said)
@@ -265,7 +271,7 @@ class Passage:
         """Returns whether a clause says that what was said against the command is not so, rather than that it is."""
         families = {family for span in spans_of(clause.texts) for family in span.families}
         is_against = bool({FORBIDS, FORBADE, HARMS, RISKS, DOUBTS} & {verdict for verdict, _ in self.evidence.said})
-        return "myth" in families and (is_against or "gone" not in families)
+        return "myth" in families and ("gone" not in families or (is_against and clause.texts[0] != "it"))
 
     def _denial(self) -> str:
         """Returns what `it is not` says: that what was said against the command is not so, or that it is not meant."""
@@ -312,6 +318,22 @@ class Passage:
         others = [clause for clause in clauses[at + 1 :] if clause.has(MARK)]
         others += [clause for sentence in after[:_SENTENCES] for clause in clauses_of(sentence) if clause.has(MARK)]
         return any(_is_chosen(clause) for clause in others[:2])
+
+
+def _bare_start(clause: Clause) -> str:
+    """Returns the first word of a clause that is more than a filler or an article."""
+    fillers = GRAMMAR["skipped"] | GRAMMAR["naming"] - {"for", "as", "because", "since", "with", "by", "in"}
+    return next((text for text in clause.texts if text not in fillers), "")
+
+
+def _goes_on(clause: Clause) -> bool:
+    """Returns whether a clause goes on with the subject of the one before: `but has been retired`."""
+    texts = clause.texts
+    return (
+        texts[0] in ("but", "and", "yet", "or")
+        and texts[1:2] != []
+        and (texts[1] in GRAMMAR["finite"] or texts[1] in ("never", "also", "then"))
+    )
 
 
 def _is_ours_not(clause: Clause) -> bool:
