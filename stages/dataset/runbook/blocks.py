@@ -63,7 +63,8 @@ class Paragraph:
 
     column: the head of a cell's column. row: the first cell of its row, if it is another. beside: the cells of its
     row that may speak of it, each with the head of its column. behind: the text of the paragraph right behind it, with
-    MARK for inline code. items: the lines of the list items that it stands in, the outermost first.
+    MARK for inline code. items: the lines of the list items that it stands in, the outermost first. note: the text of
+    the first item of the list below it.
     """
 
     content: Token
@@ -73,6 +74,7 @@ class Paragraph:
     beside: tuple[tuple[str, str], ...] = ()
     behind: str = ""
     items: tuple[int, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,8 @@ def _with_texts_behind(blocks: Sequence[Block]) -> list[Block]:
             continue
         if behind.content.level <= 1 or behind.content.level < block.content.level:
             found[place] = replace(block, behind=masked(behind.content))
+        elif block.items and behind.items[:-1] == block.items and behind.content.level > block.content.level:
+            found[place] = replace(block, note=masked(behind.content))
     return found
 
 

@@ -3,7 +3,7 @@
 from stages.dataset.runbook.blocks import Comment, Fold, Heading, Paragraph, Strike
 from stages.dataset.runbook.places.blocks import leads_on, of_following, of_following_two, of_lead, ranks_ahead
 from stages.dataset.runbook.places.cells import of_cell
-from stages.dataset.runbook.places.comments import of_comment, of_hidden
+from stages.dataset.runbook.places.comments import of_comment, of_hidden, of_note
 from stages.dataset.runbook.places.labels import of_label
 from stages.dataset.runbook.places.sections import of_announced, of_section
 from stages.dataset.runbook.standing import MEANT, Standing, first
@@ -146,6 +146,8 @@ class Scope:
 def _told_behind(paragraph: Paragraph) -> Standing:
     """Returns what the paragraph behind one that ends with its only command says of that."""
     text = masked(paragraph.content)
+    if paragraph.note and MARK not in paragraph.note and text.strip(" *_.") == MARK:
+        return of_note(paragraph.note).at(paragraph.line)
     if not paragraph.behind or text.count(MARK) != 1 or MARK not in sentences_of(text)[-1]:
         return MEANT
     return of_following(paragraph.behind).at(paragraph.line)

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from stages.dataset.runbook.places.labels import of_clauses, of_words
 from stages.dataset.runbook.places.patterns import patterns_of
+from stages.dataset.runbook.places.pointers import of_pointed
 from stages.dataset.runbook.places.weighing import CROSSED, REACH, TICKED, netted, shown, weighed, without_callout
 from stages.dataset.runbook.standing import MEANT, Standing
 from stages.dataset.runbook.wording.clauses import GRAMMAR, clauses_of
@@ -63,6 +64,8 @@ def _of_last_sentence(text: str) -> tuple[Standing, str, bool]:
     if not standing and len(sentences) > 1 and _POINTS.search(sentences[-2]):
         standing = of_following(last.rstrip(":： ")) or _refused(last)
         leads |= bool(standing)
+    if not standing and leads and MARK not in last:
+        standing = of_pointed(last.rstrip(":： "))
     if not standing and leads and MARK not in text:
         standing = _of_announced(sentences[-3:-1], last)
     if not standing and leads and _is_tale(last):
@@ -104,7 +107,9 @@ def _refused(sentence: str) -> Standing:
 def leads_on(text: str) -> bool:
     """Returns whether a paragraph leads to the list behind it: by a colon, or as it speaks of what follows."""
     text = text.rstrip("*_ ")
-    return text.endswith((":", "：")) or any(_POINTS.search(each) for each in sentences_of(text[-REACH:])[-2:])
+    return text.endswith((":", "：")) or any(
+        _POINTS.search(each) and not _POINTS_BACK.search(each) for each in sentences_of(text[-REACH:])[-2:]
+    )
 
 
 def speaks_of_all(text: str) -> bool:
@@ -132,7 +137,7 @@ def of_following(text: str) -> Standing:
         return found
     is_said = plain.rstrip("*_ )").endswith((".", "!")) or len(plain.split()) <= 6
     is_label = is_said and MARK not in plain and not plain.rstrip("*_ ").endswith((":", "："))
-    return found or (of_words(plain) if is_label else MEANT)
+    return found or (of_words(plain) if is_label else MEANT) or of_pointed(" ".join(sentences))
 
 
 def _speaking_back(sentences: Sequence[str]) -> list[str]:

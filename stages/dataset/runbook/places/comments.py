@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from stages.dataset.runbook.places.labels import of_label
 from stages.dataset.runbook.places.patterns import patterns_of
+from stages.dataset.runbook.places.pointers import of_pointed
 from stages.dataset.runbook.places.weighing import REACH, weighed, without_callout
 from stages.dataset.runbook.standing import MEANT, Standing
 from stages.dataset.runbook.wording.clauses import GRAMMAR
@@ -27,7 +28,8 @@ def of_comment(text: str) -> Standing:
     text = without_callout(plainly(text[:REACH].rstrip(":： ")))[0]
     sentences = sentences_of(text)
     is_note = bool(sentences) and bool(_FINITE.match(sentences[0])) and not sentences[0].endswith("?")
-    return of_label(text) or weighed(Passage().told(sentences, is_note=is_note, is_loose=True))
+    found = of_label(text) or weighed(Passage().told(sentences, is_note=is_note, is_loose=True))
+    return found or of_pointed(text)
 
 
 def of_note(text: str) -> Standing:
@@ -77,5 +79,5 @@ def of_hidden(text: str) -> Standing:
         return MEANT
     is_edit = bool(_EDITS.search(text))
     parts = [part for part in _PART.split(text[:REACH]) if not _EDITS.search(part)]
-    parts = [part for part in parts if not is_edit or len(part.split()) > 3]
+    parts = [part for part in parts if part.strip() and (not is_edit or len(part.split()) > 3)]
     return of_comment(_BEGINS.sub("", ", ".join(parts))) if parts else MEANT

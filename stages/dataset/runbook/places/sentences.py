@@ -10,8 +10,8 @@ from stages.dataset.runbook.wording.clauses import clauses_of
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET
 from stages.dataset.runbook.wording.passage import Passage, sentences_of
 from stages.dataset.runbook.wording.phrases import plainly
-from stages.dataset.runbook.wording.reference import rank_of
 from stages.dataset.runbook.wording.reading import LIFTS, MEANS, ORDERS
+from stages.dataset.runbook.wording.reference import rank_of
 
 _SOFT = "🔴☠💀✋\ufe0f"
 _GROUP = re.compile(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause
 from stages.dataset.runbook.wording.lexicon import Span, spans_of
-from stages.dataset.runbook.wording.reading import DOUBTS, FORBIDS, UNCLEAR, Remark, Remarks
+from stages.dataset.runbook.wording.reading import DOUBTS, FORBIDS, RISKS, UNCLEAR, Remark, Remarks
 from stages.dataset.runbook.wording.reference import spoken_of
 from stages.dataset.runbook.wording.remarks import remarks_on
 
@@ -30,7 +30,8 @@ def remarks_ahead(clause: Clause, leads: bool = False, is_line: bool = False) ->
         about = clause.put(0, 0)
     about = about or (spoken_of(clause) if is_line and _tells_harm(clause) else None)
     found = remarks_on(about) if about else _said_outright(clause)
-    found.said = [remark for remark in found.said if remark.verdict != UNCLEAR]
+    said = [replace(each, verdict=RISKS) if found.is_past and each.verdict == UNCLEAR else each for each in found.said]
+    found.said = [remark for remark in said if remark.verdict != UNCLEAR]
     return found
 
 

@@ -13,6 +13,7 @@ from stages.dataset.runbook.wording.reading import (
     FORBADE,
     FORBIDS,
     HARMS,
+    HINTS,
     LIFTS,
     MEANS,
     ORDERS,
@@ -104,6 +105,22 @@ class Passage:
         self.evidence.is_second |= self.evidence.is_passed_over and not remarks.is_bare and not _only_reads(clauses[at])
         has_note = len(clauses) > at + 1 and clauses[at + 1].joint in _LEADING and not clauses[at + 1].has(MARK)
         self.evidence.is_second |= self.evidence.is_passed_over and remarks.is_bare and has_note
+        return self.evidence
+
+    def pointed(self, sentence: str) -> Evidence:
+        """Returns what a sentence says of TARGET, put in the place of a word that points at it."""
+        clauses = clauses_of(sentence)
+        at = next((number for number, clause in enumerate(clauses) if clause.has(TARGET)), -1)
+        if at < 0:
+            return self.evidence
+        remarks = self._own(sentence, clauses, at)
+        self._reserved(sentence, clauses[:at])
+        if not remarks.orders:
+            self._behind(sentence, clauses, at)
+        is_theirs = remarks.is_reported and not remarks.orders
+        clear = [each for each in self.evidence.said if each[0] not in (UNCLEAR, HINTS, TOUCHES)]
+        self.evidence.said = [*clear, (DOUBTS, sentence)] if is_theirs and not clear else clear
+        self.evidence.is_ordered = remarks.orders
         return self.evidence
 
     def told(
@@ -260,6 +277,7 @@ class Passage:
             said = [Remark(self._denial(), clause.words[0].start, clause.words[-1].end)]
         if remarks.orders and not said:
             said = [Remark(ORDERS, clause.words[0].start, clause.words[-1].end)]
+        said = [replace(each, verdict=RISKS) if remarks.is_past and each.verdict == UNCLEAR else each for each in said]
         said = [remark for remark in said if remark.verdict != UNCLEAR]
         if rank and self.rank:
             said = [replace(each, verdict=FORBIDS) if each.verdict == HARMS else each for each in said]
