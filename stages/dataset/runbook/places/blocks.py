@@ -137,7 +137,7 @@ def of_following(text: str) -> Standing:
         return found
     is_said = plain.rstrip("*_ )").endswith((".", "!")) or len(plain.split()) <= 6
     is_label = is_said and MARK not in plain and not plain.rstrip("*_ ").endswith((":", "："))
-    return found or (of_words(plain) if is_label else MEANT) or of_pointed(" ".join(sentences))
+    return found or (of_words(plain) if is_label else MEANT) or of_pointed(" ".join(sentences), is_behind=True)
 
 
 def _speaking_back(sentences: Sequence[str]) -> list[str]:

@@ -12,14 +12,20 @@ from stages.dataset.runbook.wording.phrases import plainly
 
 _PATTERNS = patterns_of("pointers")
 _NAMED, _PRONOUN, _OBJECT = _PATTERNS["named"], _PATTERNS["pronoun"], _PATTERNS["object"]
-_BEHIND = GRAMMAR["auxiliaries"] | GRAMMAR["closing"] | GRAMMAR["behind_orders"] | GRAMMAR["skipped"]
+_ABOVE = _PATTERNS["above"]
+_BEHIND = (
+    GRAMMAR["auxiliaries"] | GRAMMAR["closing"] | GRAMMAR["behind_orders"] | GRAMMAR["skipped"] | GRAMMAR["past_forms"]
+)
 _SENTENCES = 3
 
 
-def of_pointed(text: str) -> Standing:
-    """Returns the standing that a text gives to a command by a word that points at it, read as if it were named."""
+def of_pointed(text: str, is_behind: bool = False) -> Standing:
+    """Returns the standing that a text gives to a command by a word that points at it, read as if it were named.
+
+    is_behind: whether the text stands behind the command, so that what is above it may be meant.
+    """
     for sentence in sentences_of(text)[:_SENTENCES]:
-        if MARK in sentence or TARGET in sentence:
+        if MARK in sentence or TARGET in sentence or (not is_behind and _ABOVE.search(sentence)):
             return MEANT
         if found := weighed(Passage().pointed(plainly(_pointed(sentence)))):
             return found

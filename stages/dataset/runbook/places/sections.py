@@ -13,6 +13,7 @@ from stages.dataset.runbook.wording.passage import sentences_of
 from stages.dataset.runbook.wording.phrases import plainly
 
 _WHOLE = patterns_of("sections")["whole"]
+_CONTENT = patterns_of("sections")["content"]
 _ANNOUNCED = 14  # words of a sentence that judges what follows, and does not only tell what it is for
 _ORDER = re.compile(
     r"\W*(?:please|do|don.?t|never|not|no|avoid|leave|skip|hands|keep|stay)\b|.*\bthis\b", re.IGNORECASE
@@ -29,7 +30,11 @@ def of_section(text: str, is_first: bool) -> Standing:
         return MEANT
     plain = without_callout(text)[0]
     for sentence in sentences_of(plain)[:3]:
-        if _WHOLE.search(sentence) and (found := of_following(_WHOLE.sub("it", sentence.rstrip(":： ")))):
+        if (
+            _WHOLE.search(sentence)
+            and not _CONTENT.search(sentence)
+            and (found := of_following(_WHOLE.sub("it", sentence.rstrip(":： "))))
+        ):
             return found
     is_status = (
         is_first

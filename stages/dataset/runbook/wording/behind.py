@@ -54,9 +54,17 @@ class Behind(Before):
                 self._say(DOUBTS, negation, span)
         elif "good" in families and (self.texts[negation.first] == "no" or "run" not in families):
             self._say(HINTS if self.found.orders else FORBIDS, negation, span)
+        elif "run" in families and self._is_told_of(negation, span):
+            return place
         elif "run" in families and not set(self.texts[span.end : self.high]) & _REPEATED:
             self._say(HINTS if self.found.orders else FORBIDS, negation)
         return place
+
+    def _is_told_of(self, negation: Span, span: Span) -> bool:
+        """Returns whether a negation only tells what the command leaves alone: `does not touch the volume`."""
+        before, between = self.texts[negation.first - 1], self.texts[negation.end : span.first]
+        has_object = self.texts[span.end : span.end + 1] not in ([], ["here"], ["anymore"], ["any"])
+        return before in ("does", "did", "will", "would") and "be" not in between and has_object
 
     def _unturned_right(self, negation: Span) -> None:
         behind = self.texts[negation.end : negation.end + 1]

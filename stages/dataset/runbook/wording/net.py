@@ -38,7 +38,8 @@ def unexplained(text: str) -> str:
 
 def _judging(clause: Clause) -> str:
     text = " ".join(_without_innocent(clause.texts))
-    if (denied := _DENIED.search(text)) and not _is_of_thing(text[: denied.start()]):
+    denied = _DENIED.search(text)
+    if denied and not _is_of_thing(text[: denied.start()]) and not _is_cleared(denied.group()):
         return denied.group()
     for judged in _JUDGED.finditer(text):
         is_softened = _SOFTENED.search(text[: judged.start()])
@@ -54,6 +55,14 @@ def _without_innocent(texts: Sequence[str]) -> list[str]:
         if "innocent" in span.families:
             kept[span.first : span.end] = ["_"] * (span.end - span.first)
     return kept
+
+
+def _is_cleared(denied: str) -> bool:
+    """Returns whether a negation turns round what would speak against the command: `not wrong to run`."""
+    spans = spans_of(denied.split())
+    return (
+        len(spans) > 1 and bool(spans[1].families & {"bad", "risk", "harm", "gone"}) and "good" not in spans[1].families
+    )
 
 
 def _is_of_thing(before: str) -> bool:

@@ -421,4 +421,5 @@ def _is_right_before(own: str, remark: Remark, clause: Clause) -> bool:
     target = clause.words[clause.texts.index(TARGET)]
     if any(word.text in GRAMMAR["persons"] for word in clause.words):
         return False
-    return len(own[remark.end : target.start].split()) <= 1 and remark.start != remark.end
+    is_before = remark.start < remark.end <= target.start
+    return is_before and len(own[remark.end : target.start].split()) <= 1

@@ -81,7 +81,11 @@ class Reading:
         """Returns whether a negation has a subject that is neither a person nor a command."""
         before = self.texts[self.low : negation.first]
         subject = [text for text in before if text not in GRAMMAR["skipped"] | GRAMMAR["auxiliaries"]]
-        if not subject or subject[-1] in GRAMMAR["persons"] or subject[0] in ("it", "there", "that", "this"):
+        if (
+            not subject
+            or {subject[0], subject[-1]} & GRAMMAR["persons"]
+            or subject[0] in ("it", "there", "that", "this")
+        ):
             return False
         earlier = [span for span in self.spans if span.end <= negation.first]
         return not any(
