@@ -155,7 +155,8 @@ def _told_behind(paragraph: Paragraph) -> Standing:
 
 def _struck(paragraph: Paragraph) -> bool:
     """Returns whether all of a paragraph is struck through."""
-    return bool(visible(paragraph.content)) and not masked(paragraph.content)
+    text = visible(paragraph.content)
+    return bool(text) and not masked(paragraph.content) and not of_label(text)
 
 
 def _is_marked(paragraph: Paragraph) -> bool:

@@ -23,11 +23,11 @@ _BEGINS, _ENDS = _PATTERNS["begins"], _PATTERNS["ends"]
 _UPWARD = _PATTERNS["upward"]
 
 
-def of_comment(text: str) -> Standing:
-    """Returns the standing that a comment of a block gives to the command below it."""
+def of_comment(text: str, is_alone: bool = True) -> Standing:
+    """Returns the standing that a comment of a block gives to the command below it. is_alone: whether it is whole."""
     text = without_callout(plainly(text[:REACH].rstrip(":： ")))[0]
     sentences = sentences_of(text)
-    is_note = bool(sentences) and bool(_FINITE.match(sentences[0])) and not sentences[0].endswith("?")
+    is_note = is_alone and bool(sentences) and bool(_FINITE.match(sentences[0])) and not sentences[0].endswith("?")
     found = of_label(text) or weighed(Passage().told(sentences, is_note=is_note, is_loose=True))
     return found or of_pointed(text)
 
@@ -49,7 +49,8 @@ def of_place(lines: Sequence[str], number: int) -> Standing:
     if below.startswith("#") and _UPWARD.match(below) and (found := of_note(below.lstrip("# ^↑"))):
         return found.at(number + 2)
     for above, line in _comments_above(lines, number):
-        if found := of_comment(line.lstrip("# ")):
+        is_alone = not above or not lines[above - 1].strip().startswith("#")
+        if found := of_comment(line.lstrip("# "), is_alone):
             return found.at(above + 1)
     return MEANT
 

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from stages.dataset.runbook.places.blocks import of_following, speaks_ahead
-from stages.dataset.runbook.places.labels import of_clauses, of_label
+from stages.dataset.runbook.places.labels import of_clauses, of_words
 from stages.dataset.runbook.places.patterns import patterns_of
 from stages.dataset.runbook.places.weighing import REACH, without_callout
 from stages.dataset.runbook.standing import MEANT, Standing
@@ -42,7 +42,11 @@ def of_section(text: str, is_first: bool) -> Standing:
         and len(plain.split()) <= _STATUS
         and not plain.rstrip("*_ ").endswith((":", "："))
     )
-    return of_label(plain.rstrip(".! ")) if is_status and _ENDED.search(plain) else MEANT
+    return _of_status(plain.rstrip(".! ")) if is_status and _ENDED.search(plain) else MEANT
+
+
+def _of_status(text: str) -> Standing:
+    return of_clauses(plainly(text), leads=False) or of_words(text)
 
 
 @lru_cache(maxsize=256)

@@ -30,7 +30,8 @@ def remarks_ahead(clause: Clause, leads: bool = False, is_line: bool = False) ->
         about = clause.put(0, 0)
     about = about or (spoken_of(clause) if is_line and _tells_harm(clause) else None)
     found = remarks_on(about) if about else _said_outright(clause)
-    said = [replace(each, verdict=RISKS) if found.is_past and each.verdict == UNCLEAR else each for each in found.said]
+    was_so = found.is_past and texts[-1:] not in (["was"], ["is"], ["were"]) and not {"i", "we"} & set(texts)
+    said = [replace(each, verdict=RISKS) if was_so and each.verdict == UNCLEAR else each for each in found.said]
     found.said = [remark for remark in said if remark.verdict != UNCLEAR]
     return found
 
@@ -149,7 +150,7 @@ def _negates(texts: Sequence[str], spans: Sequence[Span], first: int) -> bool:
     if follower and follower.families & {"spare", "shun"}:
         return False
     is_order = texts[span.first - 1 : span.first] == ["do"]
-    if rest[0] in _POINTING and len(rest) <= 3:
+    if rest[0] in _POINTING - {"such"} and texts[span.first] != "no" and len(rest) <= 3:
         return True
     if texts[span.first] == "never":
         return not rest[0].endswith("s") or bool(follower and "run" in follower.families)

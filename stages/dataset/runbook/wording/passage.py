@@ -39,7 +39,8 @@ _REFUSED = re.compile(
 )
 _AGREED = re.compile(r"^\W*(?:please\W+)?(?:yes|yep|sure|absolutely|of course|by all means)\b", re.IGNORECASE)
 _NAMES = re.compile(
-    rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|(?:i|we) mean|(?:i['’]m|we['’]re|i am|we are) (?:talking|speaking) (?:about|of)|namely|(?:the|that|"
+    rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|(?:i|we) mean"
+    rf"|(?:i['’]m|we['’]re|i am|we are) (?:talking|speaking) (?:about|of)|namely|(?:the|that|"
     rf"this) \w+)\W*(?:is|was|['’]s)?\W*(?:called\W*)?)?{TARGET}\W*$",
     re.IGNORECASE,
 )
@@ -277,7 +278,10 @@ class Passage:
             said = [Remark(self._denial(), clause.words[0].start, clause.words[-1].end)]
         if remarks.orders and not said:
             said = [Remark(ORDERS, clause.words[0].start, clause.words[-1].end)]
-        said = [replace(each, verdict=RISKS) if remarks.is_past and each.verdict == UNCLEAR else each for each in said]
+        said = [
+            replace(each, verdict=RISKS) if _was_so(about, remarks) and each.verdict == UNCLEAR else each
+            for each in said
+        ]
         said = [remark for remark in said if remark.verdict != UNCLEAR]
         if rank and self.rank:
             said = [replace(each, verdict=FORBIDS) if each.verdict == HARMS else each for each in said]
@@ -336,6 +340,11 @@ class Passage:
         others = [clause for clause in clauses[at + 1 :] if clause.has(MARK)]
         others += [clause for sentence in after[:_SENTENCES] for clause in clauses_of(sentence) if clause.has(MARK)]
         return any(_is_chosen(clause) for clause in others[:2])
+
+
+def _was_so(about: Clause, remarks: Remarks) -> bool:
+    """Returns whether a clause tells what the command once was: `it was the fix before the move`."""
+    return remarks.is_past and about.has("was", "were", "used") and not about.has("i")
 
 
 def _bare_start(clause: Clause) -> str:

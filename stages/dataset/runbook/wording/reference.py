@@ -135,8 +135,11 @@ def _without_subject(
     """Returns a clause such as `Never.` or `Not to be used.` with the command put in; None where it has a subject."""
     if is_note and any(span.first == at and "innocent" in span.families for span in spans):
         return clause.put(0, 0)
-    if is_note and len(texts) > at + 1 and texts[at] in GRAMMAR["finite"]:
+    is_bare = at == 0 or set(texts[:at]) <= {"and", "but", "yet", "or", "also", "now"}
+    if is_note and is_bare and len(texts) > at + 1 and texts[at] in GRAMMAR["finite"]:
         return clause.put(0, 0)
+    if "there" in texts[:at] and texts[at + 1 : at + 3] in (["not", "a"], ["not", "an"], ["not", "any"]):
+        return None
     at += texts[at] in GRAMMAR["auxiliaries"] or texts[at] in ("a", "an", "the")
     first = next((number for number, span in enumerate(spans) if span.first == at), None)
     if first is None:
