@@ -37,7 +37,8 @@ def admonition_at(lines: list[str], number: int) -> tuple[str, int] | None:
     end = _end(lines, number + 1, indent)
     if end == number + 1:
         return None
-    lines[number] = f"[!{found['kind'].upper()}]" if found["kind"] else ""
+    follows_text = number > 0 and bool(lines[number - 1].strip())
+    lines[number] = f"[!{found['kind'].upper()}]" if found["kind"] and not follows_text else ""
     for inner in range(number + 1, end):
         lines[inner] = lines[inner].expandtabs(4)[indent:]
     return found["title"] or "", end

@@ -33,6 +33,8 @@ class Scope:
         self.is_of_above = False
         """Whether the paragraph that comes now speaks of the block above it, and leads to nothing."""
         self.lead_struck = False
+        self.behind = MEANT
+        """What the paragraph behind the one that comes now says of the command in that."""
         self.blocks = 0
         """How many blocks of code the paragraph has led to."""
         self.announced = MEANT
@@ -63,6 +65,7 @@ class Scope:
             self.label = MEANT if rest else of_label(label).at(paragraph.line)
         level = paragraph.content.level
         self._whole(paragraph)
+        self.behind = _told_behind(paragraph)
         self._go_on("list" if level > 1 else "paragraph", ends=level <= 1 and MARK in masked(paragraph.content))
         if self.lead is None or level <= self.lead[0] or not self._leads_to_list() or self.has_led == "block":
             self._announce()
@@ -90,7 +93,7 @@ class Scope:
 
     def fold(self, fold: Fold) -> None:
         """Enters a folded section, or leaves one."""
-        self.is_first = bool(fold.text)
+        self.is_first, self.lead = bool(fold.text), None
         if fold.text:
             self.folds.append(of_comment(fold.text).at(fold.line))
         else:
@@ -103,7 +106,7 @@ class Scope:
         cells = [of_label(block.column).at(block.line)]
         cells += [of_cell(head, text).at(block.line) for head, text in block.beside]
         is_item = self.lead is not None and self.lead[2] != block.line
-        return first([*cells, *self._above(), self._led("") if is_item else MEANT, _told_behind(block)])
+        return first([*cells, *self._above(), self._led("") if is_item else MEANT, self.behind])
 
     def block(self) -> None:
         """Goes on to a block of code."""

@@ -56,11 +56,14 @@ class Alternatives:
             standing = of_inline(masked, at)
             if not standing and is_told(masked, at) and not _ON_CONDITION.search(_sentence_at(masked, at)):
                 chosen.add(_name(each))
-            yield from ((command, standing.at(line)) for command in self.named[_name(each)] if standing)
+            if standing:
+                yield from ((command, standing.at(line)) for command in self.named[_name(each)])
+                self.named[_name(each)] = []
         if len(chosen) == 1:
             words = Standing("doubtful", "another one is chosen", line)
-            others = [commands for name, commands in self.named.items() if name not in chosen]
-            yield from ((command, words) for commands in others for command in commands)
+            for name in self.named.keys() - chosen:
+                yield from ((command, words) for command in self.named[name])
+                self.named[name] = []
 
     def names(self, text: str) -> bool:
         """Returns whether a text calls a way by its name."""
