@@ -385,7 +385,9 @@ def _is_ellipsis(clause: Clause) -> bool:
 
 
 def _tells_loss(clause: Clause) -> bool:
-    """Returns whether a clause tells what somebody lost or broke."""
+    """Returns whether a clause tells what somebody lost or broke, or that nothing helped."""
+    if clause.texts[:4] == ["it", "does", "not", "help"]:
+        return True
     spans = spans_of(clause.texts)
     is_denied = any(span.families & {"not", "innocent", "without"} for span in spans)
     return clause.texts[0] in GRAMMAR["persons"] and not is_denied and any("harm" in span.families for span in spans)
