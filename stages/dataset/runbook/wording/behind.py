@@ -146,7 +146,7 @@ class Behind(Before):
             return
         elif "harm" in span.families:
             self._say(DOUBTS if {"can", "may", "might", "could"} & set(before) else HARMS, span)
-        elif any("value" in other.families for other in near):
+        elif any("value" in other.families for other in near) and not {"may", "might", "could"} & set(before):
             self._say(TOUCHES, span)
         else:
             self._say(HINTS, span)
