@@ -17,6 +17,7 @@ from markdown_it.token import Token
 from mdit_py_plugins.front_matter import front_matter_plugin
 
 from stages.dataset.runbook.headings import alert_name
+from stages.dataset.runbook.marks import admonition_at, with_signs
 from stages.dataset.runbook.sections.kinds import plain_label, section_kind
 from stages.dataset.runbook.visible import masked
 
@@ -36,10 +37,10 @@ _FOLD = re.compile(
 )
 _JUDGES = re.compile(
     r"\b(?:status|verdict|allowed|ok|okay|safe|use|do|run|permitted|confirmed|approved|recommended|rating|policy|valid|"
-    r"forbidden|risk|note|remark|comment|result|outcome|effect|who)\b",
+    r"forbidden|risk|note|remark|comment|result|outcome|effect|who|level|audience|role|tier|permission|decision|rule|category|rating|works)\b",
     re.IGNORECASE,
 )
-_COMMENT_END = re.compile(r"^(?:/|end\b|until here\b|up to here\b)", re.IGNORECASE)
+_COMMENT_END = re.compile(r"^(?:/|end\b|until here\b|up to here\b)|[:\s-](?:end|stop)\W*$", re.IGNORECASE)
 _CONTAINER = re.compile(
     r"[ \t]*(?::{3,}[ \t]*(?P<kind>\w+)?(?P<title>.*)|\{%-?[ \t]*(?:end)?hint\b.*%\}[ \t]*)$", re.IGNORECASE
 )
@@ -62,7 +63,8 @@ class Paragraph:
 
     column: the head of a cell's column. row: the first cell of its row, if it is another. beside: the cells of its
     row that may speak of it, each with the head of its column. behind: the text of the paragraph right behind it, with
-    MARK for inline code. items: the lines of the list items that it stands in, the outermost first.
+    MARK for inline code. items: the lines of the list items that it stands in, the outermost first. note: the text of
+    the first item of the list below it.
     """
 
     content: Token
@@ -72,6 +74,7 @@ class Paragraph:
     beside: tuple[tuple[str, str], ...] = ()
     behind: str = ""
     items: tuple[int, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def _with_ends(blocks: Sequence[Block]) -> list[Block]:
     last: tuple[int, Comment] | None = None
     for place, block in enumerate(blocks):
         if isinstance(block, Comment):
-            if last and _COMMENT_END.match(block.text):
+            if last and _COMMENT_END.search(block.text):
                 found[last[0]] = replace(last[1], has_end=True)
             last = (place, block)
     return found
@@ -143,6 +146,8 @@ def _with_texts_behind(blocks: Sequence[Block]) -> list[Block]:
             continue
         if behind.content.level <= 1 or behind.content.level < block.content.level:
             found[place] = replace(block, behind=masked(behind.content))
+        elif block.items and behind.items[:-1] == block.items and behind.content.level > block.content.level:
+            found[place] = replace(block, note=masked(behind.content))
     return found
 
 
@@ -150,7 +155,12 @@ def _take_code(lines: list[str]) -> list[Code | Fold | Comment | Strike]:
     """Returns the fenced blocks, folds, comments and what strikes out, and blanks them and shortcodes in lines."""
     found: list[Code | Fold | Comment | Strike] = []
     number, next_fences = 0, _next_fences(lines)
+    ends: dict[int, bool] = {}
     while number < len(lines):
+        if titled := admonition_at(lines, number):
+            found += [Comment(titled[0], number + 1, has_end=True)] if titled[0] else []
+            ends[titled[1]] = bool(titled[0])
+        found += [Comment("", number + 1)] if ends.pop(number, False) else []
         block, behind = _taken(lines, number, next_fences)
         found += [block] if block else []
         if behind > number:
@@ -267,7 +277,7 @@ def _plain(line: str) -> str:
     heading = _HTML_HEADING.match(line)
     if heading:
         return f"{'#' * int(heading['level'])} {heading['text'].strip()}"
-    return "" if _SHORTCODE.match(line) else line
+    return "" if _SHORTCODE.match(line) else with_signs(line)
 
 
 def _parsed(tokens: Sequence[Token]) -> Iterator[Block]:
@@ -324,7 +334,7 @@ def _notes(right: Sequence[_Cell], left: Sequence[_Cell]) -> Iterator[tuple[str,
             break
         yield head, text
     for (_, text), head in left:
-        if "`" not in text and (_JUDGES.search(head) or not re.search(r"\w", head + text)):
+        if "`" not in text and (_JUDGES.search(head) or not re.search(r"\w", head)):
             yield head, text
 
 

@@ -6,7 +6,7 @@ file's name. Headings and bold labels that name a kind of section start a sectio
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Literal
@@ -26,8 +26,17 @@ from stages.dataset.runbook.headings import (
     prose_name,
     stated_name,
 )
-from stages.dataset.runbook.places.blocks import goes_on, of_following, of_following_two, ranks
-from stages.dataset.runbook.places.comments import of_place
+from stages.dataset.runbook.places.alternatives import Alternatives
+from stages.dataset.runbook.places.blocks import (
+    goes_on,
+    leads_on,
+    line_ranked,
+    of_following,
+    of_following_two,
+    ranks,
+    speaks_of_all,
+)
+from stages.dataset.runbook.places.comments import is_upward, of_note, of_place
 from stages.dataset.runbook.scope import Scope
 from stages.dataset.runbook.sections.kinds import is_numbered_step, is_verb, label_kind, section_kind
 from stages.dataset.runbook.sections.outline import ACTING, Outline
@@ -101,6 +110,11 @@ def _rule_severity(lines: Sequence[str], start: int, starts: Collection[int]) ->
     return first_severity(told["word"]) if told else ""
 
 
+def _is_label(paragraph: Paragraph) -> bool:
+    """Returns whether a paragraph names what comes: in bold and without a full stop."""
+    return bool(bold_label(paragraph.content)[0]) and not masked(paragraph.content).endswith((".", "!", ")"))
+
+
 class _Reader:
     """Walks the blocks once; `alert` and `outline` are where it is."""
 
@@ -121,6 +135,9 @@ class _Reader:
         self.grouped: list[str] = []
         """The severity of the group that each of the alerts stands in."""
         self.scope = Scope()
+        self.alternatives = Alternatives()
+        self.in_list = 0
+        """How many of them stand in the list right above."""
         self.in_block = 0
         """How many of the alert's last commands stand in the block of code right above."""
         self.in_block_before = 0
@@ -135,6 +152,9 @@ class _Reader:
         return self.outline.section
 
     def read(self, index: int, block: Block) -> None:
+        if isinstance(block, Comment) and is_upward(block.text):
+            self._say(of_note(block.text.lstrip(" ^↑")).at(block.line), 0, self.in_block)
+            return
         if isinstance(block, Comment | Strike):
             self.scope.mark(block)
             return
@@ -154,6 +174,7 @@ class _Reader:
 
     def end(self, of_file: str) -> None:
         """Gives alerts that state no severity that of their group, and an alert alone that of the file."""
+        self._settle(self.alternatives.leave())
         for alert, severity in zip(self.alerts, self.grouped, strict=True):
             alert.severity = alert.severity or severity or (of_file if len(self.alerts) == 1 else "")
 
@@ -168,6 +189,8 @@ class _Reader:
             self.groups.append((level, severity))
 
     def _start(self, name: str, level: int, line: int) -> None:
+        self._settle(self.alternatives.leave())
+        self.alternatives = Alternatives()
         self.alert = Alert(name, line, level=level)
         self.alerts.append(self.alert)
         self.grouped.append(self._severity_around())
@@ -182,6 +205,7 @@ class _Reader:
             self.alert.sections.append(section)
 
     def _heading(self, heading: Heading) -> None:
+        self._settle(self.alternatives.leave())
         text = visible(heading.content)
         self.expects_severity = bool(LABEL.fullmatch(text))
         self.scope.heading(heading)
@@ -269,6 +293,7 @@ class _Reader:
             self.section.texts.append(text)
             self.outline.tell(text)
         self.alert.queries += inline_queries(paragraph.content)
+        self._settle(self.alternatives.told(masked(paragraph.content), paragraph.line))
         is_cell = self._cell(paragraph)
         self._inline(paragraph)
         if is_cell:
@@ -365,6 +390,7 @@ class _Reader:
                     self.alert.unread.append(Unread(line, text[:MAX_SHOWN], problem))
                 else:
                     self._command(text, line, "inline", first([standing, self.scope.around(block)]))
+                    self.in_list += isinstance(block, Paragraph) and bool(block.items)
 
     def _code(self, code: Code) -> None:
         self._rules(code)
@@ -392,8 +418,14 @@ class _Reader:
 
     def _told_of_block_above(self, block: Block) -> None:
         """Lets a paragraph right behind a block of code say of its commands that they are not to be run."""
-        if self.alert and self.in_block and isinstance(block, Paragraph) and not bold_label(block.content)[0]:
-            text = masked(block.content)
+        if self.alert and self.in_block and isinstance(block, Paragraph) and not _is_label(block):
+            text = masked(block.content) if not self.alternatives.names(masked(block.content)) else ""
+            number, of_line = line_ranked(text)
+            if number and self.in_block > 1 and number <= self.in_block:
+                behind = self.in_block - number if number > 0 else 0
+                self._say(of_following(of_line).at(block.line), behind, 1)
+                self.in_block_before, self.in_block = 0, 0
+                return
             said = MEANT if goes_on(text) else of_following(text).at(block.line)
             if self.in_block_before and ranks(text):
                 upper, lower = of_following_two(text)
@@ -401,8 +433,20 @@ class _Reader:
                 self._say(upper.at(block.line), self.in_block, self.in_block_before)
             else:
                 self._say(said, 0, self.in_block)
+                self.scope.is_of_above = bool(said) and not leads_on(text)
+        self._told_of_list_above(block)
         self.in_block_before = self.in_block if isinstance(block, Code) else 0
         self.in_block = 0
+
+    def _told_of_list_above(self, block: Block) -> None:
+        """Lets a paragraph right behind a list say of all its commands that they are not to be run."""
+        is_item = isinstance(block, Paragraph) and bool(block.items)
+        if self.alert and isinstance(block, Paragraph) and not is_item and self.in_list and not self.in_block:
+            text = masked(block.content)
+            if speaks_of_all(text):
+                self._say(of_following(text).at(block.line), 0, self.in_list)
+        if not is_item:
+            self.in_list = 0
 
     def _say(self, said: Standing, behind: int, many: int) -> None:
         """Gives the standing to as many of the alert's last commands, but for those behind them."""
@@ -411,6 +455,13 @@ class _Reader:
         for number in range(end - many, end) if said else ():
             commands[number] = replace(commands[number], standing=said)
 
+    def _settle(self, found: Iterable[tuple[int, Standing]]) -> None:
+        """Gives commands of the alert what was said of them elsewhere, where nothing nearer speaks against them."""
+        for number, said in found:
+            if self.alert and number < len(self.alert.commands):
+                command = self.alert.commands[number]
+                self.alert.commands[number] = replace(command, standing=first([command.standing, said]))
+
     def _command(
         self, text: str, line: int, source: Literal["fence", "inline"], standing: Standing, assigned: str = ""
     ) -> None:
@@ -418,4 +469,5 @@ class _Reader:
         command = Command(text, self.section.kind, line, self.section.heading, standing=standing, assigned=assigned)
         command = replace(command, source=source, dangerous=does.dangerous, mutating=does.mutating)
         if self.alert:
+            self.alternatives.add(len(self.alert.commands), *self.scope.leading())
             self.alert.commands.append(command)

@@ -1,6 +1,7 @@
 """What a reader sees of a paragraph."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 from markdown_it.token import Token
@@ -34,13 +35,18 @@ def told(children: Sequence[Token]) -> Iterator[str]:
     """Yields for each part of a paragraph what it tells: MARK for code, the text of a comment, '' where struck."""
     for place, (child, is_struck) in enumerate(zip(children, struck(children), strict=True)):
         if child.type in ("softbreak", "hardbreak"):
-            yield "\n" if _LABEL.match("".join(part.content for part in children[place + 1 : place + 3])) else " "
+            behind = "".join(part.content for part in children[place + 1 : place + 3])
+            yield "\n" if _LABEL.match(behind) or _is_sign(behind.lstrip()[:1]) else " "
         elif child.type == "code_inline":
             yield MARK
         elif child.type == "html_inline" and child.content.startswith("<!--"):
             yield f"({child.content[4:].removesuffix('-->').strip()})"
         else:
             yield "" if is_struck else shown(child)
+
+
+def _is_sign(text: str) -> bool:
+    return bool(text) and unicodedata.category(text) == "So"
 
 
 def struck(children: Sequence[Token]) -> Iterator[bool]:

@@ -288,3 +288,90 @@ def test_a_judgement_that_no_other_rule_explains_leaves_a_command_in_doubt(text:
 )
 def test_a_state_of_things_and_an_order_are_no_judgement(text: str) -> None:
     assert meant(text) == ["A"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Only the storage crew is allowed to run {it}.",
+        "Have the DBAs run {it}.",
+        "{It} may only be run by the DBAs.",
+        "{It} stays with the storage team.",
+        "{It} requires a DBA.",
+        "Never run {it} without the consent of the DBAs.",
+        "{It} used to be the fix, but no longer is.",
+        "{It} was once the recommended step.",
+        "Until last year, {it} was the way to go.",
+        "{It} belongs to the past.",
+        "{It} is of no use here.",
+        "{It} merely postpones the problem.",
+        "Don't waste your time on {it}.",
+        "Do not expect {it} to help.",
+        "{It} did more harm than good.",
+        "Last time {it} took the site down.",
+        "You are asked not to run {it}.",
+        "Be careful not to run {it}.",
+        "Think carefully before you run {it}.",
+        "It is no use running {it}.",
+        "Juniors often run {it}.",
+        "We do not know what {it} does.",
+        "{It} has not been approved.",
+        "Everything except {it} is fine.",
+        "Keep your hands off {it}.",
+        "On no account run {it}.",
+    ],
+)
+def test_a_prohibition_is_heard_of_a_name_and_of_a_word_that_points_at_it(words: str) -> None:
+    named = words.replace("{it}", "`[A]`").replace("{It}", "`[A]`")
+    pointed = words.replace("{it}", "this").replace("{It}", "This")
+    assert meant(named) == []
+    assert meant(f"{fence('[A]')}\n\n{pointed}") == []
+    assert meant(fence(f"# {pointed}", "[A]")) == []
+    assert meant(f"{pointed.rstrip('.')}:\n\n{fence('[A]')}") == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "It isn't wrong to run {it}.",
+        "It would be wrong not to run {it}.",
+        "There is no reason not to run {it}.",
+        "Nobody needs to be asked before you run {it}.",
+        "{It} no longer requires a ticket.",
+        "{It} has never failed us.",
+        "You can't do anything wrong with {it}.",
+        "Nothing else than {it} helps.",
+        "Without {it}, the queue never drains.",
+        "You cannot get around {it}.",
+        "{It} does not touch the volume.",
+        "{It} brings the lag down.",
+    ],
+)
+def test_a_negation_that_takes_back_a_judgement_forbids_nothing(words: str) -> None:
+    pointed = words.replace("{it}", "this").replace("{It}", "This")
+    assert meant(f"{fence('[A]')}\n\n{pointed}") == ["A"]
+    assert meant(fence(f"# {pointed}", "[A]")) == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Replace `[A]` by `[B]`.", ["B"]),
+        ("We moved from `[A]` to `[B]`.", ["B"]),
+        ("`[A]` gave way to `[B]`.", ["B"]),
+        ("`[B]` is preferable to `[A]`.", ["B"]),
+        ("Run `[B]` without running `[A]`.", ["B"]),
+        ("Run `[A]`. Never run it on more than one node at a time.", ["A"]),
+        ("Run `[A]`, but not as root.", ["A"]),
+        ("Run `[A]`. If this fails, do not try again.", ["A"]),
+        ('Run `[A]`. It will say "not a leader". That is not an error.', ["A"]),
+        ("`[A]` warns that the operation is unsafe; ignore that.", ["A"]),
+        ("Mark the block as bad with `[A]`.", ["A"]),
+        ("A stale lock is removed with `[A]`.", ["A"]),
+        ("Use `[A]` instead of calling the provider, they do not answer at night.", ["A"]),
+        ("`[A]` clears the alert but not its cause.", []),
+        ("The alert comes back within minutes after `[A]`.", []),
+    ],
+)
+def test_what_replaces_a_command_and_how_it_is_run_is_told_apart_from_whether(text: str, expected: list[str]) -> None:
+    assert meant(text) == expected

@@ -8,7 +8,7 @@ from markdown_it.token import Token
 
 from stages.dataset.runbook.commands import evidence
 from stages.dataset.runbook.places.sentences import is_told, of_inline
-from stages.dataset.runbook.standing import Standing
+from stages.dataset.runbook.standing import Standing, first
 from stages.dataset.runbook.visible import shown, struck, told
 
 _PROMPT = re.compile(r"^\$\s+")
@@ -44,6 +44,7 @@ def inline_commands(paragraph: Token, line: int, behind: str = "") -> Iterator[t
     texts = [shown(child) for child in children]
     parts = list(told(children))
     whole, starts = "".join(parts), [0, *accumulate(map(len, parts))]
+    against = _said_elsewhere(children, whole, starts, behind)
     for index, (child, is_struck) in enumerate(zip(children, struck(children), strict=True)):
         line += child.type in ("softbreak", "hardbreak")
         is_prompted = child.content.startswith("$ ")
@@ -51,6 +52,7 @@ def inline_commands(paragraph: Token, line: int, behind: str = "") -> Iterator[t
         if child.type != "code_inline" or not _is_command(text, is_prompted):
             continue
         standing = Standing("forbidden", "struck through") if is_struck else of_inline(whole, starts[index], behind)
+        standing = standing or against.get(child.content, standing)
         before = "".join(texts[max(0, index - 8) : index])[-80:]
         after = "".join(texts[index + 1 : index + 8])[:60]
         if not standing:
@@ -58,6 +60,20 @@ def inline_commands(paragraph: Token, line: int, behind: str = "") -> Iterator[t
         is_meant = not is_struck and is_told(whole, starts[index], behind)
         if is_run(text, before, after, is_prompted, is_meant):
             yield text, line, standing.at(line)
+
+
+def _said_elsewhere(children: Sequence[Token], whole: str, starts: Sequence[int], behind: str) -> dict[str, Standing]:
+    """Returns by its text what forbids a command that a paragraph names more than once, and nowhere tells to run."""
+    places: dict[str, list[int]] = {}
+    for index, (child, is_struck) in enumerate(zip(children, struck(children), strict=True)):
+        if child.type == "code_inline" and not is_struck:
+            places.setdefault(child.content, []).append(starts[index])
+    found = {}
+    for text, named in places.items():
+        said = [of_inline(whole, at, behind) for at in named] if len(named) > 1 else []
+        if any(said) and not any(is_told(whole, at, behind) for at in named):
+            found[text] = first(said)
+    return found
 
 
 def is_run(text: str, before: str, after: str, prompted: bool = False, told: bool = False) -> bool:

@@ -1,47 +1,37 @@
 """What a paragraph says of the block of code or the list right behind it, or right before it."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from stages.dataset.runbook.places.labels import of_clauses, of_words
+from stages.dataset.runbook.places.patterns import patterns_of
+from stages.dataset.runbook.places.pointers import of_pointed
 from stages.dataset.runbook.places.weighing import CROSSED, REACH, TICKED, netted, shown, weighed, without_callout
 from stages.dataset.runbook.standing import MEANT, Standing
-from stages.dataset.runbook.wording.lexicon import MARK
+from stages.dataset.runbook.wording.clauses import GRAMMAR, clauses_of
+from stages.dataset.runbook.wording.fragments import named
+from stages.dataset.runbook.wording.lexicon import MARK, words_of
 from stages.dataset.runbook.wording.passage import Passage, sentences_of
 from stages.dataset.runbook.wording.phrases import plainly
 
-_FOLLOWS = re.compile(r"\b(?:this|these|the following|below)\b", re.IGNORECASE)
-_TOLD = re.compile(
-    r"(?:\W*|.*[,;—-] ?(?=only|but|just|instead|rather|so|then|and))(?:please |just |now |then |"
-    r"instead,? |rather |so |and |only |but )*"
-    r"(?:(?:run|use|execute|type|do|try|take|enter|paste|apply|offer)\b"
-    r"(?: (?!not\b|never\b|any\b|none\b|no\b)\w+){0,3}? (?:this|the following|these|the (?:next|block|command) \w*)|"
-    r"\W*(?:this|these|this one)(?: is| are| does| do| helps| works)?)(?: instead| command| one| block)?\W*$",
-    re.IGNORECASE,
-)
-_POINTS = re.compile(
-    r"\b(?:(?:this|the|that|these) (?:next |following )?(?:command|block|one|step|snippet|line|"
-    r"script)s?\b|the following|"
-    r"the next|below|(?:see|find|read|hear|meet|met) (?:this|these)\b|(?:for|with|of|by) (?:this|these)\b)",
-    re.IGNORECASE,
-)
-_RANK = re.compile(
-    r"\b(?:the |this )?(?:(?P<first>first|upper|former|1st)|(?P<second>second|lower|latter|"
-    r"2nd))\b(?! (?:time|step|line|run|pod|node|shard))"
-    r"(?: (?:one|block|command|snippet))?(?: of (?:the|these) (?:two|above)(?: \w+)?(?: above)?| of them| above)?",
-    re.IGNORECASE,
-)
-_BOTH = re.compile(
-    r"\b(?:both|either|all|none|neither)(?: of (?:these|them|the above|the two))?(?: (?:blocks|commands))?\b",
-    re.IGNORECASE,
-)
-_GOES_ON = re.compile(r"\W*(?:but|and|then|or)\b[^.!?:)]*[\w,:][*_\s]*$", re.IGNORECASE)
-_REFUSAL = re.compile(
-    r"\W*(?:please |always |politely )*(?:refuse|decline|say no|no|never|don['’]?t|do not|resist|"
-    r"reject it|turn it down|"
-    r"do not give in|don['’]?t give in)\b\W*",
-    re.IGNORECASE,
-)
+_PATTERNS = patterns_of("blocks")
+_FOLLOWS = _PATTERNS["follows"]
+_TOLD = _PATTERNS["told"]
+_POINTS = _PATTERNS["points"]
+_RANK = _PATTERNS["rank"]
+_BOTH = _PATTERNS["both"]
+_GOES_ON = _PATTERNS["goes_on"]
+_REFUSAL = _PATTERNS["refusal"]
+_UPWARD = "👆☝⬆^↑"
+_TALE, _SETTLED = _PATTERNS["tale"], _PATTERNS["settled"]
+_POINTS_ALL, _LINE_RANK, _ONLY_RANK = (_PATTERNS[name] for name in ("points_all", "line_rank", "only_rank"))
+_AHEAD_TWO = re.compile(r"\bfollowing two\b|\btwo (?:below|that follow)\b", re.IGNORECASE)
+_ALL_ABOVE = _PATTERNS["all_above"]
+_POINTS_BACK = re.compile(r"\b(?:above|previous|preceding|former)\b", re.IGNORECASE)
+_RANK_PARTS = re.compile(r"[;,] +|(?<= )(?:but|while|whereas|so|and) +")
+_SAID_FIRST = _PATTERNS["said_first"]
+_AHEAD, _BACK = _PATTERNS["ahead"], _PATTERNS["back"]
 
 
 def of_lead(text: str, command: str) -> Standing:
@@ -59,6 +49,8 @@ def _of_last_sentence(text: str) -> tuple[Standing, str, bool]:
     """Returns the standing by a paragraph's last sentence, the sentence, and whether it speaks of what comes behind."""
     sentences = sentences_of(without_callout(plainly(text).strip().rstrip("*_ "))[0]) or [""]
     last = sentences[-1].strip().rstrip("*_ ")
+    if text.lstrip("( ")[:1] in _UPWARD:
+        return MEANT, last, False
     if TICKED.match(last):
         return MEANT, last, True
     if _TOLD.match(last) and MARK not in last:
@@ -72,11 +64,38 @@ def _of_last_sentence(text: str) -> tuple[Standing, str, bool]:
     if not standing and len(sentences) > 1 and _POINTS.search(sentences[-2]):
         standing = of_following(last.rstrip(":： ")) or _refused(last)
         leads |= bool(standing)
+    if not standing and leads and MARK not in last:
+        standing = of_pointed(last.rstrip(":： "))
+    if not standing and leads and MARK not in text:
+        standing = _of_announced(sentences[-3:-1], last)
+    if not standing and leads and _is_tale(last):
+        standing = Standing("doubtful", shown(last[:80]))
+    sentences = [sentence for sentence in sentences if not _POINTS_BACK.search(sentence)] or [last]
     pointing = [sentence for sentence in sentences[-2:] if _FOLLOWS.search(sentence)]
-    if not standing and pointing and not any(MARK in sentence for sentence in sentences[-2:]):
-        standing = weighed(Passage().told([each.rstrip(":： ") for each in sentences[-2:]], is_ahead=True))
+    near = sentences[-3:] if len(sentences) > 2 and _POINTS_ALL.search(sentences[-3]) else sentences[-2:]
+    if not standing and (pointing or len(near) > 2) and not any(MARK in sentence for sentence in near):
+        standing = weighed(Passage().told([each.rstrip(":： ") for each in near], is_ahead=True))
+    pointing = pointing or near[:-2]
     leads = leads or bool(pointing) or len(last.split()) <= 2
     return netted(standing, last) if leads and MARK not in last else standing, last, leads
+
+
+def _of_announced(before: Sequence[str], last: str) -> Standing:
+    """Returns the standing by sentences that name what comes before the last one leads on to it."""
+    for sentence in before:
+        is_verbless = not (GRAMMAR["auxiliaries"] - {"to"}) & {word.text for word in words_of(sentence)}
+        if is_verbless and (found := of_words(sentence)):
+            return found
+        if _AHEAD.search(sentence) and (found := of_clauses(sentence, leads=False)):
+            return found
+        if is_verbless and any(named(clause) for clause in clauses_of(sentence)[:1]):
+            return of_following(last.rstrip(":： "))
+    return MEANT
+
+
+def _is_tale(sentence: str) -> bool:
+    """Returns whether a sentence tells of what others do, or once did, and not that it helped."""
+    return bool(_TALE.match(sentence)) and not _SETTLED.search(sentence) and MARK not in sentence
 
 
 def _refused(sentence: str) -> Standing:
@@ -88,7 +107,19 @@ def _refused(sentence: str) -> Standing:
 def leads_on(text: str) -> bool:
     """Returns whether a paragraph leads to the list behind it: by a colon, or as it speaks of what follows."""
     text = text.rstrip("*_ ")
-    return text.endswith((":", "：")) or any(_POINTS.search(each) for each in sentences_of(text[-REACH:])[-2:])
+    return text.endswith((":", "：")) or any(
+        _POINTS.search(each) and not _POINTS_BACK.search(each) for each in sentences_of(text[-REACH:])[-2:]
+    )
+
+
+def speaks_of_all(text: str) -> bool:
+    """Returns whether a text begins with words on all of what stands before it: `none of these`, `the above`."""
+    return bool(_ALL_ABOVE.match(text)) and not leads_on(text)
+
+
+def speaks_ahead(sentence: str) -> bool:
+    """Returns whether a sentence speaks of what follows."""
+    return bool(_AHEAD.search(sentence))
 
 
 def goes_on(text: str) -> bool:
@@ -98,25 +129,77 @@ def goes_on(text: str) -> bool:
 
 def of_following(text: str) -> Standing:
     """Returns the standing that a text gives to the command right before it: `This makes it worse.`"""
-    plain = without_callout(plainly(text[:REACH]))[0].lstrip("👆☝⬆^↑( ")
-    found = weighed(Passage().told(sentences_of(plain)))
-    found = found or (netted(found, sentences_of(plain)[0]) if plain and MARK not in plain else MEANT)
+    plain = without_callout(plainly(text[:REACH]))[0].lstrip(_UPWARD + "( ")
+    sentences = _speaking_back(sentences_of(plain))
+    found = weighed(Passage().told(sentences))
+    found = found or (netted(found, sentences[0]) if sentences and MARK not in plain else MEANT)
+    if not sentences:
+        return found
     is_said = plain.rstrip("*_ )").endswith((".", "!")) or len(plain.split()) <= 6
     is_label = is_said and MARK not in plain and not plain.rstrip("*_ ").endswith((":", "："))
-    return found or (of_words(plain) if is_label else MEANT)
+    return found or (of_words(plain) if is_label else MEANT) or of_pointed(" ".join(sentences), is_behind=True)
+
+
+def _speaking_back(sentences: Sequence[str]) -> list[str]:
+    """Returns the sentences that may speak of what stands before them: up to one that leads on to what comes."""
+    kept: list[str] = []
+    for number, sentence in enumerate(sentences):
+        ahead = _AHEAD.search(sentence)
+        is_last = number == len(sentences) - 1
+        if ahead and not _BACK.search(sentence[: ahead.start()]):
+            break
+        if is_last and _leads(sentence):
+            said = _SAID_FIRST.match(sentence)
+            kept += [said["said"]] if said else []
+            break
+        kept.append(sentence)
+    return kept
+
+
+def _leads(sentence: str) -> bool:
+    """Returns whether a sentence is not over where a paragraph ends: `the other one is`, `now run:`."""
+    bare = sentence.rstrip("*_ ")
+    return bare.endswith((":", "：")) or bare.split(" ")[-1].lower() in GRAMMAR["unfinished"]
 
 
 def of_following_two(text: str) -> tuple[Standing, Standing]:
     """Returns the standings that a text gives to the two blocks before it: `The first is wrong.`"""
     told: tuple[list[str], list[str]] = ([], [])
-    for sentence in sentences_of(text[:REACH]):
+    for sentence in (part for each in sentences_of(text[:REACH]) for part in _by_rank(each)):
         found = _RANK.search(sentence)
+        if found and _ONLY_RANK.search(sentence) and not of_following(_RANK.sub("it", _ONLY_RANK.sub("it", sentence))):
+            told[int(not found["second"])].append("Do not run it.")
+            continue
         ranks = (int(bool(found["second"])),) if found else (0, 1) if _BOTH.search(sentence) else (1,)
         for rank in ranks:
             told[rank].append(
                 _RANK.sub("it", sentence) if found else _BOTH.sub("it", sentence) if len(ranks) > 1 else sentence
             )
     return of_following(" ".join(told[0])), of_following(" ".join(told[1]))
+
+
+def _by_rank(sentence: str) -> list[str]:
+    """Returns a sentence, or its parts where it speaks of the first and of the second one."""
+    parts = _RANK_PARTS.split(sentence)
+    is_two = len(parts) > 1 and all(_RANK.search(part) for part in parts[:2])
+    return [parts[0], " ".join(parts[1:])] if is_two else [sentence]
+
+
+def ranks_ahead(text: str) -> bool:
+    """Returns whether a text speaks of the first or the second of what stands behind it."""
+    return ranks(text) and bool(_AHEAD.search(text[:REACH]) or _AHEAD_TWO.search(text[:REACH]))
+
+
+def line_ranked(text: str) -> tuple[int, str]:
+    """Returns which line of the block above a text speaks of, -1 for the last, and the text with `it` for that.
+
+    0 where it speaks of none.
+    """
+    found = _LINE_RANK.search(text[:REACH])
+    if not found:
+        return 0, text
+    number = next((int(name[1]) for name in ("n1", "n2", "n3") if found[name]), -1)
+    return number, _LINE_RANK.sub("it", text[:REACH])
 
 
 def ranks(text: str) -> bool:

@@ -3,39 +3,60 @@
 import re
 
 from stages.dataset.runbook.places.labels import of_label
+from stages.dataset.runbook.places.patterns import patterns_of
 from stages.dataset.runbook.places.weighing import REACH, netted, shown, weighed
 from stages.dataset.runbook.standing import MEANT, Standing
 from stages.dataset.runbook.wording.lexicon import spans_of, words_of
 from stages.dataset.runbook.wording.passage import Passage, sentences_of
 from stages.dataset.runbook.wording.phrases import plainly
 
-_ANSWER = re.compile(
-    r"^\W*(?:(?P<no>not (?:needed|required|necessary)|no|none|never|nope|not|n/a)|yes|always|yep)\b(?=\W|"
-    r"$)(?!\s+(?!never|forbidden)\w)",
-    re.IGNORECASE,
-)
-_TELLS_WHEN = re.compile(
-    r"\b(?:symptom|alert|if|when|problem|situation|condition|observation|scenario|signal|cause|error|"
-    r"meaning|severity|trigger|question|issue|case)s?\b|wrong",
-    re.IGNORECASE,
-)
-_NEVER = re.compile(
-    r"\W*(?:never|not ever|at no time|under no circumstances|nobody|no longer|not any ?more)\b(?! \w+ \w+)",
-    re.IGNORECASE,
-)
+_PATTERNS = patterns_of("cells")
+_ANSWER = _PATTERNS["answer"]
+_TELLS_WHEN = _PATTERNS["tells_when"]
+_NEVER = _PATTERNS["never"]
+_NONE, _BURDEN, _WHO, _OURS = (_PATTERNS[name] for name in ("none", "burden", "who", "ours"))
+_UNSURE, _OUTCOME = _PATTERNS["unsure"], _PATTERNS["outcome"]
+_AGAINST = {"bad", "risk", "harm", "mild", "restricted", "shun", "gone", "reserve", "calamity"}
+_ROW = 4  # words of a cell without a head that may judge the commands of its row
+_FOR = {"good", "run", "please", "proof"}
 
 
 def of_cell(head: str, text: str) -> Standing:
     """Returns the standing that another cell of its row, below a head, gives to the commands of a cell."""
+    if not re.search(r"\w", head):
+        return of_label(text) if len(text.split()) <= _ROW else MEANT
     if _TELLS_WHEN.search(head):
         return Standing("forbidden", shown(text)) if _NEVER.match(text) else MEANT
+    if _is_against(head) and (none := _NONE.match(text)):
+        return _said(text[none.end() :])
+    if _WHO.match(head) and re.search(r"\w", text) and not _OURS.search(text):
+        return of_label(text) or Standing("doubtful", shown(f"{head}: {text[:40]}"))
     if answer := _ANSWER.match(text):
         return _answered(head, answer)
+    if _families(head) & _FOR and (unsure := _UNSURE.match(text)):
+        return Standing("doubtful", shown(unsure.group()))
+    return _said(text) or (_of_harm(text) if _OUTCOME.search(head) else MEANT)
+
+
+def _said(text: str) -> Standing:
+    """Returns the standing that a cell gives by itself."""
+    if found := of_label(text):
+        return found
     return (
-        of_label(text)
-        or weighed(Passage().told(sentences_of(plainly(text[:REACH])), is_note=True))
+        MEANT
+        if not re.search(r"\w", text)
+        else weighed(Passage().told(sentences_of(plainly(text[:REACH])), is_note=True))
         or netted(_of_outcome(text), text)
     )
+
+
+def _families(head: str) -> set[str]:
+    return {family for span in spans_of([word.text for word in words_of(head)]) for family in span.families}
+
+
+def _is_against(head: str) -> bool:
+    """Returns whether a head asks for what would speak against a command: a danger, or whom it takes."""
+    return bool(_BURDEN.search(head)) or bool(_families(head) & _AGAINST)
 
 
 def _of_outcome(text: str) -> Standing:
@@ -47,13 +68,18 @@ def _of_outcome(text: str) -> Standing:
     return Standing("doubtful", shown(text[:40]))
 
 
+def _of_harm(text: str) -> Standing:
+    """Returns the standing by what happens to what is needed: `all sessions are lost`."""
+    spans = spans_of([word.text for word in words_of(text[:REACH])])
+    families = {family for span in spans for family in span.families}
+    is_harm = "harm" in families and "value" in families and not families & {"not", "without", "innocent", "waste"}
+    return Standing("doubtful", shown(text[:40])) if is_harm else MEANT
+
+
 def _answered(head: str, answer: re.Match[str]) -> Standing:
     """Returns the standing by `yes` or `no` under a head that asks."""
-    families = {family for span in spans_of([word.text for word in words_of(head)]) for family in span.families}
-    is_against = bool(families & {"bad", "risk", "harm", "restricted", "shun", "need", "gone", "reserve"})
-    is_for = bool(families & {"good", "run", "please", "proof"}) or not head.strip()
+    is_against, is_for = _is_against(head), bool(_families(head) & _FOR)
     is_refused = (answer["no"] is not None and is_for and not is_against) or (answer["no"] is None and is_against)
     if is_refused:
         return Standing("forbidden" if is_for else "doubtful", shown(answer.group()))
-    rest = answer.string[answer.end() :]
-    return of_cell(head, rest) if re.search(r"\w", rest) and answer["no"] is None else MEANT
+    return _said(answer.string[answer.end() :])

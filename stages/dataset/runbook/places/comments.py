@@ -4,30 +4,32 @@ import re
 from collections.abc import Iterator, Sequence
 
 from stages.dataset.runbook.places.labels import of_label
-from stages.dataset.runbook.places.weighing import REACH, weighed
+from stages.dataset.runbook.places.patterns import patterns_of
+from stages.dataset.runbook.places.pointers import of_pointed
+from stages.dataset.runbook.places.weighing import REACH, weighed, without_callout
 from stages.dataset.runbook.standing import MEANT, Standing
+from stages.dataset.runbook.wording.clauses import GRAMMAR
 from stages.dataset.runbook.wording.lexicon import MARK
 from stages.dataset.runbook.wording.passage import Passage, sentences_of
 from stages.dataset.runbook.wording.phrases import plainly
 
 LINES = 40
-_EDITS = re.compile(
-    r"\b(?:delet\w+|remov\w+|renam\w+|mov\w+|edit\w*|reformat\w*|translat\w+|reorder\w*|merg\w+|"
-    r"shorten\w*|restor\w+|chang\w+|"
-    r"break\w*|updat\w+|generat\w+|sort\w*)\s+(?:\w+\s+){0,2}?(?:this|these|that|the|it|by hand|manually|"
-    r"section|step|page|link|heading|anchor)\b|"
-    r"\b(?:screenshots?|images?|graphs?|diagrams?|headings?|anchors?|lint\w*|toc|axis|markdown\w*|"
-    r"prettier\S*|typos?)\b",
-    re.IGNORECASE,
-)
-_BEGINS = re.compile(r"^\W*(?:begin|start)\w*(?: of)?\b\W*", re.IGNORECASE)
-_UPWARD = re.compile(r"[#\s]*[\^↑]|[#\s]*(?:the )?(?:line|command|one) above\b", re.IGNORECASE)
+_FINITE = re.compile(rf"\W*(?:{'|'.join(sorted(GRAMMAR['finite']))})\b", re.IGNORECASE)
+_PART = re.compile(r"[,;.](?=\s|$)|\s[-–—]\s")
+
+_PATTERNS = patterns_of("comments")
+_EDITS = _PATTERNS["edits"]
+_BEGINS, _ENDS = _PATTERNS["begins"], _PATTERNS["ends"]
+_UPWARD = _PATTERNS["upward"]
 
 
-def of_comment(text: str) -> Standing:
-    """Returns the standing that a comment of a block gives to the command below it."""
-    text = plainly(text[:REACH].rstrip(":： "))
-    return of_label(text) or weighed(Passage().told(sentences_of(text), is_loose=True))
+def of_comment(text: str, is_alone: bool = True) -> Standing:
+    """Returns the standing that a comment of a block gives to the command below it. is_alone: whether it is whole."""
+    text = without_callout(plainly(text[:REACH].rstrip(":： ")))[0]
+    sentences = sentences_of(text)
+    is_note = is_alone and bool(sentences) and bool(_FINITE.match(sentences[0])) and not sentences[0].endswith("?")
+    found = of_label(text) or weighed(Passage().told(sentences, is_note=is_note, is_loose=True))
+    return found or of_pointed(text)
 
 
 def of_note(text: str) -> Standing:
@@ -40,16 +42,22 @@ def of_place(lines: Sequence[str], number: int) -> Standing:
 
     Its `line` counts from 1 within the block. A comment speaks of what follows it, up to a blank line.
     """
-    behind = re.search(r"\s#+\s*(?P<text>\D.*)$", lines[number][:REACH])
+    behind = re.search(r"\s(?:#+\s*|//+\s+)(?P<text>\D.*)$", lines[number][:REACH])
     if behind and (found := of_note(behind["text"])):
         return found.at(number + 1)
     below = lines[number + 1].strip() if number + 1 < len(lines) else ""
     if below.startswith("#") and _UPWARD.match(below) and (found := of_note(below.lstrip("# ^↑"))):
         return found.at(number + 2)
     for above, line in _comments_above(lines, number):
-        if found := of_comment(line.lstrip("# ")):
+        is_alone = not above or not lines[above - 1].strip().startswith("#")
+        if found := of_comment(line.lstrip("# "), is_alone):
             return found.at(above + 1)
     return MEANT
+
+
+def is_upward(text: str) -> bool:
+    """Returns whether a comment speaks of what stands above it: `^ deprecated`."""
+    return bool(_UPWARD.match(text))
 
 
 def _comments_above(lines: Sequence[str], number: int) -> Iterator[tuple[int, str]]:
@@ -57,6 +65,8 @@ def _comments_above(lines: Sequence[str], number: int) -> Iterator[tuple[int, st
     is_within = False
     for above in range(number - 1, max(-1, number - LINES), -1):
         line = lines[above].strip()
+        if line.startswith("#") and _UPWARD.match(line):
+            return
         if line.startswith("#"):
             is_within = True
             yield above, line
@@ -66,6 +76,9 @@ def _comments_above(lines: Sequence[str], number: int) -> Iterator[tuple[int, st
 
 def of_hidden(text: str) -> Standing:
     """Returns the standing that a comment of the page gives to what stands below it: none where it is for editors."""
-    if MARK in text or _EDITS.search(text):
+    if MARK in text or _ENDS.match(text):
         return MEANT
-    return of_comment(_BEGINS.sub("", text))
+    is_edit = bool(_EDITS.search(text))
+    parts = [part for part in _PART.split(text[:REACH]) if not _EDITS.search(part)]
+    parts = [part for part in parts if part.strip() and (not is_edit or len(part.split()) > 3)]
+    return of_comment(_BEGINS.sub("", ", ".join(parts))) if parts else MEANT

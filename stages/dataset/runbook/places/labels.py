@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from stages.dataset.runbook.places.pointers import of_pointed
 from stages.dataset.runbook.places.weighing import CROSSED, REACH, TICKED, netted, shown, weighed
 from stages.dataset.runbook.standing import MEANT, Standing
 from stages.dataset.runbook.wording.clauses import clauses_of
@@ -9,8 +10,9 @@ from stages.dataset.runbook.wording.fragments import is_waiting, named, remarks_
 from stages.dataset.runbook.wording.lexicon import MARK
 from stages.dataset.runbook.wording.passage import Evidence
 from stages.dataset.runbook.wording.phrases import judged_by_label, plainly
+from stages.dataset.runbook.wording.reading import UNCLEAR
 from stages.dataset.runbook.wording.reference import spoken_of
-from stages.dataset.runbook.wording.remarks import UNCLEAR, remarks_on
+from stages.dataset.runbook.wording.remarks import remarks_on
 
 
 @lru_cache(maxsize=1024)  # most alerts have the same sections
@@ -19,7 +21,9 @@ def of_label(text: str) -> Standing:
     text = plainly(text[:REACH])
     if found := CROSSED.match(text):
         return Standing("forbidden", shown(found.group()))
-    return MEANT if TICKED.match(text) else netted(of_clauses(text, leads=False) or of_words(text), text)
+    if TICKED.match(text):
+        return MEANT
+    return netted(of_clauses(text, leads=False) or of_words(text), text) or of_pointed(text)
 
 
 def of_clauses(text: str, leads: bool) -> Standing:

@@ -6,10 +6,12 @@ from functools import lru_cache
 from stages.dataset.runbook.places.labels import of_label
 from stages.dataset.runbook.places.weighing import CROSSED, REACH, TICKED, netted, shown, weighed, without_callout
 from stages.dataset.runbook.standing import MEANT, Standing, first
+from stages.dataset.runbook.wording.clauses import clauses_of
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET
 from stages.dataset.runbook.wording.passage import Passage, sentences_of
 from stages.dataset.runbook.wording.phrases import plainly
-from stages.dataset.runbook.wording.remarks import LIFTS, MEANS, ORDERS
+from stages.dataset.runbook.wording.reading import LIFTS, MEANS, ORDERS
+from stages.dataset.runbook.wording.reference import rank_of
 
 _SOFT = "🔴☠💀✋\ufe0f"
 _GROUP = re.compile(
@@ -35,22 +37,39 @@ def is_told(text: str, at: int, behind: str = "") -> bool:
 def _around(text: str, behind: str) -> tuple[Standing, bool]:
     """Returns the standing of TARGET in a paragraph, and whether it is told to be run."""
     rank = _rank(text)
-    text, warns = without_callout(plainly(_grouped(text)))
+    plain, grouped = text, _grouped(text)
+    text, warns = without_callout(plainly(grouped))
     sentences = sentences_of(text)
     own = next(number for number, sentence in enumerate(sentences) if TARGET in sentence)
     if TICKED.match(sentences[own]):
         return MEANT, True
     after = sentences[own + 1 :] or sentences_of(plainly(behind))
-    evidence = Passage(rank).read(sentences[max(0, own - 2) : own], sentences[own], after)
-    found = CROSSED.match(sentences[own]) or (CROSSED.match(after[0]) if after and MARK not in after[0] else None)
+    is_alone = grouped == plain and MARK not in "".join(sentences[max(0, own - 1) : own + 1])
+    warns = warns or sentences[own].lstrip().startswith("⚠")
+    evidence = Passage(rank, is_alone).read(sentences[max(0, own - 2) : own], sentences[own], after)
+    found = _crossed(sentences[own]) or (CROSSED.match(after[0]) if after and MARK not in after[0] else None)
     if found and not _is_state(found.group(), sentences[own], evidence.is_ordered):
         return Standing("forbidden", shown(found.group())), False
     standing = weighed(evidence, warns)
     is_told = evidence.is_ordered or any(said in (MEANS, ORDERS, LIFTS) for said, _ in evidence.said)
-    about = [sentence for sentence in (sentences[own], *after[:1]) if MARK not in sentence]
+    about = [
+        sentence for sentence in (sentences[own], *after[:1]) if MARK not in sentence and not _of_other(sentence, rank)
+    ]
     if not is_told:
         standing = first([standing, *(netted(standing, sentence) for sentence in about)])
     return standing, not standing and is_told
+
+
+def _of_other(sentence: str, rank: int) -> bool:
+    """Returns whether a sentence speaks of the other one of two commands."""
+    ranks = {rank_of(clause) for clause in clauses_of(sentence)} - {0}
+    return bool(rank) and bool(ranks) and rank not in ranks
+
+
+def _crossed(sentence: str) -> re.Match[str] | None:
+    """Returns the sign before a command that crosses it out, unless it stands before another one."""
+    found = CROSSED.match(sentence)
+    return found if found and MARK not in sentence.split(TARGET)[0] else None
 
 
 def _is_state(sign: str, sentence: str, is_ordered: bool) -> bool:

@@ -6,7 +6,7 @@ from stages.dataset.runbook.standing import MEANT, Standing
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET
 from stages.dataset.runbook.wording.net import unexplained
 from stages.dataset.runbook.wording.passage import CROSSES, TICKS, Evidence
-from stages.dataset.runbook.wording.remarks import (
+from stages.dataset.runbook.wording.reading import (
     DOUBTS,
     FORBADE,
     FORBIDS,
@@ -40,7 +40,8 @@ def weighed(evidence: Evidence, warns: bool = False) -> Standing:
     is_revoked = FORBADE in verdicts and {ORDERS, MEANS} & set(verdicts[verdicts.index(FORBADE) :])
     if FORBADE in found and not is_revoked:
         return Standing("forbidden", shown(found[FORBADE]))
-    if FORBIDS in found or (HARMS in found and not evidence.is_ordered):
+    is_borne = HARMS in found and ORDERS in verdicts[verdicts.index(HARMS) :]
+    if FORBIDS in found or (HARMS in found and not evidence.is_ordered and not is_borne):
         return Standing("forbidden", shown(found.get(FORBIDS) or found.get(HARMS) or "not"))
     if DOUBTS in found:
         return Standing("doubtful", shown(found[DOUBTS]))

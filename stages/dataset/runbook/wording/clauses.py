@@ -18,6 +18,7 @@ CODE = {MARK, TARGET}
 _SIGNS = {";", ":", "：", "—", "-", "(", ")", "!", "?", ".", "=", "。", "→"}
 _DROPPED = re.compile(r"[\"'“”«»*_^#>|~`\[\]{}<+\\]")
 _COMPARED = {"as", "same", "such", "just", "well", "known", "described", "soon", "long", "far"}
+_CONDITIONS_OF_TWO = {("in", "case"), ("given", "that"), ("even", "if"), ("every", "time"), ("each", "time")}
 _JOINING = {"and", "or", "but", "so", "even", "only", "also", "not"}
 _ONLY_BUT = {"nothing", "nobody", "none", "one", "anything", "all", "everything", "anybody", "anyone", "no"}
 
@@ -113,7 +114,8 @@ def _joins(words: Sequence[Word], place: int) -> bool:
 
 def _is_open(words: Sequence[Word], begin: int, place: int) -> bool:
     """Returns whether a clause waits for its verb: `do not, even at night, run it`."""
-    return words[place - 1].text in ("not", "never", "should", "must") or (
+    is_short = words[begin].text in GRAMMAR["conditions"] or (place > 1 and words[place - 2].text in ("why", "or"))
+    return (words[place - 1].text in ("not", "never", "should", "must") and not is_short) or (
         words[place - 1].text == "ever" and place - begin < 4
     )
 
@@ -139,9 +141,9 @@ def _kind_at(words: Sequence[Word], place: int) -> Kind:
         place += 1
     text = words[place].text if place < len(words) else ""
     behind = words[place + 1].text if place + 1 < len(words) else ""
-    if text in GRAMMAR["conditions"] or (text, behind) in (("in", "case"), ("given", "that"), ("even", "if")):
+    if text in GRAMMAR["conditions"] or (text, behind) in _CONDITIONS_OF_TWO:
         return "condition"
-    if text in GRAMMAR["reasons"] or (text, behind) == ("so", "that"):
+    if (text in GRAMMAR["reasons"] and behind != "of") or (text, behind) == ("so", "that"):
         return "reason"
     if text in ("which", "who", "whose"):
         return "which"
@@ -157,7 +159,7 @@ def _maybe(words: Sequence[Word], place: int, text: str, behind: str) -> Kind:
             return "condition"
         return "reason" if starts and behind not in ("a", "an", "one") and before not in _COMPARED else "main"
     if text == "once":
-        return "condition" if starts else "main"
+        return "condition" if starts and before not in GRAMMAR["auxiliaries"] else "main"
     if text in ("had", "should"):
         return "condition" if starts and before in (",", ".", ";", ":", "—", "(") else "main"
     return "main"

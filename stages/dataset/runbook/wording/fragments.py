@@ -1,11 +1,13 @@
 """What a heading, a label, a comment or a line that leads on says of the commands that come."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause
 from stages.dataset.runbook.wording.lexicon import Span, spans_of
+from stages.dataset.runbook.wording.reading import DOUBTS, FORBIDS, RISKS, UNCLEAR, Remark, Remarks
 from stages.dataset.runbook.wording.reference import spoken_of
-from stages.dataset.runbook.wording.remarks import DOUBTS, FORBIDS, UNCLEAR, Remark, Remarks, remarks_on
+from stages.dataset.runbook.wording.remarks import remarks_on
 
 _ASKING = {"what", "how", "things", "thing", "stuff", "everything", "anything"}
 _POINTING = {"this", "these", "following", "below", "those", "such"}
@@ -24,9 +26,13 @@ def remarks_ahead(clause: Clause, leads: bool = False, is_line: bool = False) ->
         return Remarks()
     texts = clause.texts
     about = clause.put(len(texts), len(texts)) if leads else named(clause)
+    if about is None and clause.joint == "(" and len(texts) > 1 and texts[0] in GRAMMAR["finite"]:
+        about = clause.put(0, 0)
     about = about or (spoken_of(clause) if is_line and _tells_harm(clause) else None)
     found = remarks_on(about) if about else _said_outright(clause)
-    found.said = [remark for remark in found.said if remark.verdict != UNCLEAR]
+    was_so = found.is_past and texts[-1:] not in (["was"], ["is"], ["were"]) and not {"i", "we"} & set(texts)
+    said = [replace(each, verdict=RISKS) if was_so and each.verdict == UNCLEAR else each for each in found.said]
+    found.said = [remark for remark in said if remark.verdict != UNCLEAR]
     return found
 
 
@@ -69,6 +75,8 @@ def _is_head(texts: Sequence[str], spans: Sequence[Span], at: int, noun: Span) -
     if not behind:
         return any(span.families & _ADJECTIVES for span in between)
     judged = any(span.first >= noun.end and span.families & {"harm", "bad", "risk"} for span in spans)
+    if any(span.first == noun.end and span.families & {"harm", "mild", "bad", "gone"} for span in spans):
+        return behind.endswith("s")
     if judged and behind in GRAMMAR["closing"] and behind not in ("to", "for", "and", "or", "of"):
         return True
     return (
@@ -81,6 +89,7 @@ def _is_head(texts: Sequence[str], spans: Sequence[Span], at: int, noun: Span) -
 
 
 def _said_outright(clause: Clause) -> Remarks:
+    clause = _without_joint(clause)
     texts, spans = clause.texts, spans_of(clause.texts)
     at = next((place for place, text in enumerate(texts) if text not in GRAMMAR["skipped"]), len(texts))
     at += texts[at : at + 1] == ["do"] and texts[at + 1 : at + 2] == ["not"]
@@ -89,11 +98,22 @@ def _said_outright(clause: Clause) -> Remarks:
     if theirs is not None and (first is None or not _refuses(texts, spans, first)):
         words = clause.words[spans[theirs].first : spans[theirs].end]
         return Remarks([Remark(DOUBTS, words[0].start, words[-1].end)])
-    if first is None or not _refuses(texts, spans, first):
+    kept = next((n for n, span in enumerate(spans) if "reserve" in span.families), None)
+    if kept is not None and (first is None or not _refuses(texts, spans, first)):
+        first = None if any("not" in span.families for span in spans[:kept]) else kept
+    elif first is None or not _refuses(texts, spans, first):
+        return Remarks()
+    if first is None:
         return Remarks()
     words = clause.words[spans[first].first : spans[first].end]
     verdict = DOUBTS if spans[first].families & {"risk", "reserve"} else FORBIDS
     return Remarks([Remark(verdict, words[0].start, words[-1].end)])
+
+
+def _without_joint(clause: Clause) -> Clause:
+    """Returns a clause without the word that joins it to what was said: `and not this one`."""
+    begin = next((at for at, word in enumerate(clause.words) if word.text not in ("and", "but", "or", "yet")), 0)
+    return replace(clause, words=clause.words[begin:])
 
 
 def _is_theirs(texts: Sequence[str], span: Span) -> bool:
@@ -116,7 +136,8 @@ def _refuses(texts: Sequence[str], spans: Sequence[Span], first: int) -> bool:
     if texts[first_word := span.first] in _ONCE and len(texts) == first_word + 1:
         return True
     if span.families & {"bad", "gone", "former", "risk", "reserve"}:
-        return not rest or rest[0] in GRAMMAR["closing"] or rest[0][0].isdigit()
+        is_year = bool(rest) and rest[0][0].isdigit() and (len(rest[0]) == 4 or "." in rest[0])
+        return not rest or rest[0] in GRAMMAR["closing"] or is_year
     return False
 
 
@@ -129,6 +150,8 @@ def _negates(texts: Sequence[str], spans: Sequence[Span], first: int) -> bool:
     if follower and follower.families & {"spare", "shun"}:
         return False
     is_order = texts[span.first - 1 : span.first] == ["do"]
+    if rest[0] in _POINTING - {"such"} and texts[span.first] != "no" and len(rest) <= 3:
+        return True
     if texts[span.first] == "never":
         return not rest[0].endswith("s") or bool(follower and "run" in follower.families)
     if texts[span.first] == "not" and not is_order:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause, clauses_of
-from stages.dataset.runbook.wording.lexicon import MARK, TARGET
+from stages.dataset.runbook.wording.lexicon import MARK, TARGET, spans_of
 
 _FILE = tomllib.loads(Path(__file__).with_name("net.toml").read_text("utf-8"))
 _LISTS = {name: f"(?:{'|'.join(words)})" for name, words in _FILE["lists"].items()}
@@ -20,7 +20,12 @@ def _compiled(name: str) -> re.Pattern[str]:
 
 
 _DENIED, _JUDGED = _compiled("denied"), _compiled("judged")
+_ATTRIBUTE = re.compile(rf"{_FILE['net']['adjective']}\s+(?!{_FILE['net']['no_thing']})[a-z]")
 _SOFTENED = re.compile(rf"\b{_LISTS['softened']}\W+(?:[\w-]+\W+){{0,2}}$")
+_NO_THING = (
+    GRAMMAR["skipped"] | GRAMMAR["auxiliaries"] | GRAMMAR["pronouns"] | GRAMMAR["persons"] | GRAMMAR["closing"] | {"_"}
+)
+_ACTING = {"command", "run", "group", "source", "restricted", "harm", "bad"}
 _NO_VERB = GRAMMAR["pronouns"] | GRAMMAR["determiners"] | GRAMMAR["subjects"] | GRAMMAR["persons"] | GRAMMAR["places"]
 
 
@@ -32,18 +37,47 @@ def unexplained(text: str) -> str:
 
 
 def _judging(clause: Clause) -> str:
-    text = " ".join(clause.texts)
-    if denied := _DENIED.search(text):
+    text = " ".join(_without_innocent(clause.texts))
+    denied = _DENIED.search(text)
+    if denied and not _is_of_thing(text[: denied.start()]) and not _is_cleared(denied.group()):
         return denied.group()
     for judged in _JUDGED.finditer(text):
-        if not _SOFTENED.search(text[: judged.start()]):
+        is_softened = _SOFTENED.search(text[: judged.start()])
+        if not is_softened and not _ATTRIBUTE.match(judged.group() + text[judged.end() :]):
             return judged.group()
     return ""
 
 
+def _without_innocent(texts: Sequence[str]) -> list[str]:
+    """Returns the words, but for those that only look like a judgement: `never fails to help`."""
+    kept = list(texts)
+    for span in spans_of(texts):
+        if "innocent" in span.families:
+            kept[span.first : span.end] = ["_"] * (span.end - span.first)
+    return kept
+
+
+def _is_cleared(denied: str) -> bool:
+    """Returns whether a negation turns round what would speak against the command: `not wrong to run`."""
+    spans = spans_of(denied.split())
+    return (
+        len(spans) > 1 and bool(spans[1].families & {"bad", "risk", "harm", "gone"}) and "good" not in spans[1].families
+    )
+
+
+def _is_of_thing(before: str) -> bool:
+    """Returns whether a negation follows right on a thing, as in a heading: `certificate never issued`."""
+    texts = before.split()
+    if not texts or texts[-1] in _NO_THING or not texts[-1].isalpha() or texts[-1].endswith("ly"):
+        return False
+    return not any(span.families & _ACTING for span in spans_of(texts))
+
+
 def _orders(clause: Clause) -> bool:
-    """Returns whether a clause begins like an order, and judges nothing."""
+    """Returns whether a clause begins like an order, or tells what we do, and judges nothing."""
     texts = _bare(clause.texts)
+    if clause.texts[0] in ("so", "therefore", "hence", "thus") and texts[:1] in (["we"], ["you"]):
+        return not _judging(clause)
     if len(texts) < 2 or _judging(clause):
         return False
     first = texts[0]

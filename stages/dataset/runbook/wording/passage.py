@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause, clauses_of
 from stages.dataset.runbook.wording.fragments import is_waiting, remarks_ahead
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET, spans_of
-from stages.dataset.runbook.wording.reference import rank_of, ranked, spoken_of
-from stages.dataset.runbook.wording.remarks import (
+from stages.dataset.runbook.wording.reading import (
     DOUBTS,
     FORBADE,
     FORBIDS,
     HARMS,
+    HINTS,
     LIFTS,
     MEANS,
     ORDERS,
@@ -23,12 +23,13 @@ from stages.dataset.runbook.wording.remarks import (
     UNCLEAR,
     Remark,
     Remarks,
-    remarks_on,
 )
+from stages.dataset.runbook.wording.reference import rank_of, ranked, spoken_of
+from stages.dataset.runbook.wording.remarks import remarks_on
 
-CROSSES, TICKS = "❌🚫⛔✗✘✖👎❎🛑🔴☠💀✋🙅🚷💣☢⚰🧨☣🪦", "✅✔👍☑🟢💚👌🆗"
+CROSSES, TICKS = "🟥❌🚫⛔✗✘✖👎❎🛑🔴☠💀✋🙅🚷💣☢⚰🧨☣🪦", "🟩✅✔👍☑🟢💚👌🆗"
 SENTENCE_END = re.compile(
-    rf"(?<=[.!?。])[)\"”’'*_]*\s+(?=[\"“(*_^\w{MARK}{TARGET}{CROSSES}{TICKS}])|\s+(?=[{CROSSES}{TICKS}])|\n"
+    rf"(?<=[.!?。])[)\"”’'*_]*\s+(?=[\"“(*_^\w{MARK}{TARGET}{CROSSES}{TICKS}])|\s+(?=[{CROSSES}{TICKS}](?!\ufe0f?\s*[,.;:)]))|\n"
 )
 _SENTENCES = 3  # behind a command, in which words about it are looked for
 _REFUSED = re.compile(
@@ -38,7 +39,8 @@ _REFUSED = re.compile(
 )
 _AGREED = re.compile(r"^\W*(?:please\W+)?(?:yes|yep|sure|absolutely|of course|by all means)\b", re.IGNORECASE)
 _NAMES = re.compile(
-    rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|i mean|i['’]m talking about|namely|(?:the|that|"
+    rf"^\W*(?:(?:and|so)\s+)?(?:(?:it|that|this|(?:i|we) mean"
+    rf"|(?:i['’]m|we['’]re|i am|we are) (?:talking|speaking) (?:about|of)|namely|(?:the|that|"
     rf"this) \w+)\W*(?:is|was|['’]s)?\W*(?:called\W*)?)?{TARGET}\W*$",
     re.IGNORECASE,
 )
@@ -72,10 +74,14 @@ def sentences_of(text: str) -> list[str]:
 class Passage:
     """Reads the sentences around one command."""
 
-    def __init__(self, rank: int = 0) -> None:
+    def __init__(self, rank: int = 0, is_alone: bool = False) -> None:
         self.evidence = Evidence()
+        self.is_alone = is_alone
+        """Whether no other command is near, so that `they` are something else."""
         self.rank = rank
         """1 or 2 for the former and the latter of two commands that are named together."""
+        self.is_only = False
+        """Whether the clause before tells to run it `only` on a condition."""
         self.is_ahead = False
         """Whether the command comes behind, and was not spoken of yet."""
 
@@ -100,6 +106,22 @@ class Passage:
         self.evidence.is_second |= self.evidence.is_passed_over and not remarks.is_bare and not _only_reads(clauses[at])
         has_note = len(clauses) > at + 1 and clauses[at + 1].joint in _LEADING and not clauses[at + 1].has(MARK)
         self.evidence.is_second |= self.evidence.is_passed_over and remarks.is_bare and has_note
+        return self.evidence
+
+    def pointed(self, sentence: str) -> Evidence:
+        """Returns what a sentence says of TARGET, put in the place of a word that points at it."""
+        clauses = clauses_of(sentence)
+        at = next((number for number, clause in enumerate(clauses) if clause.has(TARGET)), -1)
+        if at < 0:
+            return self.evidence
+        remarks = self._own(sentence, clauses, at)
+        self._reserved(sentence, clauses[:at])
+        if not remarks.orders:
+            self._behind(sentence, clauses, at)
+        is_theirs = remarks.is_reported and not remarks.orders
+        clear = [each for each in self.evidence.said if each[0] not in (UNCLEAR, HINTS, TOUCHES)]
+        self.evidence.said = [*clear, (DOUBTS, sentence)] if is_theirs and not clear else clear
+        self.evidence.is_ordered = remarks.orders
         return self.evidence
 
     def told(
@@ -140,6 +162,8 @@ class Passage:
             remarks.said = [
                 remark for remark in remarks.said if remark.verdict == FORBIDS and _is_right_before(own, remark, clause)
             ]
+            if at and len(clause.texts) <= 3 and clause.texts[0] == "after" and _tells_loss(clauses[at - 1]):
+                remarks.said.append(Remark(DOUBTS, clauses[at - 1].words[0].start, clause.words[-1].end))
             if _supposes(clause):
                 remarks.said.append(Remark(UNCLEAR, clause.words[0].start, clause.words[-1].end))
             for beside in clauses[at - 1 : at] if at else clauses[1:2]:
@@ -202,13 +226,19 @@ class Passage:
     def _named(self, sentence: str) -> None:
         """Hears the sentence before one that only names the command: `One thing breaks it. It is …`."""
         for clause in clauses_of(sentence):
-            self.evidence.add(sentence, remarks_ahead(clause).said)
+            about = spoken_of(clause) if clause.kind == "main" and clause.texts[0] == "it" else None
+            said = (remarks_on(about) if about else remarks_ahead(clause)).said
+            self.evidence.add(sentence, [remark for remark in said if remark.verdict != UNCLEAR])
 
     def _behind(self, own: str, clauses: Sequence[Clause], at: int) -> None:
         is_last = not any(word.text == MARK for word in clauses[at].words[clauses[at].texts.index(TARGET) :])
+        is_subject = _bare_start(clauses[at]) == TARGET
         for clause in clauses[at + 1 :]:
             if clause.has(MARK):
                 return
+            if is_subject and _goes_on(clause):
+                self._about(own, clause, is_note=True)
+                continue
             if clause.kind == "condition" and clause.texts[0] == "only" and not self.evidence.is_ordered:
                 self.evidence.said.append((DOUBTS, own[clause.words[0].start : clause.words[-1].end]))
             self._about(own, clause, clause.joint in _LEADING | {"?"}, is_last)
@@ -216,7 +246,9 @@ class Passage:
     def _speaks(self, sentence: str, is_note: bool = False) -> bool:
         size = len(self.evidence.said)
         for number, clause in enumerate(clauses_of(sentence)):
-            self._about(sentence, clause, is_note and not number)
+            if number and clause.kind == "which" and len(self.evidence.said) == size and is_note:
+                continue  # it goes on with a noun of the note
+            self._about(sentence, clause, is_note and (not number or _goes_on(clause)))
         return len(self.evidence.said) > size
 
     def _about(self, text: str, clause: Clause, is_note: bool = False, is_last: bool = True) -> None:
@@ -226,10 +258,16 @@ class Passage:
             return
         if clause.kind == "reason" and self.evidence.is_ordered:
             return
+        if _is_ours_not(clause):
+            self.evidence.said.append((FORBIDS, text[clause.words[0].start : clause.words[-1].end]))
+            return
+        if self.is_alone and clause.has("they") and not clause.has("it", "this", "that"):
+            return
         rank = rank_of(clause)
         if rank and self.rank and rank != self.rank:
             self._of_the_other(clause)
             return
+        self.is_only = clause.texts[0] == "only"
         about = ranked(clause) if rank and self.rank else spoken_of(clause, is_note, self.is_ahead)
         self.is_ahead = self.is_ahead and about is None
         if about is None or (not is_last and about.texts[0] == TARGET):
@@ -240,14 +278,31 @@ class Passage:
             said = [Remark(self._denial(), clause.words[0].start, clause.words[-1].end)]
         if remarks.orders and not said:
             said = [Remark(ORDERS, clause.words[0].start, clause.words[-1].end)]
+        said = [
+            replace(each, verdict=RISKS) if _was_so(about, remarks) and each.verdict == UNCLEAR else each
+            for each in said
+        ]
         said = [remark for remark in said if remark.verdict != UNCLEAR]
-        if any("myth" in span.families for span in spans_of(clause.texts)):
+        if rank and self.rank:
+            said = [replace(each, verdict=FORBIDS) if each.verdict == HARMS else each for each in said]
+        if self._is_myth(clause):
             said = [Remark(LIFTS, clause.words[0].start, clause.words[-1].end)]
         self.evidence.add(text, said)
 
+    def _is_myth(self, clause: Clause) -> bool:
+        """Returns whether a clause says that what was said against the command is not so, rather than that it is."""
+        families = {family for span in spans_of(clause.texts) for family in span.families}
+        is_against = bool({FORBIDS, FORBADE, HARMS, RISKS, DOUBTS} & {verdict for verdict, _ in self.evidence.said})
+        return "myth" in families and ("gone" not in families or (is_against and clause.texts[0] != "it"))
+
     def _denial(self) -> str:
         """Returns what `it is not` says: that what was said against the command is not so, or that it is not meant."""
-        return LIFTS if {FORBIDS, FORBADE, HARMS, RISKS, DOUBTS} & {said for said, _ in self.evidence.said} else FORBIDS
+        was_good = any("used to" in words.lower() for _, words in self.evidence.said)
+        return (
+            LIFTS
+            if not was_good and {FORBIDS, FORBADE, HARMS, RISKS, DOUBTS} & {said for said, _ in self.evidence.said}
+            else FORBIDS
+        )
 
     def _of_the_other(self, clause: Clause) -> None:
         """Hears a clause about the other one of two commands, which may be the one that is chosen."""
@@ -257,6 +312,9 @@ class Passage:
 
     def _on_condition(self, text: str, clause: Clause) -> None:
         for span in spans_of(clause.texts):
+            if span.families & {"group", "restricted"} and self.is_only:
+                self.evidence.said.append((DOUBTS, text[clause.words[0].start : clause.words[-1].end]))
+                return
             if (
                 "restricted" in span.families
                 and clause.texts[0] in ("only", "if", "unless", "until", "after")
@@ -284,6 +342,35 @@ class Passage:
         return any(_is_chosen(clause) for clause in others[:2])
 
 
+def _was_so(about: Clause, remarks: Remarks) -> bool:
+    """Returns whether a clause tells what the command once was: `it was the fix before the move`."""
+    return remarks.is_past and about.has("was", "were", "used") and not about.has("i")
+
+
+def _bare_start(clause: Clause) -> str:
+    """Returns the first word of a clause that is more than a filler or an article."""
+    fillers = GRAMMAR["skipped"] | GRAMMAR["naming"] - {"for", "as", "because", "since", "with", "by", "in"}
+    return next((text for text in clause.texts if text not in fillers), "")
+
+
+def _goes_on(clause: Clause) -> bool:
+    """Returns whether a clause goes on with the subject of the one before: `but has been retired`."""
+    texts = clause.texts
+    return (
+        texts[0] in ("but", "and", "yet", "or")
+        and texts[1:2] != []
+        and (texts[1] in GRAMMAR["finite"] or texts[1] in ("never", "also", "then"))
+    )
+
+
+def _is_ours_not(clause: Clause) -> bool:
+    """Returns whether a clause only says that those who read the page do not: `you will not`, `we do not`."""
+    texts = [text for text in clause.texts if text not in GRAMMAR["skipped"]]
+    is_ours = texts[:1] in (["you"], ["we"]) or texts[:2] == ["on", "call"]
+    rest = [text for text in texts[1:] if text not in GRAMMAR["auxiliaries"] | {"call", "any", "longer", "either"}]
+    return is_ours and rest in (["not"], ["never"], ["no"]) and len(texts) > 2
+
+
 def _is_ellipsis(clause: Clause) -> bool:
     """Returns whether a clause only takes back what was said before: `it is not`, `it does not any more`."""
     texts = clause.texts
@@ -293,7 +380,17 @@ def _is_ellipsis(clause: Clause) -> bool:
         if text not in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | {TARGET, "any", "longer", "not"}
     ]
     has_verb = bool((GRAMMAR["auxiliaries"] - {"to"}) & set(texts))
-    return has_verb and not rest and texts[0] == TARGET and "not" in texts
+    is_denied = "not" in texts or "longer" in texts
+    return has_verb and not set(rest) - {"no"} and texts[0] == TARGET and is_denied
+
+
+def _tells_loss(clause: Clause) -> bool:
+    """Returns whether a clause tells what somebody lost or broke, or that nothing helped."""
+    if clause.texts[:4] == ["it", "does", "not", "help"]:
+        return True
+    spans = spans_of(clause.texts)
+    is_denied = any(span.families & {"not", "innocent", "without"} for span in spans)
+    return clause.texts[0] in GRAMMAR["persons"] and not is_denied and any("harm" in span.families for span in spans)
 
 
 def _supposes(clause: Clause) -> bool:
@@ -335,4 +432,5 @@ def _is_right_before(own: str, remark: Remark, clause: Clause) -> bool:
     target = clause.words[clause.texts.index(TARGET)]
     if any(word.text in GRAMMAR["persons"] for word in clause.words):
         return False
-    return len(own[remark.end : target.start].split()) <= 1 and remark.start != remark.end
+    is_before = remark.start < remark.end <= target.start
+    return is_before and len(own[remark.end : target.start].split()) <= 1

@@ -24,7 +24,17 @@ def spoken_of(clause: Clause, is_note: bool = False, is_ahead: bool = False) -> 
         return _as_object(clause, texts, spans, at, is_ahead)
     if end := _end_of_subject(texts, spans, at):
         return clause.put(at, end)
+    if at_subject := _behind_adverbial(texts, at):
+        return clause.put(at_subject, at_subject + 1)
     return _as_object(clause, texts, spans, at, is_ahead) or _without_subject(clause, texts, spans, at, is_note)
+
+
+def _behind_adverbial(texts: Sequence[str], at: int) -> int:
+    """Returns where the subject stands behind a phrase of place or time: `on our setup it wipes …`; 0 for none."""
+    if texts[at] not in GRAMMAR["adverbial"]:
+        return 0
+    found = next((place for place in range(at + 2, min(at + 7, len(texts) - 1)) if texts[place] == "it"), 0)
+    return found if found and texts[found - 1] not in GRAMMAR["adverbial"] | {"to", "of", "and", "or"} else 0
 
 
 def _is_expletive(texts: Sequence[str], spans: Sequence[Span], at: int) -> bool:
@@ -80,6 +90,8 @@ def _end_of_pointer(texts: Sequence[str], spans: Sequence[Span], at: int) -> int
     while end < len(texts) and texts[end] in GRAMMAR["qualifying"]:
         end += 1
     noun = next((span for span in spans if span.first == end and "command" in span.families), None)
+    if not noun and texts[at] != "the" and texts[end : end + 1] in (["one"], ["ones"]):
+        return end + 1
     if noun:
         is_clear = texts[at] != "the" or end > at + 1 or texts[noun.end : noun.end + 1] in (["above"], ["below"])
         is_subject = not any(span.end <= at for span in spans) or is_clear
@@ -123,6 +135,11 @@ def _without_subject(
     """Returns a clause such as `Never.` or `Not to be used.` with the command put in; None where it has a subject."""
     if is_note and any(span.first == at and "innocent" in span.families for span in spans):
         return clause.put(0, 0)
+    is_bare = at == 0 or set(texts[:at]) <= {"and", "but", "yet", "or", "also", "now"}
+    if is_note and is_bare and len(texts) > at + 1 and texts[at] in GRAMMAR["finite"]:
+        return clause.put(0, 0)
+    if "there" in texts[:at] and texts[at + 1 : at + 3] in (["not", "a"], ["not", "an"], ["not", "any"]):
+        return None
     at += texts[at] in GRAMMAR["auxiliaries"] or texts[at] in ("a", "an", "the")
     first = next((number for number, span in enumerate(spans) if span.first == at), None)
     if first is None:
@@ -137,6 +154,7 @@ def _without_subject(
     ):
         return clause.put(0, 0)
     is_told = len(texts) > 1 and texts[at].endswith("s") and not texts[at].endswith("ss")
+    is_told = is_told and texts[at + 1 : at + 2] != ["not"] and not set(texts[at + 1 : at + 2]) & GRAMMAR["auxiliaries"]
     is_told = is_told or (
         is_note
         and (texts[at] in GRAMMAR["past_forms"] or texts[at].endswith("ed"))
@@ -144,7 +162,10 @@ def _without_subject(
         and texts[at + 1] in GRAMMAR["determiners"]
     )
     is_told = is_told and (is_note or "calamity" not in span.families)
-    if (span.families & {"harm", "mild"} and is_told) or (is_note and "calamity" in span.families):
+    is_told = is_told or (
+        "bad" in span.families and any(text.endswith("s") for text in texts[span.first + 1 : span.end])
+    )
+    if (span.families & {"harm", "mild", "bad"} and is_told) or (is_note and "calamity" in span.families):
         return clause.put(0, 0)
     return clause.put(0, 0) if is_note and span.families & {"elsewhere", "restricted", "please", "good"} else None
 
