@@ -1,4 +1,4 @@
-"""The client is one source with shared/, installs offline with every Python it is for, and works without the project."""
+"""The client is one source with shared/, installs offline with each Python it is for, and works without the project."""
 
 import ast
 import os
