@@ -7,6 +7,7 @@ split into its alerts, a resolved one needs no call, equal ones are asked once, 
 
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def ignore(name: str, value: float, attributes: Mapping[str, str]) -> None:
 class Agent:
     """A model's prompt and the rules of its calls. observe gets a duration and a count for each alert.
 
-    ValueError where the two files know different functions.
+    ValueError where the two files know different functions or parameters.
     """
 
     prompt: PromptFile
@@ -89,11 +90,11 @@ class Agent:
     observe: Observe = field(default=ignore, compare=False)
 
     def __post_init__(self) -> None:
-        if (known := set(self.prompt.functions.names.functions)) != (ruled := set(self.policy.functions)):
-            odd = ", ".join(sorted(known ^ ruled))
-            raise ValueError(
-                f"{PROMPT_FILE} and {call_policy.FILE} are not of one model: {odd} is in one of them alone"
-            )
+        declared = self.prompt.functions.names.functions
+        _refuse_odd(declared.keys() ^ self.policy.functions.keys())
+        for name, rules in self.policy.functions.items():
+            ruled = (rules.parameters.get("properties") or {}).keys()
+            _refuse_odd({f"{name}.{odd}" for odd in declared[name].parameters.keys() ^ ruled})
 
     @classmethod
     def load(cls, place: "Path | str", observe: Observe = ignore) -> "Agent":
@@ -194,6 +195,12 @@ class _Asked:
             elif (content := render_alert(found)) not in seen:
                 seen.add(content)
                 yield found
+
+
+def _refuse_odd(odd: AbstractSet[str]) -> None:
+    if odd:
+        told = f"{', '.join(sorted(odd))} is in one of them alone"
+        raise ValueError(f"{PROMPT_FILE} and {call_policy.FILE} are not of one model: {told}")
 
 
 def _text(file: Path, remedy: str) -> str:

@@ -94,7 +94,10 @@ class CallPolicy:
         if known["format"] != FORMAT:
             raise ValueError(f"{FILE}: format is {known['format']!r:.40}, known is {FORMAT!r}")
         functions = mapping(f"{FILE}: functions", known["functions"])
-        return cls({name: CallRules.from_object(f"{FILE}: {name}", each) for name, each in functions.items()})
+        try:
+            return cls({name: CallRules.from_object(f"{FILE}: {name}", each) for name, each in functions.items()})
+        except RecursionError:
+            raise ValueError(f"{FILE}: a schema nests too deep to be checked") from None
 
 
 def _written(pattern: Pattern) -> list[Any]:

@@ -100,7 +100,7 @@ def _ungrounded(alert: Alert, call: Call, rules: CallRules) -> Iterator[tuple[st
     """Yields the texts in a call, with their parameters, that come from nowhere."""
     told = {*alert.labels.values(), *alert.annotations.values()}
     for name, value in call.arguments.items():
-        schema = rules.parameters["properties"][name]
+        schema = (rules.parameters.get("properties") or {}).get(name, {})
         made = {_filled(pattern, alert) for pattern in rules.patterns.get(name, ())}
         known = told | rules.constants.get(name, frozenset()) | made
         for text in open_texts(schema, value):

@@ -120,6 +120,10 @@ def test_an_agent_is_loaded_from_a_folder_or_its_prompt(tmp_path: Path) -> None:
             {"prompt.json": prompt_file().to_json(), "calls.json": CallPolicy({}).to_json()},
             "@: prompt.json and calls.json are not of one model: pod-restart, scale-deployment is in one of them alone",
         ),
+        (
+            {"prompt.json": prompt_file().to_json(), "calls.json": POLICY.to_json().replace('"replicas"', '"count"')},
+            "@: prompt.json and calls.json are not of one model: scale-deployment.count, ",
+        ),
     ],
 )
 def test_a_model_that_cannot_be_asked_safely_is_not_loaded(files: dict[str, str], says: str, tmp_path: Path) -> None:

@@ -66,6 +66,13 @@ def test_a_damaged_file_is_refused_with_the_reason(text: str, reason: str) -> No
     assert str(refusal.value).startswith(reason)
 
 
+def test_a_schema_that_nests_without_end_is_refused() -> None:
+    text = changed(parameters={"type": "object", "properties": {"name": {"type": "array", "items": {}}}})
+    deep = text.replace('"items": {}', '"items": ' + '{"type": "array", "items": ' * 3000 + "{}" + "}" * 3000)
+    with pytest.raises(ValueError, match=r"nests too deep|is no JSON"):
+        CallPolicy.from_json(deep)
+
+
 @pytest.mark.parametrize(
     "schema",
     [
