@@ -109,6 +109,12 @@ launch: .venv/.made ## start an agent's training on Flyte; AGENT=agent-sre WAIT=
 	  $(call given,PROJECT,--project) $(call given,DOMAIN,--domain) $(call given,TRIGGER,--trigger) $(call given,COMMIT,--commit) \
 	  $(call given,PATIENCE,--patience) $(foreach i,$(INPUT),--input='$i')
 
+# ── client ────────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: client
+client: .venv/.made ## the package by which an agent asks its model, as a wheel in dist/
+	@$(UV) build --quiet --offline --wheel client --out-dir dist && ls dist/*.whl
+
 # ── tests ─────────────────────────────────────────────────────────────────────────────────────────
 
 LONGEST_FIRST := publish e2e register train dataset shared evaluate workflow watch convert demo-model
@@ -124,6 +130,7 @@ lint: environments ## style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy shared workflows tools benchmarks/*.py $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py tests/survival/*.py tests/tools/*.py))
+	MYPYPATH=client .venv/bin/mypy client/agent_client client/build_backend.py examples/agent/agent.py
 	.venv/bin/mypy --python-executable .venvs/train/bin/python examples/demo_model/*.py benchmarks/training/*.py tests/tiny_model.py
 	.venv/bin/mypy --python-executable .venvs/evaluate/bin/python benchmarks/evaluation/*.py
 	@$(foreach s,$(STAGES),echo mypy stages/$s; .venv/bin/mypy --python-executable .venvs/$s/bin/python $(filter-out stages/$s/tests/%,$(wildcard stages/$s/*.py stages/$s/*/*.py stages/$s/*/*/*.py));)
@@ -131,6 +138,10 @@ lint: environments ## style and types
 .PHONY: test-shared
 test-shared: environments ## the contract, the archive, the codec, the renderer
 	.venv/bin/python $(PYTEST) shared/tests
+
+.PHONY: test-client
+test-client: .venv/.made ## the client, built and installed offline, with each Python that is here
+	.venv/bin/python $(PYTEST) tests/test_client.py
 
 .PHONY: $(STAGES:%=test-%)
 $(STAGES:%=test-%): test-%: .venvs/%/.made .venvs/pytest/.made ## one stage's tests in its own environment: test-train

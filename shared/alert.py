@@ -54,11 +54,29 @@ def read_alerts(notification: Any) -> list[Alert]:
     Raises StageError for what is no notification, and for an alert that cannot be read whole: a label that is longer
     than MAX_LABEL or holds a list or an object, more than MAX_LABELS or MAX_ALL_LABELS, a status that nobody knows.
     """
+    found = read_each(notification)
+    for each in found:
+        if isinstance(each, StageError):
+            raise each
+    return [each for each in found if isinstance(each, Alert)]
+
+
+def read_each(notification: Any) -> list[Alert | StageError]:
+    """Returns what `read_alerts` does, with the reason in the place of each alert that cannot be read whole.
+
+    Raises StageError for what is no notification, or holds more than MAX_ALERTS.
+    """
     found = _found(notification)
     if len(found) > MAX_ALERTS:
         raise StageError(f"the notification has {len(found)} alerts; at most {MAX_ALERTS} are read; send them in parts")
     several = len(found) > 1
-    return [_read(alert, f"alert {number} of the notification" if several else "the alert") for number, alert in found]
+    read: list[Alert | StageError] = []
+    for number, alert in found:
+        try:
+            read.append(_read(alert, f"alert {number} of the notification" if several else "the alert"))
+        except StageError as error:
+            read.append(error)
+    return read
 
 
 def render_alert(alert: Alert) -> str:

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from shared import archive
+from shared.asking import call_policy
+from shared.asking.agent import Agent
+from shared.asking.call_policy import CallPolicy
 from shared.errors import StageError
 from shared.prompt import PromptFile
 
@@ -48,13 +51,13 @@ class Artifact:
 
 
 class ChatDataset(Artifact):
-    """Training rows for one agent: {train,valid,test}.jsonl, prompt.json, agent.json, README.md."""
+    """Training rows for one agent: {train,valid,test}.jsonl, prompt.json, calls.json, agent.json, README.md."""
 
     def check(self) -> None:
         for split in ALL_SPLITS:
             if split in SPLITS or self.has(split):
                 self._check_rows(self.path / f"{split}.jsonl")
-        self.prompt()
+        _check_policy(self.path, self.prompt(), self.policy())
         _json_object(self.path / "agent.json")
 
     def has(self, split: str) -> bool:
@@ -70,6 +73,10 @@ class ChatDataset(Artifact):
     def prompt(self) -> PromptFile:
         """Returns the renderer of the prompts that the rows were made with."""
         return _prompt_file(self.path / "prompt.json")
+
+    def policy(self) -> CallPolicy | None:
+        """Returns what a call must be before an agent makes it, None in a dataset of an earlier release."""
+        return _call_policy(self.path / call_policy.FILE)
 
     def agent(self) -> dict[str, Any]:
         """Returns agent.json: the agent, its source commit and its configuration."""
@@ -103,11 +110,11 @@ class MlxModel(Artifact):
 
 
 class FineTunedModel(MlxModel):
-    """An MlxModel with the fused adapters, and the prompt.json that it was trained with."""
+    """An MlxModel with the fused adapters, and prompt.json and calls.json of the dataset that it was trained with."""
 
     def check(self) -> None:
         super().check()
-        self.prompt()
+        _check_policy(self.path, self.prompt(), self.policy())
 
     def content_digest(self) -> str:
         """Returns the sha256 (hex) of what answers: weights, configuration, tokenizer and prompt.
@@ -125,6 +132,10 @@ class FineTunedModel(MlxModel):
     def prompt(self) -> PromptFile:
         """Returns the renderer of the prompts that the model was trained with."""
         return _prompt_file(self.path / "prompt.json")
+
+    def policy(self) -> CallPolicy | None:
+        """Returns what a call must be before an agent makes it, None in a model of an earlier release."""
+        return _call_policy(self.path / call_policy.FILE)
 
 
 class Adapters(Artifact):
@@ -225,6 +236,23 @@ def _prompt_file(file: Path) -> PromptFile:
         return PromptFile.from_json(_text(file))
     except ValueError as error:
         raise StageError(f"{file}: {error}") from None
+
+
+def _call_policy(file: Path) -> CallPolicy | None:
+    if not file.exists():
+        return None
+    try:
+        return CallPolicy.from_json(_text(file))
+    except ValueError as error:
+        raise StageError(f"{file}: {error}") from None
+
+
+def _check_policy(folder: Path, prompt: PromptFile, policy: CallPolicy | None) -> None:
+    try:
+        if policy:
+            Agent(prompt, policy)
+    except ValueError as error:
+        raise StageError(f"{folder}: {error}") from None
 
 
 def _json_object(file: Path) -> dict[str, Any]:

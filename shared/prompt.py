@@ -7,8 +7,11 @@ the chat template of FunctionGemma renders them. It holds `<bos>`: tokenise it w
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
+from shared.asking.fields import fields as fields_of
+from shared.asking.fields import items, mapping, parse
+from shared.asking.fields import text as text_of
 from shared.function_call import (
     START_RESPONSE,
     STOP_TOKENS,
@@ -117,11 +120,11 @@ class NameMap:
     def from_object(cls, value: Any) -> "NameMap":
         """Return the map that `to_object` gave; ValueError names what is wrong."""
         functions = {}
-        for agent, names in _mapping("names", value).items():
-            fields = _fields(f"names.{agent}", names, ("model", "parameters"))
-            parameters = _mapping(f"names.{agent}.parameters", fields["parameters"])
-            renamed = {key: _text(f"names.{agent}.parameters.{key}", name) for key, name in parameters.items()}
-            functions[agent] = FunctionNames(_text(f"names.{agent}.model", fields["model"]), renamed)
+        for agent, names in mapping("names", value).items():
+            fields = fields_of(f"names.{agent}", names, ("model", "parameters"))
+            parameters = mapping(f"names.{agent}.parameters", fields["parameters"])
+            renamed = {key: text_of(f"names.{agent}.parameters.{key}", name) for key, name in parameters.items()}
+            functions[agent] = FunctionNames(text_of(f"names.{agent}.model", fields["model"]), renamed)
         return cls(functions)
 
     def _names(self, agent: str) -> FunctionNames:
@@ -194,11 +197,11 @@ class PromptFile:
     @classmethod
     def from_json(cls, text: str) -> "PromptFile":
         """Return the prompt file that `to_json` wrote; ValueError names what is wrong."""
-        fields = _fields("prompt.json", _parse(text), tuple(cls.__dataclass_fields__))
-        texts = {key: _text(key, fields[key]) for key in ("format", "instruction", "prefix", "user_turn")}
-        stop_tokens = tuple(_text("stop_tokens", token) for token in _list("stop_tokens", fields["stop_tokens"]))
-        functions = _fields("functions", fields["functions"], ("names", "schemas"))
-        schemas = tuple(_mapping("functions.schemas", schema) for schema in _list("schemas", functions["schemas"]))
+        fields = fields_of("prompt.json", parse("prompt.json", text), tuple(cls.__dataclass_fields__))
+        texts = {key: text_of(key, fields[key]) for key in ("format", "instruction", "prefix", "user_turn")}
+        stop_tokens = tuple(text_of("stop_tokens", token) for token in items("stop_tokens", fields["stop_tokens"]))
+        functions = fields_of("functions", fields["functions"], ("names", "schemas"))
+        schemas = tuple(mapping("functions.schemas", schema) for schema in items("schemas", functions["schemas"]))
         names = NameMap.from_object(functions["names"])
         return cls(**texts, stop_tokens=stop_tokens, functions=DeclaredFunctions(names, schemas))
 
@@ -232,41 +235,3 @@ def _refuse_twice(what: str, names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"two names of a {what} would be {name!r} in the model")
-
-
-def _parse(text: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"prompt.json is no JSON: {error}") from error
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"prompt.json holds {constant}, which is no JSON")
-
-
-def _fields(where: str, value: Any, keys: tuple[str, ...]) -> dict[str, Any]:
-    fields = _mapping(where, value)
-    if missing := sorted(set(keys) - set(fields)):
-        raise ValueError(f"{where} lacks {', '.join(missing)}")
-    if unknown := sorted(set(fields) - set(keys)):
-        raise ValueError(f"{where} holds the unknown {', '.join(unknown)}")
-    return fields
-
-
-def _mapping(where: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{where} is {type(value).__name__}, not an object")
-    return value
-
-
-def _list(where: str, value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise ValueError(f"{where} is {type(value).__name__}, not a list")
-    return value
-
-
-def _text(where: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{where} is {type(value).__name__}, not a text")
-    return value

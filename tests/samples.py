@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.alert import render_notification
 from shared.artifacts import Adapters, ChatDataset, Evaluation, FineTunedModel, ModelCard, TrainingMetrics
+from shared.asking.call_policy import CallPolicy, CallRules
 from shared.function_call import Call
 from shared.prompt import FunctionNames, NameMap, PromptFile, render_completion
 
@@ -56,6 +57,16 @@ def prompt_file() -> PromptFile:
     return PromptFile.render(FUNCTIONS, NAMES)
 
 
+def call_policy() -> CallPolicy:
+    """Returns what a call of the two sample functions must be."""
+    taught = {"pod-restart": frozenset({"Down"}), "scale-deployment": frozenset({"Busy"})}
+    rules = {
+        each["name"]: CallRules(each["parameters"] | {"additionalProperties": False}, alerts=taught[each["name"]])
+        for each in FUNCTIONS
+    }
+    return CallPolicy(rules)
+
+
 def row(number: int) -> dict[str, Any]:
     """Returns one dataset row; even numbers restart, odd ones scale."""
     name = f"shop-{number}"
@@ -69,6 +80,7 @@ def row(number: int) -> dict[str, Any]:
         "alert": alert["labels"]["alertname"],
         "function": call.name,
         "call": json.dumps({"name": call.name, "arguments": call.arguments}, sort_keys=True),
+        "notification": json.dumps(alert, sort_keys=True),
     }
 
 
@@ -81,6 +93,7 @@ def write_dataset(folder: Path, train: int = 8, valid: int = 4, test: int = 4) -
         (folder / f"{split}.jsonl").write_text("".join(lines))
         first += count
     (folder / "prompt.json").write_text(prompt_file().to_json())
+    (folder / "calls.json").write_text(call_policy().to_json())
     (folder / "agent.json").write_text(json.dumps(AGENT))
     return ChatDataset(folder)
 
@@ -92,6 +105,7 @@ def write_model(folder: Path, weights: bytes = b"\0\0\0\0") -> FineTunedModel:
     (folder / "tokenizer.json").write_text("{}")
     (folder / "tokenizer_config.json").write_text("{}")
     (folder / "prompt.json").write_text(prompt_file().to_json())
+    (folder / "calls.json").write_text(call_policy().to_json())
     (folder / "base.json").write_text('{"model_name": "tiny", "revision": "r1", "dtype": "float32", "files": {}}')
     write_safetensors(folder / "model.safetensors", weights)
     return FineTunedModel(folder)

@@ -88,6 +88,11 @@ MODELS: list[tuple[Damage, str]] = [
 TUNED: list[tuple[Damage, str]] = [
     *MODELS,
     (remove("prompt.json"), "@/prompt.json is missing"),
+    (write("calls.json", "{}"), "@/calls.json: calls.json lacks format, functions"),
+    (
+        change("calls.json", functions={}),
+        "@: prompt.json and calls.json are not of one model: pod-restart, scale-deployment is in one of them alone",
+    ),
     (change("prompt.json", format="other/9"), "@/prompt.json: prompt.json: format is 'other/9', known is "),
 ]
 ADAPTERS: list[tuple[Damage, str]] = [
@@ -260,6 +265,7 @@ def test_the_content_of_a_model_is_its_files_without_their_lineage(tmp_path: Pat
     assert model.content_digest() == before
     assert model.content_files() == [
         "base.json",
+        "calls.json",
         "config.json",
         "model.safetensors",
         "prompt.json",
@@ -268,6 +274,15 @@ def test_the_content_of_a_model_is_its_files_without_their_lineage(tmp_path: Pat
     ]
     samples.write_safetensors(model.path / "model.safetensors", b"\0\0\0\1")
     assert model.content_digest() != before
+
+
+def test_datasets_and_models_of_earlier_releases_have_no_rules_of_calls(tmp_path: Path) -> None:
+    dataset, model = samples.write_dataset(tmp_path / "dataset"), samples.write_model(tmp_path / "model")
+    assert dataset.policy() == model.policy() == samples.call_policy()
+    for artifact in (dataset, model):
+        (artifact.path / "calls.json").unlink()
+        artifact.check()
+        assert artifact.policy() is None
 
 
 def test_a_folder_made_by_hand_has_no_lineage(tmp_path: Path) -> None:

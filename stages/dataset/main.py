@@ -13,8 +13,10 @@ from typing import Any
 
 from shared import names, stage
 from shared.artifacts import ChatDataset
+from shared.asking.call_policy import FILE as CALLS_FILE
 from shared.errors import one_line
 from stages.dataset.agent_config import AgentConfig
+from stages.dataset.call_policy import call_policy
 from stages.dataset.calls.remedies import Findings
 from stages.dataset.calls.tools import Tools
 from stages.dataset.contract import Inputs, Outputs
@@ -44,7 +46,7 @@ def _run(inputs: Inputs, outputs: Path) -> Outputs:
     config, tools, findings = studied.sound()
     source = dataclasses.replace(source, **vars(studied.files))
     rows, dropped = draw_rows(findings, tools, sampling_of(inputs))
-    dataset = _write(outputs / "dataset", inputs.agent_name, source, config, tools, rows)
+    dataset = _write(outputs / "dataset", inputs.agent_name, source, config, tools, findings, rows)
     dropped |= {"secrets": len(studied.secrets)}
     card = summarise(inputs.agent_name, source, findings, rows, dropped, dataset.path, studied.without_alert)
     write_card(card, dataset.path)
@@ -73,13 +75,20 @@ def _log_findings(findings: Findings, secrets: Sequence[FoundIn], without_alert:
 
 
 def _write(
-    folder: Path, agent: str, source: Source, config: AgentConfig, tools: Tools, rows: Sequence[Row]
+    folder: Path,
+    agent: str,
+    source: Source,
+    config: AgentConfig,
+    tools: Tools,
+    findings: Findings,
+    rows: Sequence[Row],
 ) -> ChatDataset:
     from stages.dataset.rows.split_files import write_splits
 
     folder.mkdir()
     write_splits(rows, folder)
     (folder / "prompt.json").write_text(prompt_file(tools).to_json(), "utf-8")
+    (folder / CALLS_FILE).write_text(call_policy(findings.remedies, tools).to_json(), "utf-8")
     (folder / "agent.json").write_text(_agent_json(agent, source, config), "utf-8")
     return ChatDataset(folder)
 

@@ -1,7 +1,7 @@
 """Asks a fine-tuned model about a notification: `make ask ALERT=alert.json` prints the call for each firing alert.
 
-The prompt is made as the agent makes it: from one alert by `shared.alert`, and by the prompt.json that travels with the
-model. What needs no model is not asked of it: a resolved alert needs no call, and equal alerts are asked once.
+It is asked as the agent asks it, by `shared.asking`, prompt.json and calls.json: a resolved alert needs no call, equal
+alerts are asked once, and what the model says is a call only if nothing speaks against it; else the reason is told.
 """
 
 import argparse
@@ -15,9 +15,11 @@ from typing import Any
 from shared import archive
 from shared.alert import Alert, read_alerts, render_alert
 from shared.artifacts import FineTunedModel
+from shared.asking.agent import Agent, Decision
+from shared.asking.call_policy import FILE as CALLS_FILE
 from shared.contract import load
 from shared.errors import StageError, one_line
-from shared.function_call import Reading
+from shared.function_call import Call, Reading
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,12 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def told(alerts: Sequence[Alert], source: Path, folder: Path) -> Iterator[str]:
     """Yields each alert with its answer; the model at source is opened, into folder, for the first that fires."""
     asked: dict[str, str] = {}
-    ask: Callable[[str], str] | None = None
+    ask: Callable[[Alert], str] | None = None
     for alert in alerts:
         content = render_alert(alert)
         if alert.is_firing and content not in asked:
             ask = ask or asking(open_model(source, folder))
-            asked[content] = ask(content)
+            asked[content] = ask(alert)
         yield f"{content}\n\n→ {asked[content] if alert.is_firing else 'no call: the alert is resolved'}"
 
 
@@ -75,8 +77,8 @@ def open_model(source: Path, folder: Path) -> FineTunedModel:
     return model
 
 
-def asking(model: FineTunedModel) -> Callable[[str], str]:
-    """Returns what answers a user turn by the model, for a terminal."""
+def asking(model: FineTunedModel) -> Callable[[Alert], str]:
+    """Returns what answers an alert by the model, for a terminal; without calls.json, unchecked."""
     from stages.evaluate.answering.decoding import WarmModel
     from stages.evaluate.answering.tokens import PromptTokenizer
 
@@ -84,19 +86,38 @@ def asking(model: FineTunedModel) -> Callable[[str], str]:
     max_tokens = next(field.default for field in load("evaluate").inputs if field.name == "max_tokens")
     warm = WarmModel(model.path, PromptTokenizer(model.path, prompt.stop_tokens), prompt.prefix, max_tokens)
 
-    def ask(content: str) -> str:
-        text = warm.answer(prompt.prompt(content)).text
-        return shown(prompt.read(text), text)
+    agent = Agent(prompt, policy) if (policy := model.policy()) else None
+    if agent is None:
+        print(
+            f"ask: the model has no {CALLS_FILE}, as an earlier release made it: answers are not checked",
+            file=sys.stderr,
+        )
+
+    def ask(alert: Alert) -> str:
+        text = warm.answer(prompt.prompt(render_alert(alert))).text
+        return decided(agent.decide(alert, text)) if agent else shown(prompt.read(text), text)
 
     return ask
+
+
+def decided(decision: Decision) -> str:
+    """Returns a decision for a terminal: the call, or why there is none, with what the model said."""
+    if decision.call:
+        return one_line(_written(decision.call))
+    if decision.refusal:
+        return one_line(f"refused, {decision.refusal.kind}: {decision.refusal.reason}. The model said: {decision.text}")
+    return one_line(f"no call: {decision.text}")
 
 
 def shown(reading: Reading, text: str) -> str:
     """Returns the answer for a terminal: `pod-restart name=shop-0 namespace=web`, or what stood there instead."""
     if reading.fault:
         return one_line(f"no readable call ({reading.fault}): {text}")
-    calls = [f"{call.name} {_arguments(call.arguments)}".strip() for call in reading.calls]
-    return one_line("; ".join(calls) or f"no call: {text}")
+    return one_line("; ".join(map(_written, reading.calls)) or f"no call: {text}")
+
+
+def _written(call: Call) -> str:
+    return f"{call.name} {_arguments(call.arguments)}".strip()
 
 
 def _arguments(arguments: dict[str, Any]) -> str:

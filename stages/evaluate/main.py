@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from shared import stage
-from shared.artifacts import UNCOVERED_ALERTS, UNSEEN_ALERTS, Evaluation, MlxModel
+from shared.artifacts import UNCOVERED_ALERTS, UNSEEN_ALERTS, Evaluation, FineTunedModel, MlxModel
+from shared.asking.call_policy import FILE as CALLS_FILE
+from shared.asking.call_policy import CallPolicy
 from shared.errors import StageError
 from shared.origin import check_made_from
 from shared.prompt import PromptFile
@@ -37,7 +39,7 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     """Answers every held-out row with both models; returns the report, and both accuracies on the split test."""
     log(HOST)
     check_made_from(inputs.model, "model", inputs.base_model)
-    prompt_file = same_prompt(inputs)
+    prompt_file, policy = same_prompt(inputs), policy_of(inputs.model)
     rows = [row for split in HELD_OUT for row in read_questions(inputs.dataset, split)]
     check_calls_are_due(rows)
     models: dict[str, MlxModel] = dict(zip(SIDES, (inputs.base_model, inputs.model), strict=True))
@@ -50,7 +52,7 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
         parameters = int(get_total_parameters(warm.model))  # type: ignore[no-untyped-call]
         del warm  # two models at a time need twice the memory
     training = read_questions(inputs.dataset, "train")
-    report = build_report(inputs.dataset, training, examined, prompt_file)
+    report = build_report(inputs.dataset, training, examined, prompt_file, policy)
     report["model"] = describe_model(inputs.base_model, inputs.model, parameters)
     report["settings"] = settings(inputs)
     report["lineage"] = describe_lineage(inputs.dataset, inputs.base_model, inputs.model)
@@ -80,6 +82,14 @@ def same_prompt(inputs: Inputs) -> PromptFile:
             "changed since; train on this dataset, or evaluate on the dataset that the model was trained on"
         )
     return prompt_file
+
+
+def policy_of(model: FineTunedModel) -> CallPolicy | None:
+    """Returns what a call of the model must be, None where an earlier release made it, after saying so."""
+    policy = model.policy()
+    if policy is None:
+        log(f"the model has no {CALLS_FILE}, as an earlier release made it: what its client would stop is not measured")
+    return policy
 
 
 def examine(side: str, warm: WarmModel, rows: Sequence[Question], prompt_file: PromptFile) -> Examined:

@@ -12,9 +12,9 @@ from mlx.utils import tree_flatten, tree_unflatten
 from mlx_lm.tuner.utils import linear_to_lora_layers
 from mlx_lm.utils import load_model, save_model
 
-from shared.artifacts import LINEAGE, Adapters, FineTunedModel, MlxModel
+from shared.artifacts import LINEAGE, Adapters, ChatDataset, FineTunedModel, MlxModel
+from shared.asking.call_policy import FILE as CALLS_FILE
 from shared.errors import StageError
-from shared.prompt import PromptFile
 
 
 @dataclass(frozen=True)
@@ -93,20 +93,22 @@ def write_adapters(model: Any, lora: Lora, parameters: dict[str, Any], folder: P
     return Adapters(folder)
 
 
-def write_fused(model: Any, base: MlxModel, prompt: PromptFile, folder: Path) -> FineTunedModel:
-    """Fuses the adapters into the model and writes it, with the base's other files and the prompt."""
+def write_fused(model: Any, base: MlxModel, dataset: ChatDataset, folder: Path) -> FineTunedModel:
+    """Fuses the adapters into the model and writes it, with the base's other files and how it is to be asked."""
     fused = [(name, module.fuse()) for name, module in model.named_modules() if hasattr(module, "fuse")]
     model.update_modules(tree_unflatten(fused))
     save_model(folder, model)
     _copy_other_files(base.path, folder)
-    (folder / "prompt.json").write_text(prompt.to_json(), "utf-8")
+    (folder / "prompt.json").write_text(dataset.prompt().to_json(), "utf-8")
+    if policy := dataset.policy():
+        (folder / CALLS_FILE).write_text(policy.to_json(), "utf-8")
     return FineTunedModel(folder)
 
 
 def _copy_other_files(base: Path, folder: Path) -> None:
     for file in sorted(base.iterdir()):
         is_weights = file.name.endswith((".safetensors", ".safetensors.index.json"))
-        if file.is_file() and not is_weights and file.name != LINEAGE:
+        if file.is_file() and not is_weights and file.name not in (LINEAGE, CALLS_FILE):
             shutil.copyfile(file, folder / file.name)
 
 

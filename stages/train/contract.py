@@ -61,7 +61,7 @@ class Inputs:
 class Outputs:
     """What train makes."""
 
-    model: Annotated[FineTunedModel, "the model with the adapters fused in, and its prompt.json"]
+    model: Annotated[FineTunedModel, "the model with the adapters fused in, its prompt.json and calls.json"]
     adapters: Annotated[Adapters, "the adapters alone, as mlx-lm loads them"]
     metrics: Annotated[TrainingMetrics, "parameters, losses, seconds, tokens per second, peak memory"]
     validation_loss: Annotated[float, "the lowest mean loss per completion token on the validation rows"]

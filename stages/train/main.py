@@ -76,7 +76,7 @@ def _train(inputs: Inputs, rows: dict[str, list[Row]], blas_line: str, outputs: 
     }
     return Outputs(
         adapters=write_adapters(model, lora, lora_parameters, outputs / "adapters"),
-        model=write_fused(model, inputs.model, inputs.dataset.prompt(), outputs / "model"),
+        model=write_fused(model, inputs.model, inputs.dataset, outputs / "model"),
         metrics=write_metrics(_parameters(inputs), circumstances, history, outputs / "metrics"),
         validation_loss=history.best[1],
     )

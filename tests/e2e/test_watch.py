@@ -56,7 +56,8 @@ class World:
         made = self.folder / f"made-{weights.hex()}"
         archive.unpack(dataset, made / "dataset")
         model = samples.write_model(made / "model", weights)
-        shutil.copyfile(made / "dataset" / "prompt.json", model.path / "prompt.json")
+        for name in ("prompt.json", "calls.json"):
+            shutil.copyfile(made / "dataset" / name, model.path / name)
         artefacts = {
             "dataset": dataset,
             "model": model.path,

@@ -1,15 +1,15 @@
 """The parameters of a function as JSON schema: what a call may hold, and what the model is told of it."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 
-from shared.contract import MAX_INTEGER
+from shared.asking.schema import KEYWORDS, MAX_NUMBER, fault, has_type
 from shared.function_call import CONTROL_TOKENS, RESERVED_PARAMETERS
 from stages.dataset.calls import keywords
 from stages.dataset.calls.placeholders import placeholders
@@ -17,14 +17,8 @@ from stages.dataset.strict_yaml import PlacedError
 
 JsonType = Literal["string", "integer", "number", "boolean", "array", "object"]
 SCALARS = ("string", "integer", "number", "boolean")
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "array": (list,),
-    "object": (dict,),
-}
+# The fields of Property that are checked, without those that hold schemas themselves.
+_CHECKED = {to_snake(keyword) for keyword in KEYWORDS} - {"type", "items", "properties", "additional_properties"}
 # What the prompt format takes for a key of a nested value.
 _KEY = re.compile(r"[^\s{}\[\],:<>]+")
 
@@ -51,7 +45,7 @@ def json_value(value: Any) -> Any:
         return {_key(name): json_value(entry) for name, entry in value.items()}
     if not isinstance(value, int | float):
         raise ValueError("an argument is a text, a number, true, false, null, or a list or mapping of them")
-    if not -MAX_INTEGER <= value <= MAX_INTEGER:  # NaN is not, either
+    if not -MAX_NUMBER <= value <= MAX_NUMBER:  # NaN is not, either
         raise ValueError(f"{value!r:.40} is no number that a call can hold")
     return value
 
@@ -144,6 +138,19 @@ class Property(BaseModel):
             raise PlacedError(f"default is {self.default!r:.40}, not as declared", ("default",))
         return self
 
+    @cached_property
+    def checked(self) -> dict[str, Any]:
+        """What a call's argument is held against: the keywords that `shared.asking.schema` checks."""
+        found = self.model_dump(by_alias=True, exclude_unset=True, exclude_none=True, include=_CHECKED)
+        if self.items:
+            found["items"] = self.items.checked
+        if self.properties is not None:
+            found["properties"] = {name: part.checked for name, part in self.properties.items()}
+        if "additional_properties" in self.model_fields_set:
+            other = self.additional_properties
+            found["additionalProperties"] = other.checked if isinstance(other, Property) else other
+        return {"type": self.type, **found}
+
     def schema_for_model(self) -> dict[str, Any]:
         """Returns the schema as the prompt's renderer takes it, with every keyword that the author wrote.
 
@@ -201,6 +208,13 @@ class Parameters(BaseModel):
         check_required(self.required, self.properties)
         return self
 
+    @property
+    def checked(self) -> dict[str, Any]:
+        """What a call's arguments are held against; none may stand there that is not declared."""
+        properties = {name: declared.checked for name, declared in self.properties.items()}
+        known = {"type": "object", "properties": properties, "additionalProperties": False}
+        return known | ({"required": self.required} if self.required else {})
+
     def schema_for_model(self) -> dict[str, Any]:
         """Returns the schema as the prompt's renderer takes it."""
         properties = {name: declared.schema_for_model() for name, declared in self.properties.items()}
@@ -224,72 +238,9 @@ def _check_part(name: str) -> None:
         raise PlacedError(str(error), ("properties", name)) from None
 
 
-def has_type(kind: str, value: Any) -> bool:
-    """Returns whether a JSON value has a type of JSON schema; 3.0 is no integer, and true no number."""
-    return type(value) in _TYPES[kind]
-
-
 def is_valid(declared: Property, value: Any) -> bool:
     """Returns whether a value is what is declared: its type, its choices, its limits, and so on for its parts.
 
     A text with marked placeholders fits a string without choices: a label's value is free text.
     """
-    if value is None:
-        return declared.nullable
-    if not has_type(declared.type, value):
-        return False
-    if isinstance(value, str) and any(placeholders(value)):
-        return declared.enum is None
-    if declared.enum is not None and value not in declared.enum:
-        return False
-    return _is_within(declared, value)
-
-
-def _is_within(declared: Property, value: Any) -> bool:
-    if isinstance(value, str):
-        is_like = declared.pattern is None or re.search(declared.pattern, value) is not None
-        return is_like and _counts(len(value), declared.min_length, declared.max_length)
-    if isinstance(value, list):
-        return _counts(len(value), declared.min_items, declared.max_items) and _has_valid_items(declared, value)
-    if isinstance(value, dict):
-        is_counted = _counts(len(value), declared.min_properties, declared.max_properties)
-        return is_counted and _has_valid_properties(declared, value)
-    return isinstance(value, bool) or _is_in_range(declared, value)
-
-
-def _counts(count: int, least: int | None, most: int | None) -> bool:
-    return (least is None or count >= least) and (most is None or count <= most)
-
-
-def _has_valid_items(declared: Property, value: list[Any]) -> bool:
-    is_unique = not declared.unique_items or len({json.dumps(one, sort_keys=True) for one in value}) == len(value)
-    return is_unique and all(declared.items is None or is_valid(declared.items, one) for one in value)
-
-
-def _has_valid_properties(declared: Property, value: dict[str, Any]) -> bool:
-    known, other = declared.properties or {}, declared.additional_properties
-    if any(name not in value for name in declared.required):
-        return False
-    for name, part in value.items():
-        schema = known.get(name, other)
-        # Beside properties with names, the model is told of no other.
-        if schema is False or (schema is True and known):
-            return False
-        if isinstance(schema, Property) and not is_valid(schema, part):
-            return False
-    return True
-
-
-def _is_in_range(declared: Property, value: int | float) -> bool:
-    limits = (
-        declared.minimum is None or value >= declared.minimum,
-        declared.maximum is None or value <= declared.maximum,
-        declared.exclusive_minimum is None or value > declared.exclusive_minimum,
-        declared.exclusive_maximum is None or value < declared.exclusive_maximum,
-        declared.multiple_of is None or _is_multiple(value, declared.multiple_of),
-    )
-    return all(limits)
-
-
-def _is_multiple(value: int | float, step: int | float) -> bool:
-    return math.isclose(math.remainder(value, step), 0, abs_tol=1e-9 * max(1.0, abs(value)))
+    return not fault(declared.checked, value, lambda text: any(placeholders(text)))

@@ -36,7 +36,7 @@ def artefact(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_files_are_these(artefact: Path) -> None:
     splits = [f"{split}.jsonl" for split in SPLITS]
-    known = [*splits, "prompt.json", "agent.json", "card.json", "README.md"]
+    known = [*splits, "prompt.json", "calls.json", "agent.json", "card.json", "README.md"]
     assert sorted(path.name for path in artefact.iterdir()) == sorted(known)
 
 

@@ -39,6 +39,8 @@ class Question:
     """The right answer as the model is to write it, its stop token included."""
     answer: str = ""
     """Whether the right call is "filled" from the alert's labels, "constant", or there is "none"; "" in older rows."""
+    notification: str = ""
+    """The alert as JSON, as Alertmanager tells of it; "" where the row does not."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def _question(row: dict[str, Any], prompt_file: PromptFile, split: str) -> Quest
     content = prompt[len(head) : len(prompt) - len(after)]
     shown = row.get("alertname", "stated")
     known = (row["id"], row["alert"], prompt, content, row["call"], _expected(row, split), split, shown)
-    return Question(*known, row.get("completion", ""), row.get("answer", ""))
+    return Question(*known, row.get("completion", ""), row.get("answer", ""), row.get("notification", ""))
 
 
 def _expected(row: dict[str, Any], split: str) -> tuple[Call, ...]:

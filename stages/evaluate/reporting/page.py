@@ -24,6 +24,15 @@ ANSWERS = {
     "constant": "calls with fixed names (memory)",
     "none": "no call",
 }
+STOPPED = ("false", "wrong", "right")
+REFUSED = {
+    "unreadable": "refused: no whole call",
+    "undeclared": "refused: nobody declared the function or a parameter",
+    "several": "refused: more than one call",
+    "invalid": "refused: an argument missing, or not as declared",
+    "ungrounded": "refused: a text that neither alert nor runbook says",
+    "dangerous": "refused: dangerous, for an alert that the runbook does not name",
+}
 NARROW_SPACE = "\u202f"  # does not break between number and unit
 
 
@@ -56,6 +65,7 @@ def render_page(
         alerts=grouped(report, "per_alert"),
         arguments=arguments(report),
         confusion=confusion(report["tuned"]["confusion"]),
+        guards=guards(report),
         failures=failures(base, tuned),
     )
 
@@ -140,6 +150,16 @@ def uncovered(measured: Mapping[str, Any] | None) -> dict[str, Any] | None:
     ]
     quiet = [_title(alert) for alert in measured["alerts"] if alert not in called]
     return {"rows": measured["rows"], "called": shown, "quiet": quiet}
+
+
+def guards(report: Mapping[str, Any]) -> list[tuple[str, int, int]]:
+    """Returns in words what the client stopped of both models' answers: after and before; nothing if unknown."""
+    after, before = report["tuned"].get("guard"), report["base"].get("guard")
+    if not after or not before:
+        return []
+    stopped = [(f"{kind} calls stopped", after["stopped"][kind], before["stopped"][kind]) for kind in STOPPED]
+    refused = [(REFUSED[kind], after["refused"][kind], before["refused"][kind]) for kind in after["refused"]]
+    return [*stopped, *refused]
 
 
 def _views(calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -7,10 +7,13 @@ from typing import Any
 
 from shared import archive
 from shared.artifacts import ALL_SPLITS, UNCOVERED_ALERTS, UNSEEN_ALERTS, ChatDataset, FineTunedModel, MlxModel
+from shared.asking.agent import Agent
+from shared.asking.call_policy import CallPolicy
 from shared.prompt import PromptFile
 from stages.evaluate.judging import intervals
 from stages.evaluate.judging.actions import called_alerts, false_calls, missed_calls
 from stages.evaluate.judging.baselines import DESCRIPTIONS, baselines, most_frequent_function
+from stages.evaluate.judging.guard import guarded
 from stages.evaluate.judging.scoring import RIGHT, Judged, Question, judge, label, measure
 
 SIDES = ("base", "tuned")
@@ -71,13 +74,19 @@ def percentile(ordered: Sequence[float], percent: int) -> float:
 
 
 def build_report(
-    dataset: ChatDataset, training: Sequence[Question], examined: Mapping[str, Examined], prompt_file: PromptFile
+    dataset: ChatDataset,
+    training: Sequence[Question],
+    examined: Mapping[str, Examined],
+    prompt_file: PromptFile,
+    policy: CallPolicy | None,
 ) -> dict[str, Any]:
-    """Returns the measured part of report.json. examined: by "base" and "tuned"."""
+    """Returns the measured part of report.json. examined: by "base" and "tuned"; policy: the model's, if it has one."""
     tuned = examined["tuned"].of("test")
     test = [answer.question for answer in tuned]
     measured = measure_split("test", training, examined, prompt_file)
     sides = {side: measured[side] | examined[side].speed() | calls_made(examined[side].judged) for side in SIDES}
+    for side in SIDES:
+        sides[side]["guard"] = guarded(examined[side].judged, Agent(prompt_file, policy) if policy else None)
     simple = judged_baselines(training, [answer.question for answer in examined["tuned"].judged])
     for name, each in measured["baselines"].items():
         each |= {"description": DESCRIPTIONS[name], **calls_made(simple[name])}

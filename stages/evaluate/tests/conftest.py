@@ -5,7 +5,7 @@ from safetensors.numpy import load_file, save_file
 
 from shared.artifacts import FineTunedModel, MlxModel
 from stages.evaluate.contract import Inputs
-from tests.samples import prompt_file, write_dataset, write_metrics
+from tests.samples import call_policy, prompt_file, write_dataset, write_metrics
 from tests.tiny_model import write_tiny_base
 
 
@@ -28,6 +28,7 @@ def inputs(tmp_path: Path) -> Inputs:
     base = MlxModel(write_tiny_base(tmp_path / "base"))
     tuned = FineTunedModel(enliven(write_tiny_base(tmp_path / "tuned")))
     (tuned.path / "prompt.json").write_text(prompt_file().to_json())
+    (tuned.path / "calls.json").write_text(call_policy().to_json())
     return Inputs(dataset, base, tuned, write_metrics(tmp_path / "metrics"), max_tokens=12)
 
 

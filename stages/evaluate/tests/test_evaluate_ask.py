@@ -5,19 +5,28 @@ from pathlib import Path
 
 import pytest
 
-from shared.alert import read_alerts
+from shared.alert import Alert, read_alerts, render_alert
+from shared.asking.agent import Agent
+from shared.function_call import Call, write_call
 from stages.evaluate import ask
+from tests.samples import NAMES, call_policy, prompt_file
 
 FIRING = {"status": "firing", "labels": {"alertname": "Down", "pod": "a"}}
 OTHER = {"status": "firing", "labels": {"alertname": "Down", "pod": "b"}}
+
+
+def written(name: str) -> str:
+    return write_call(NAMES.to_model(Call("pod-restart", {"name": name, "namespace": "web"})))
+
+
 RESOLVED = {"status": "resolved", "labels": {"alertname": "Down", "pod": "a"}}
 
 
 def test_each_firing_alert_is_asked_once_and_a_resolved_one_not(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def answer(content: str) -> str:
-        asked.append(content)
+    def answer(alert: Alert) -> str:
+        asked.append(render_alert(alert))
         return f"call {len(asked)}"
 
     monkeypatch.setattr(ask, "open_model", lambda source, folder: None)
@@ -30,6 +39,23 @@ def test_each_firing_alert_is_asked_once_and_a_resolved_one_not(monkeypatch: pyt
         "firing alert Down\npod: a\n\n→ call 1",
     ]
     assert asked == ["firing alert Down\npod: a", "firing alert Down\npod: b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (written("shop-1"), "pod-restart name=shop-1 namespace=web"),
+        ("No call is due.", "no call: No call is due."),
+        (
+            written("shop\n-2"),
+            "refused, ungrounded: name of pod-restart is 'shop\\n-2', which neither alert nor runbook says. "
+            f"The model said: {written('shop -2')}",
+        ),
+    ],
+)
+def test_an_answer_is_a_call_or_the_reason_why_it_is_none(text: str, says: str) -> None:
+    alert = Alert("firing", {"alertname": "Down", "deployment": "shop-1", "namespace": "web"}, {})
+    assert ask.decided(Agent(prompt_file(), call_policy()).decide(alert, text)) == says
 
 
 @pytest.mark.parametrize(

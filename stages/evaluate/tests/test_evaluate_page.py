@@ -75,7 +75,7 @@ def rendered(inputs: Inputs, base: list[Judged], tuned: list[Judged]) -> str:
     training = read_questions(inputs.dataset, "train")
     model: dict[str, Any] = {"base_name": HOSTILE, "base_revision": "r1", "parameters": 5000, "content_sha256": "ab"}
     settings = {"batch": 16, "decoding": "greedy", "max_tokens": 12, "latency": "", "throughput": "", "host": "cpu"}
-    report = build_report(inputs.dataset, training, examined, PROMPT)
+    report = build_report(inputs.dataset, training, examined, PROMPT, inputs.model.policy())
     report |= {"model": model | {"base_bytes": 1 << 20, "tuned_bytes": 1 << 20}, "settings": settings}
     metrics = inputs.metrics.read()
     metrics["parameters"]["lora_modules"] = HOSTILE

@@ -109,6 +109,7 @@ def test_the_manifest_names_every_file_and_where_it_came_from(registered: Inputs
         "adapters/adapter_config.json",
         "adapters/adapters.safetensors",
         "base.json",
+        "calls.json",
         "config.json",
         "dataset/README.md",
         "dataset/agent.json",

@@ -18,6 +18,7 @@ from shared.artifacts import (
     FineTunedModel,
     ModelCard,
 )
+from shared.asking.call_policy import FILE as CALLS_FILE
 from shared.errors import StageError
 from shared.origin import Origin
 from stages.register.contract import EXECUTION, Inputs
@@ -228,7 +229,7 @@ def _check_finite(point: Point) -> None:
 def _files(inputs: Inputs) -> dict[str, list[Path]]:
     dataset, evaluation = inputs.dataset.path, inputs.evaluation.path
     folders = {
-        "": [inputs.model.path / "prompt.json"],
+        "": [inputs.model.path / name for name in ("prompt.json", CALLS_FILE)],
         "dataset": [dataset / name for name in ("agent.json", "README.md", Path(names.DATASET_CARD).name)],
         "training": [inputs.metrics.path],
         "adapters": sorted(inputs.adapters.path.iterdir()),

@@ -185,6 +185,7 @@ def test_the_artefacts_lie_beside_the_database(inputs: Inputs, client: MlflowCli
         "README.md",
         "adapters/adapter_config.json",
         "adapters/adapters.safetensors",
+        "calls.json",
         "dataset/README.md",
         "dataset/agent.json",
         "evaluation/predictions.jsonl",

@@ -87,14 +87,16 @@ def test_only_the_linear_weights_of_the_last_lora_layers_change(trained: Trained
     assert {name for name in before if not np.array_equal(before[name], after[name])} == expected
 
 
-def test_the_fused_model_carries_the_bases_files_and_the_prompt(trained: Trained) -> None:
+def test_the_fused_model_carries_the_bases_files_and_how_it_is_asked(trained: Trained) -> None:
     base, model = trained.inputs.model.path, trained.outputs.model.path
     kept = ["LICENSE", "base.json", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"]
     for name in kept:
         assert (model / name).read_bytes() == (base / name).read_bytes()
-    assert (model / "prompt.json").read_bytes() == (trained.inputs.dataset.path / "prompt.json").read_bytes()
+    asking = ["prompt.json", "calls.json"]
+    for name in asking:
+        assert (model / name).read_bytes() == (trained.inputs.dataset.path / name).read_bytes()
     weights = ["model.safetensors", "model.safetensors.index.json"]
-    assert sorted(path.name for path in model.iterdir()) == sorted([*kept, *weights, "prompt.json"])
+    assert sorted(path.name for path in model.iterdir()) == sorted([*kept, *weights, *asking])
 
 
 def test_the_adapter_configuration_is_what_mlx_lm_reads(trained: Trained) -> None:
