@@ -172,9 +172,9 @@ test-survival: environments .venvs/mlflow-server/.made ## faults of MLflow, S3, 
 	KILLS=$(or $(KILLS),20) $(if $(SEED),SEED=$(SEED)) .venv/bin/python $(PYTEST) tests/survival $(if $(MARK),-m '$(MARK) or not fault')
 
 .PHONY: test-demo
-test-demo: environments .venvs/mlflow-server/.made ## what `make run` promises, measured on all three agents, and watch from end to end: several minutes
+test-demo: environments .venvs/mlflow-server/.made ## what `make run` promises, measured on all three agents or on AGENTS=, and watch from end to end: half an hour
 	.venv/bin/python $(PYTEST) tests/e2e -m long
-	.venv/bin/python $(PYTEST) tests/demo
+	$(if $(AGENTS),AGENTS='$(AGENTS)') .venv/bin/python $(PYTEST) tests/demo
 
 .PHONY: test-slow
 test-slow: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## all of these four (`make images` first), two at a time
