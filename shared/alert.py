@@ -168,7 +168,9 @@ def _status(alert: Mapping[str, Any], place: str) -> str:
 
 
 def _line(text: str) -> str:
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(text.split())
 
 
 def _cut(text: str) -> str:

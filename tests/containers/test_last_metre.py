@@ -31,7 +31,7 @@ from workflows.local.execution import ROOT
 __all__ = ["minio_server"]
 AGENT = "agent-sre"
 # Enough to learn how a call begins: an answer without one could not get lost on its way.
-LEARNS_A_LITTLE = {**TINY, "ITERS": 40, "LEARNING_RATE": 0.003, "LORA_LAYERS": 3, "MAX_TOKENS": 40}
+LEARNS_A_LITTLE = {**TINY, "ITERS": 40, "LEARNING_RATE": 0.003, "LORA_LAYERS": 3, "MAX_TOKENS": 40, "NO_CALL_SHARE": 0}
 # A template that knows calls, as FunctionGemma's does: by it mlx_lm's server takes calls out of what it answers.
 CHAT_TEMPLATE = "{{ bos_token }}{% for turn in messages %}{{ turn.content }}{% endfor %}<start_function_call>"
 ASKED = 6  # alerts
@@ -176,7 +176,7 @@ def test_an_alert_gets_the_answer_that_was_evaluated(
     evaluated = {row["id"]: row["tuned"] for row in map(json.loads, predictions)}
     answers = [answer_to(json.loads(row["notification"]), server, fetched) for row in rows]
     assert answers == [without_stop(evaluated[row["id"]], fetched.prompt()) for row in rows]
-    assert any(answer.startswith("<start_function_call>call") for answer in answers)
+    assert all(answer.startswith("<start_function_call>call") for answer in answers)
 
 
 def answer_to(notification: Any, server: str, model: FineTunedModel) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from shared.artifacts import ALL_SPLITS, UNCOVERED_ALERTS, UNSEEN_ALERTS
 from shared.errors import printable
 from stages.dataset.calls.remedies import Findings
+from stages.dataset.calls.remedy import Skipped
 from stages.dataset.rows.row import Row
 from stages.dataset.runbook.alert import Alert, place_of
 from stages.dataset.source import Source
@@ -34,7 +35,6 @@ def summarise(
     many secrets were redacted.
     without_alert: the pages that document none, of a runbook of several.
     """
-    calls = [row for row in rows if row.split == "train" and row.function]
     return {
         "agent": agent,
         "source": {
@@ -44,33 +44,36 @@ def summarise(
             **_pages(source, without_alert),
         },
         "rules": [rule.path for rule in source.rules],
-        "rows": {split: sum(row.split == split for row in rows) for split in ALL_SPLITS},
-        "alerts": _by_split(rows, [row.alert or "(unknown)" for row in rows]),
-        "functions": _by_split(rows, [row.function or "(no call)" for row in rows]),
-        "alertname": _by_split(rows, [row.alertname for row in rows]),
-        "answer": _by_split(rows, [row.answer for row in rows]),
-        "function_share": _shares(calls),
+        **_counted(rows),
         "unseen_alerts": sorted({row.alert for row in rows if row.split == UNSEEN_ALERTS}),
         "constants": sorted({row.alert for row in rows if row.answer == "constant"}),
         "uncovered_alerts": {
             "all": len(findings.uncovered),
             "only_tested": sorted({row.alert for row in rows if row.split == UNCOVERED_ALERTS}),
         },
-        "skipped": [
-            {
-                "name": entry.name,
-                "line": entry.line,
-                "reason": entry.reason,
-                "kind": entry.kind,
-                **_where(entry.alert),
-            }
-            for entry in findings.skipped
-        ],
+        "skipped": list(map(_skipped, findings.skipped)),
         "warnings": findings.all_warnings,
         "dropped": dict(dropped),
         "row_characters": _lengths([len(row.prompt) + len(row.completion) for row in rows]),
         "sha256": {path.name: _sha256(path) for path in sorted(folder.glob("*.json*"))},
     }
+
+
+def _counted(rows: Sequence[Row]) -> dict[str, Any]:
+    """Returns how many rows there are of each kind, by split, and how often each function is called in training."""
+    return {
+        "rows": {split: sum(row.split == split for row in rows) for split in ALL_SPLITS},
+        "alerts": _by_split(rows, [row.alert or "(unknown)" for row in rows]),
+        "functions": _by_split(rows, [row.function or "(no call)" for row in rows]),
+        "alertname": _by_split(rows, [row.alertname for row in rows]),
+        "answer": _by_split(rows, [row.answer for row in rows]),
+        "function_share": _shares([row for row in rows if row.split == "train" and row.function]),
+    }
+
+
+def _skipped(entry: Skipped) -> dict[str, Any]:
+    told = {"name": entry.name, "line": entry.line, "reason": entry.reason, "kind": entry.kind}
+    return told | _where(entry.alert)
 
 
 def write_card(card: dict[str, Any], folder: Path) -> None:
