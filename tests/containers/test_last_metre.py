@@ -31,7 +31,7 @@ from workflows.local.execution import ROOT
 __all__ = ["minio_server"]
 AGENT = "agent-sre"
 # Enough to learn how a call begins: an answer without one could not get lost on its way.
-LEARNS_A_LITTLE = {**TINY, "ITERS": 40, "LEARNING_RATE": 0.003, "LORA_LAYERS": 3, "MAX_TOKENS": 40, "NO_CALL_SHARE": 0}
+LEARNS_A_LITTLE = {**TINY, "ITERS": 140, "LEARNING_RATE": 0.003, "LORA_LAYERS": 3, "MAX_TOKENS": 40, "NO_CALL_SHARE": 0}
 # A template that knows calls, as FunctionGemma's does: by it mlx_lm's server takes calls out of what it answers.
 CHAT_TEMPLATE = "{{ bos_token }}{% for turn in messages %}{{ turn.content }}{% endfor %}<start_function_call>"
 ASKED = 6  # alerts
