@@ -91,23 +91,33 @@ def _parts(word: str) -> Sequence[str]:
 def spans_of(words: Sequence[str]) -> list[Span]:
     """Returns the entries in a sequence of words: the longest at each place, and none that lies within another."""
     found: list[Span] = []
-    covered = 0
+    covered, reach = 0, _longest()
     for first in range(len(words)):
-        ends = _entries_at(words, first)
-        end = max(ends, default=0)
-        if end > covered:
-            found.append(Span(first, end, frozenset(ends[end])))
-            covered = end
+        length, families = _entry_in(tuple(words[first : first + reach]))
+        if first + length > covered and length:
+            covered = first + length
+            found.append(Span(first, covered, families))
     return found
 
 
-def _entries_at(words: Sequence[str], first: int) -> dict[int, set[str]]:
-    """Returns the families of the entries that begin at a word, by where they end."""
+@lru_cache(maxsize=1 << 14)
+def _entry_in(words: tuple[str, ...]) -> tuple[int, frozenset[str]]:
+    """Returns the length and the families of the longest entry that begins with the first of some words; 0 for none.
+
+    A page says the same of each of its commands: what stands around them is looked up once.
+    """
     ends: dict[int, set[str]] = defaultdict(set)
-    for entry, family in _beginning_with(words[first]):
-        if end := _end_of(entry, 1, words, first + 1):
-            ends[end].add(family)
-    return ends
+    for entry, family in _beginning_with(words[0]):
+        ends[_end_of(entry, 1, words, 1)].add(family)
+    end = max(ends, default=0)
+    return end, frozenset(ends[end]) if end else frozenset()
+
+
+@lru_cache(maxsize=1)
+def _longest() -> int:
+    """Returns the most words that an entry can stand for, gaps and all."""
+    entries = (entry for known in _lexicon() for each in known.values() for entry, _ in each)
+    return max(len(entry) + _GAP * entry.count("…") for entry in entries) + 1
 
 
 @lru_cache(maxsize=4096)
