@@ -369,6 +369,6 @@ def test_what_a_server_says_is_told_without_its_secrets() -> None:
     ids=lambda text: text[:12],
 )
 def test_a_long_text_takes_seconds_at_most(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     redact(text)
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10

@@ -169,12 +169,12 @@ def test_a_section_ends_with_its_alert() -> None:
     "piece", ["what is ", "a (", "- ", "how to fix ", "Fix: ", "(((", "why it ", "Step 1 ", "on call "]
 )
 def test_a_title_of_any_length_is_read_at_once(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for read in (section_kind, label_kind):
         read(piece * 50_000)
         read((piece * 300)[:299])
     read_runbook("## DiskFull\n\n" + f"- {piece}\n" * 2_000)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_sections_as_high_as_their_alerts_are_theirs_where_several_have_them() -> None:

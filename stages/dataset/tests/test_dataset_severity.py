@@ -162,7 +162,7 @@ def test_the_front_matter_states_that_of_the_file_s_one_alert() -> None:
     "piece", ["severity ", "severity: ", "(", "this alert is ", "pages ", "critical ", "{", "a.b "]
 )
 def test_a_text_of_any_length_is_read_at_once(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for read in (told_severity, titled_severity, group_severity):
         read(piece * 50_000)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

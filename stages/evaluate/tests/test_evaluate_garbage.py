@@ -60,6 +60,6 @@ def test_a_right_call_with_something_put_into_it_gets_a_verdict(place: int, piec
 
 @pytest.mark.parametrize("text", ENDLESS.values(), ids=ENDLESS.keys())
 def test_ten_thousand_tokens_of_garbage_are_wrong_in_no_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert scored(text).verdict != "right"
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
