@@ -28,6 +28,7 @@ EXAMPLE_FUNCTIONS = example_functions()
 KNOWN_SHARE = 0.6  # of lessons that declare an agent's functions: their calls must be well-formed from the start
 HINT_SHARE = 0.5  # of alerts that are named after the function they want
 NAMELESS_SHARE = 0.1  # of alerts that come without a name
+STATED_SHARE = 0.12  # of alerts whose object is no label's value: the text tells its name
 SILENT_SHARE = 0.08  # of alerts whose severity is SILENT: no call is due
 SILENT = "none"
 _NAME_STYLES = ("", "", "", " ", "_", "-")  # what stands between the words of an alert's name
@@ -63,11 +64,12 @@ def _alert(chance: random.Random, function: Function, is_silent: bool) -> tuple[
     labels = _labels(chance, function, target, values)
     severity = SILENT if is_silent else chance.choice(WORDS["severities"])
     arguments = {known.name: _argument(chance, known, labels, target) for known in function.parameters}
+    stated = labels.pop(target or _first_label(function), "") if chance.random() < STATED_SHARE else ""
     if is_silent or ("severity" not in labels and chance.random() < 0.9):
         labels["severity"] = severity
     if chance.random() >= NAMELESS_SHARE:
         labels["alertname"] = _alert_name(chance, function)
-    annotations = {"summary": _sentence(chance, labels)}
+    annotations = {"summary": _sentence(chance, labels, stated)}
     if chance.random() < 0.15:
         annotations["description"] = _sentence(chance, labels)
     return {"status": "firing", "labels": labels, "annotations": annotations}, Call(function.name, arguments)
@@ -92,6 +94,10 @@ def _labels(chance: random.Random, function: Function, target: str, values: Valu
     return labels
 
 
+def _first_label(function: Function) -> str:
+    return next((parameter.name for parameter in function.parameters if parameter.kind == "label"), "")
+
+
 def _alert_name(chance: random.Random, function: Function) -> str:
     nouns = [noun(chance) for _ in range(chance.choice((1, 2, 2)))]
     hint = chance.choice(function.name.split("_")[1:] or [function.name])
@@ -114,10 +120,13 @@ def _argument(chance: random.Random, parameter: Parameter, labels: dict[str, str
     return target if target in parameter.options else chance.choice(parameter.options)
 
 
-def _sentence(chance: random.Random, labels: dict[str, str]) -> str:
+def _sentence(chance: random.Random, labels: dict[str, str], stated: str = "") -> str:
+    """Returns a sentence with some of the labels' values in it, and what is stated there alone."""
     words = phrase(chance, 2, 6).split()
-    for _ in range(chance.choice((0, 1, 1, 2))):
+    for _ in range(chance.choice((0, 1, 1, 2)) if labels else 0):
         words[chance.randrange(len(words))] = chance.choice(list(labels.values()))
+    if stated:
+        words.insert(chance.randrange(1, len(words) + 1), stated)
     text = " ".join(words) + "."
     return text[0].upper() + text[1:]
 

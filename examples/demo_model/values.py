@@ -28,6 +28,7 @@ _SHAPES = (
         "{w}-{o}-{n}{m}{n}{m}-{h}",
     ),
     *("{s}.io/{w}/{o}:v{d}.{n}.{d}", "https://{w}.{o}.org/{s}", "{W}_{o}", "{w}-{u}"),
+    *("{w}-{o}:{n}.{m}.{d}-{s}", "{s}.{o}.com/example/{w}/{o}:sha-{h}{h}", "system:{s}:{w}:{o}", "{w}.{o}@{s}.com"),
 )
 _HASH = "bcdfghjklmnpqrstvwxz2456789"
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from shared.alert import Alert, read_alerts
 from shared.asking.agent import Agent
-from shared.asking.judgement import KINDS, Judgement, judge
+from shared.asking.judgement import DANGEROUS, KINDS, Judgement, judge
 from shared.errors import StageError
 from shared.function_call import Reading
 from stages.evaluate.judging import scoring
-from stages.evaluate.judging.actions import attempted, false_calls, missed_calls
+from stages.evaluate.judging.actions import attempted
 from stages.evaluate.judging.scoring import RIGHT, Judged, Question
 
 RIGHT_CALL, WRONG_CALL, FALSE_CALL = "right", "wrong", "false"
@@ -25,27 +25,52 @@ def guarded(judged: Sequence[Judged], agent: Agent | None) -> dict[str, Any] | N
     """Returns what the client makes of a model's answers; None without its rules, and without a row that it can judge.
 
     passed: the calls that leave it. stopped: the calls that do not, by what they were. saved: the false and wrong ones
-    of these. refused: answers by the kind of refusal. accuracy, false_calls and missed_calls: of what leaves it.
+    of these. withheld: rows whose right call no answer can make. refused: answers by the kind of refusal. accuracy: of
+    what leaves it, on the test rows.
     """
-    known = [(answer, alert) for answer in judged if agent and (alert := alert_of(answer.question))]
-    if agent is None or not known:
+    if agent is None or not (held := _held(judged, agent)):
         return None
-    held = [(answer, judge(alert, answer.text, agent.prompt, agent.policy)) for answer, alert in known]
     passed = Counter(kind_of(answer) for answer, found in held if found.call)
     stopped = Counter(kind_of(answer) for answer, found in held if found.refusal and attempted(answer))
     refused = Counter(found.refusal.kind for _, found in held if found.refusal)
-    left = [_left(answer, found) for answer, found in held]
-    test = [answer for answer in left if answer.question.split == "test"]
+    test = [_left(answer, found) for answer, found in held if answer.question.split == "test"]
     return {
         "rows": len(held),
         "passed": {kind: passed[kind] for kind in CALLS},
         "stopped": {kind: stopped[kind] for kind in CALLS},
         "saved": stopped[WRONG_CALL] + stopped[FALSE_CALL],
+        "withheld": sum(is_withheld(answer.question, agent) for answer, _ in held),
         "refused": {kind: refused[kind] for kind in KINDS},
         "accuracy": sum(answer.verdict == RIGHT for answer in test) / len(test) if test else None,
-        "false_calls": false_calls(left),
-        "missed_calls": missed_calls(left),
     }
+
+
+def acted_upon(judged: Sequence[Judged], agent: Agent | None) -> list[Judged]:
+    """Returns the answers as they leave the client, without the rows that it withholds; all as they are without rules.
+
+    These are what an agent does: by them false and missed calls are counted.
+    """
+    if agent is None or not (held := _held(judged, agent)):
+        return list(judged)
+    return [_left(answer, found) for answer, found in held if not is_withheld(answer.question, agent)]
+
+
+def is_withheld(question: Question, agent: Agent) -> bool:
+    """Returns whether the client refuses even the right answer: a dangerous call for an alert that shows no known name.
+
+    There the agent does right to do nothing, and no call is missed.
+    """
+    alert = alert_of(question)
+    if not alert or not question.expected:
+        return False
+    refusal = judge(alert, question.completion, agent.prompt, agent.policy).refusal
+    return refusal is not None and refusal.kind == DANGEROUS
+
+
+def _held(judged: Sequence[Judged], agent: Agent) -> list[tuple[Judged, Judgement]]:
+    """Returns the answers that the client can judge, with what it makes of them."""
+    known = [(answer, alert) for answer in judged if (alert := alert_of(answer.question))]
+    return [(answer, judge(alert, answer.text, agent.prompt, agent.policy)) for answer, alert in known]
 
 
 def alert_of(question: Question) -> Alert | None:

@@ -13,7 +13,7 @@ from shared.prompt import PromptFile
 from stages.evaluate.judging import intervals
 from stages.evaluate.judging.actions import called_alerts, false_calls, missed_calls
 from stages.evaluate.judging.baselines import DESCRIPTIONS, baselines, most_frequent_function
-from stages.evaluate.judging.guard import guarded
+from stages.evaluate.judging.guard import acted_upon, guarded
 from stages.evaluate.judging.scoring import RIGHT, Judged, Question, judge, label, measure
 
 SIDES = ("base", "tuned")
@@ -84,16 +84,15 @@ def build_report(
     tuned = examined["tuned"].of("test")
     test = [answer.question for answer in tuned]
     measured = measure_split("test", training, examined, prompt_file)
-    sides = {side: measured[side] | examined[side].speed() | calls_made(examined[side].judged) for side in SIDES}
-    for side in SIDES:
-        sides[side]["guard"] = guarded(examined[side].judged, Agent(prompt_file, policy) if policy else None)
+    agent = Agent(prompt_file, policy) if policy else None
+    sides = {side: measured[side] | examined[side].speed() | client_measures(examined[side], agent) for side in SIDES}
     simple = judged_baselines(training, [answer.question for answer in examined["tuned"].judged])
     for name, each in measured["baselines"].items():
         each |= {"description": DESCRIPTIONS[name], **calls_made(simple[name])}
-    agent = dataset.agent()
+    origin = dataset.agent()
     return {
-        "agent": agent["agent"],
-        "commit": agent["commit"],
+        "agent": origin["agent"],
+        "commit": origin["commit"],
         "rows": len(test),
         "splits": {split: len(dataset.rows(split)) for split in ALL_SPLITS},
         "rows_also_in_training": len({row.prompt for row in test} & {row.prompt for row in training}),
@@ -103,8 +102,14 @@ def build_report(
         "most_frequent_function": _function_alone(training, test),
         "comparison": compare(sides["tuned"], measured["baselines"]),
         UNSEEN_ALERTS: measure_alerts(UNSEEN_ALERTS, training, examined, prompt_file),
-        UNCOVERED_ALERTS: measure_uncovered(training, examined, prompt_file),
+        UNCOVERED_ALERTS: measure_uncovered(training, examined, prompt_file, agent),
     }
+
+
+def client_measures(examined: Examined, agent: Agent | None) -> dict[str, Any]:
+    """Returns the false and missed calls of what an agent would do, and those of the model without its client."""
+    said = {"model_alone": calls_made(examined.judged)}
+    return {**calls_made(acted_upon(examined.judged, agent)), **said, "guard": guarded(examined.judged, agent)}
 
 
 def calls_made(judged: Sequence[Judged]) -> dict[str, Any]:
@@ -113,14 +118,14 @@ def calls_made(judged: Sequence[Judged]) -> dict[str, Any]:
 
 
 def measure_uncovered(
-    training: Sequence[Question], examined: Mapping[str, Examined], prompt_file: PromptFile
+    training: Sequence[Question], examined: Mapping[str, Examined], prompt_file: PromptFile, agent: Agent | None
 ) -> dict[str, Any] | None:
     """Returns `measure_alerts` of the alerts that nothing covers, with those that each side would act upon."""
     found = measure_alerts(UNCOVERED_ALERTS, training, examined, prompt_file)
     if found is None:
         return None
     for side in SIDES:
-        found[side]["called"] = called_alerts(examined[side].of(UNCOVERED_ALERTS))
+        found[side]["called"] = called_alerts(acted_upon(examined[side].of(UNCOVERED_ALERTS), agent))
     return found
 
 

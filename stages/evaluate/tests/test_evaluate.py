@@ -60,6 +60,7 @@ def test_the_report_holds_every_measure(inputs: Inputs, tmp_path: Path) -> None:
             "tokens_per_answer",
             "gold_log_probability",
             "guard",
+            "model_alone",
         }
         assert report[side]["latency_ms"]["n"] == 4
         assert 0 < report[side]["latency_ms"]["p50"] <= report[side]["latency_ms"]["p95"]

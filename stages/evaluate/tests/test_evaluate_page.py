@@ -106,7 +106,7 @@ def with_idle(inputs: Inputs, answers: Sequence[str], split: str = "test", alert
 def test_false_and_missed_calls_stand_at_the_top(inputs: Inputs) -> None:
     rows = read_questions(inputs.dataset, "test")
     right = [texts(row, row.expected[0]) for row in rows]
-    idle, alien = [right[0], "", "", ""], [right[1], "", right[1].replace("scale_deployment", "scale_up")]
+    idle, alien = [right[0], "", "", ""], [right[0], "", right[0]]
     questions = [*rows, *with_idle(inputs, idle), *with_idle(inputs, alien, UNCOVERED_ALERTS, HOSTILE)]
     tuned = judged(questions, [*right[:3], "", *idle, *alien])
     page = Reader(rendered(inputs, judged(questions, ["no"] * len(questions)), tuned))
@@ -119,7 +119,7 @@ def test_false_and_missed_calls_stand_at_the_top(inputs: Inputs) -> None:
     assert text.index("held-out rows") < text.index(false) < text.index(missed) < text.index("Majority")
     assert "3 rows of 1 alert of the alerting rules that no page and no function covers." in text
     assert "What was called most often" in text
-    assert f"{visible(HOSTILE)} 3 2 scale-deployment name" in text
+    assert f"{visible(HOSTILE)} 3 2 {rows[0].expected[0].name} " in text
     assert "alert that nothing covers" in text[text.index("Every wrong answer") :]
     assert not {"img", "a"} & {tag for tag, _ in page.tags}
 
