@@ -17,10 +17,13 @@ from shared.prompt import INSTRUCTION
 
 SPACE = "▁"
 TEXTS = (
-    *("{description:", ":{description:", ",parameters:{properties:{", ",type:", ",enum:[", "],type:"),
-    *("}},required:[", "declaration:", "call:", INSTRUCTION),
+    *(INSTRUCTION, ",parameters:{properties:{", "{description:", "declaration:"),
+    *("required:[", ",enum:[", ",type:", "call:"),
 )
-"""Constant texts of the format, each a token, whatever stands around it."""
+"""Constant texts of the format, each a token, whatever stands around it.
+
+The longest come first and no two can overlap: programs that look for them in another order find the same.
+"""
 
 _MARKS = (f":{SPACE}", "},", "}}")
 BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))  # what no piece stands for is written with these
