@@ -126,11 +126,12 @@ test: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## everything 
 	@$(MAKE) -j2 $(WHOLE) lint $(LONGEST_FIRST:%=test-%) $(STAGES:%=test-%)
 
 .PHONY: lint
-lint: environments ## style and types
+lint: environments .venvs/mlflow-server/.made ## style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy shared workflows tools benchmarks/*.py $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py tests/survival/*.py tests/tools/*.py))
-	MYPYPATH=client .venv/bin/mypy client/agent_client client/build_backend.py examples/agent/agent.py
+	MYPYPATH=client .venv/bin/mypy client/agent_client client/build_backend.py
+	MYPYPATH=client .venv/bin/mypy --python-executable .venvs/mlflow-server/bin/python examples/agent/agent.py
 	.venv/bin/mypy --python-executable .venvs/train/bin/python examples/demo_model/*.py benchmarks/training/*.py tests/tiny_model.py
 	.venv/bin/mypy --python-executable .venvs/evaluate/bin/python benchmarks/evaluation/*.py
 	@$(foreach s,$(STAGES),echo mypy stages/$s; .venv/bin/mypy --python-executable .venvs/$s/bin/python $(filter-out stages/$s/tests/%,$(wildcard stages/$s/*.py stages/$s/*/*.py stages/$s/*/*/*.py));)

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -20,6 +19,7 @@ from shared.function_call import Call, write_call
 from tests.samples import NAMES, write_model
 
 ROOT = Path(__file__).parents[1]
+PYTHON = ROOT / ".venvs" / "mlflow-server" / "bin" / "python"  # MLflow's server is made with FastAPI as well
 RESTART = Call("pod-restart", {"name": "shop-1", "namespace": "web"})
 ALERT = {"status": "firing", "labels": {"alertname": "Down", "deployment": "shop-1", "namespace": "web"}}
 
@@ -66,11 +66,10 @@ def world(tmp_path: Path) -> Iterator[World]:
     url = f"http://127.0.0.1:{server.server_address[1]}"
     settings = {"MODEL_FOLDER": str(write_model(tmp_path / "model").path), "MODEL_NAME": "m", "OLLAMA_URL": url}
     settings |= {"FUNCTIONS_URL": f"{url}/{{function}}", "PORT": "0", "PYTHONPATH": f"{ROOT / 'client'}:{ROOT}"}
-    program = [sys.executable, str(ROOT / "examples/agent/agent.py")]
+    program = [str(PYTHON), str(ROOT / "examples/agent/agent.py")]
     with subprocess.Popen(program, env=os.environ | settings, stderr=subprocess.PIPE, text=True) as agent:
         assert agent.stderr
-        port = re.search(r"port (\d+)", agent.stderr.readline())
-        assert port
+        port = next(found for line in agent.stderr if (found := re.search(r"running on http://[\d.]+:(\d+)", line)))
         known.address = f"http://127.0.0.1:{port[1]}/"
         yield known
         agent.terminate()
