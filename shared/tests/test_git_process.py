@@ -18,9 +18,9 @@ def git(tmp_path: Path) -> BoundedGit:
     return BoundedGit(tmp_path, {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull})
 
 
-def shell(git: BoundedGit, script: str, **bounds: float) -> str:
+def shell(git: BoundedGit, script: str, seconds: float = 60) -> str:
     """Runs a shell script as a command of git's."""
-    return git.run("-c", f"alias.script=!{script}", "script", **bounds)
+    return git.run("-c", f"alias.script=!{script}", "script", seconds=seconds)
 
 
 def is_gone(process: int) -> bool:

@@ -8,9 +8,9 @@ from shared.access.git_refusal import Attempt, is_locked
 TRIED = Attempt("bot <bot@localhost>", "", False, ("flux/ai/agent-sre/MODEL_VERSION",))
 KEY, PERSON, MODE = "GIT_SIGNING_KEY_FILE", "GIT_COMMITTER_EMAIL to what the server wants", "set deploy.mode to branch"
 WRITE, RULE = "the right to write", "that is a rule of the server's own: ask whoever keeps it"
-REMEDIES = (KEY, PERSON, MODE, WRITE, "authorize the token or key", "unarchive it", "it takes for a secret")
-REMEDIES += ("raise its limit", "no password will do", "look there with `git fsck`", "the space on its disk", RULE)
-REMEDIES += ("check the address", "remove /srv/x.git/refs/heads/main.lock")
+REMEDIES = [KEY, PERSON, MODE, WRITE, "authorize the token or key", "unarchive it", "it takes for a secret"]
+REMEDIES += ["raise its limit", "no password will do", "look there with `git fsck`", "the space on its disk", RULE]
+REMEDIES += ["check the address", "remove /srv/x.git/refs/heads/main.lock"]
 
 RULES = """remote: error: GH013: Repository rule violations found for refs/heads/main.
 remote: Review all repository rules at https://github.com/acme/homelab/rules?ref=refs%2Fheads%2Fmain

@@ -19,7 +19,7 @@ from stages.publish.succession import NO_MODEL
 
 def run(agent: str, repository: str, branch: str, version: str, reason: str) -> Iterator[str]:
     """Yields what was done: the version is verified, committed with the reason, and becomes the champion."""
-    with opened(agent, repository, branch) as places:
+    with opened(agent, repository, branch, commits=True) as places:
         replaced = places.deployed()
         wanted = places.registered(version or _previous(places, replaced))
         _check_whole(places, wanted.name)

@@ -9,7 +9,8 @@ from shared.errors import StageError
 from stages.publish.contract import Inputs
 from stages.publish.git.identity import Identity, Person
 from stages.publish.main import run
-from stages.publish.tests.conftest import VERSION, git, install_hook, nothing_changes
+from stages.publish.operate.__main__ import main
+from stages.publish.tests.conftest import AGENT, OLD, PATH, VERSION, git, install_hook, nothing_changes
 
 EMAIL = "bot@acme.example"
 NAMES = [f"GIT_{role}_{part}" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")]
@@ -214,3 +215,24 @@ def test_a_signed_version_is_found_by_the_next_run(
     with nothing_changes(repository):
         again = run(registered, registered.dataset.path.parent)
     assert (again.bump_commit, again.outcome) == (commit, f"already published: {VERSION}")
+
+
+def test_a_rollback_is_signed_and_whoever_only_looks_needs_no_key(
+    registered: Inputs,
+    repository: Path,
+    ssh_keys: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    published(registered)
+    named = ["--agent", AGENT, "--repository", str(repository)]
+    put_back = f"data 1\nx\nfrom refs/heads/main^0\nM 100644 inline {PATH}\ndata {len(OLD)}\n{OLD}\n"
+    feed = f"commit refs/heads/main\ncommitter A <a@b> 1 +0000\n{put_back}"
+    subprocess.run(["git", "-C", repository, "fast-import", "--quiet"], input=feed.encode(), check=True)
+    monkeypatch.setenv("GIT_SIGNING_KEY", "no key")
+    assert main(["history", *named]) == 0
+    assert main(["rollback", *named, "--version", VERSION]) == 1
+    assert "the key of GIT_SIGNING_KEY cannot sign commits" in capsys.readouterr().err
+    monkeypatch.setenv("GIT_SIGNING_KEY", (ssh_keys / "plain").read_text())
+    assert main(["rollback", *named, "--version", VERSION]) == 0
+    assert "gpgsig" in git(repository, "cat-file", "commit", "main")
