@@ -14,7 +14,7 @@ from github.Repository import Repository
 from requests import RequestException
 
 from shared.errors import one_line
-from stages.publish.git.identity import Identity
+from stages.publish.git.commits.identity import Identity
 
 _EMAILS = {"committer_email_pattern": "committer", "commit_author_email_pattern": "author"}
 _BYPASS = "always"

@@ -29,8 +29,8 @@ from shared.errors import StageError, one_line
 from stages.publish.contract import GIT_SSH_KEY_FILE, GIT_SSH_KNOWN_HOSTS_FILE, GIT_TOKEN
 from stages.publish.git.branches import HEADS, Branches
 from stages.publish.git.checkout import check_not_checked_out
-from stages.publish.git.identity import Identity, Signature, read_signature
-from stages.publish.git.new_tree import new_tree
+from stages.publish.git.commits.identity import Identity, Signature, read_signature
+from stages.publish.git.commits.new_tree import new_tree
 from stages.publish.git.rollout import Change, Rollout, regular_file
 
 ATTEMPTS = 20

@@ -14,8 +14,8 @@ from shared.agent_config.deployment import PROPOSALS, PULL_REQUEST, PUSH
 from shared.errors import StageError
 from stages.publish.contract import GIT_TOKEN
 from stages.publish.git.branch_rules import BranchRules
+from stages.publish.git.commits.identity import Identity, Signature, read_signature
 from stages.publish.git.gitops import GitopsRepository, cloned
-from stages.publish.git.identity import Identity, Signature, read_signature
 from stages.publish.git.pull_request import PullRequests
 
 SECONDS = 40  # for a command of git: a preflight takes a minute, and a server that needs more is told as slow

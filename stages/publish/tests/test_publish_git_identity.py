@@ -7,7 +7,7 @@ import pytest
 
 from shared.errors import StageError
 from stages.publish.contract import Inputs
-from stages.publish.git.identity import Identity, Person
+from stages.publish.git.commits.identity import Identity, Person
 from stages.publish.main import run
 from stages.publish.operate.__main__ import main
 from stages.publish.tests.conftest import AGENT, OLD, PATH, VERSION, git, install_hook, nothing_changes

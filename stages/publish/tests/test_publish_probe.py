@@ -8,7 +8,7 @@ import pytest
 
 from stages.publish.git import pull_request
 from stages.publish.git.branch_rules import BranchRules
-from stages.publish.git.identity import Identity, Person
+from stages.publish.git.commits.identity import Identity, Person
 from stages.publish.git.probe import Finding, findings
 from stages.publish.tests.conftest import git, install_hook, nothing_changes
 from tests.git_server import TOKEN, git_over_http
