@@ -14,8 +14,7 @@ from stages.publish.git.gitops import GitopsRepository
 from stages.publish.registered_version import RegisteredVersion, Registry
 from stages.publish.store.opening import open_store
 from stages.publish.store.protocol import Store
-
-NO_MODEL = "none"  # MODEL_VERSION of an agent that has no model yet
+from stages.publish.succession import NO_MODEL
 
 
 @dataclass(frozen=True)
@@ -64,10 +63,13 @@ class Places:
 
 
 @contextmanager
-def opened(agent: str, repository: str, branch: str) -> Iterator[Places]:
-    """Yields the places that the environment and the arguments name. Raises StageError where one is not there."""
+def opened(agent: str, repository: str, branch: str, commits: bool = False) -> Iterator[Places]:
+    """Yields the places that the environment and the arguments name. Raises StageError where one is not there.
+
+    commits: whether anything will be committed; a signing key that cannot be used is no hindrance to reading.
+    """
     store = open_store(STORE_URI.read())
-    with connected() as client, gitops.cloned(repository) as clone:
+    with connected() as client, gitops.cloned(repository, commits=commits) as clone:
         chosen = clone.branches.chosen(branch)
         fleet = Fleet.read(clone.read(chosen, names.FLEET))
         clone = replace(clone, agents=fleet.agents)
