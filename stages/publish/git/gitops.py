@@ -112,6 +112,10 @@ class GitopsRepository:
         """Returns whether the branch holds all of a rollout. Raises StageError where it cannot be rolled out there."""
         return not rollout.changes(self._fetch(branch))
 
+    def overlay_faults(self, rollout: Rollout, branch: str, after_bump: bool) -> list[str]:
+        """Returns what is wrong with the overlays at the branch's tip, as `Rollout.overlay_faults` does."""
+        return rollout.overlay_faults(self._fetch(branch), after_bump)
+
     def bump(self, rollout: Rollout, branch: str, message: str) -> Bump:
         """Returns the commit that rolls out on branch, pushed and read back.
 
