@@ -17,11 +17,11 @@ def check_overlay(overlay: str) -> str:
     return overlay
 
 
-def check_overlays(overlays: Sequence[str]) -> tuple[str, ...]:
+def check_overlays(overlays: Sequence[str]) -> list[str]:
     """Returns the overlays, each checked. Raises StageError where one is named twice, or there are too many."""
     if isinstance(overlays, str) or not all(isinstance(each, str) for each in overlays):
         raise StageError("overlays must be a list of folders")
-    checked = tuple(check_overlay(each) for each in overlays)
+    checked = [check_overlay(each) for each in overlays]
     for each in checked:
         if checked.count(each) > 1:
             raise StageError(f"{each} is named twice")

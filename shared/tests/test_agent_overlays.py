@@ -7,7 +7,7 @@ from shared.errors import StageError
 
 
 def test_folders_are_kept_in_their_order() -> None:
-    assert check_overlays(["k8s/studio", "k8s/air", "overlay"]) == ("k8s/studio", "k8s/air", "overlay")
+    assert check_overlays(["k8s/studio", "k8s/air", "overlay"]) == ["k8s/studio", "k8s/air", "overlay"]
 
 
 @pytest.mark.parametrize(

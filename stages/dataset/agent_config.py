@@ -69,7 +69,7 @@ class Deploy(BaseModel):
     model_config = STRICT
     mode: Annotated[str, _checking(deployment.check_mode)] = deployment.PUSH
     fields: list[DeployField] = []
-    overlays: Annotated[list[str], _checking(check_overlays)] = []
+    overlays: Annotated[list[str], _checking(check_overlays)] | None = None
 
     @field_validator("fields")
     @classmethod

@@ -44,7 +44,7 @@ class Deploy:
         try:
             known = config.get("deploy") or {}
             fields = [FieldBump(one["file"], one["field"], one["value"]) for one in known.get("fields", [])]
-            overlays = check_overlays(known.get("overlays", []))
+            overlays = tuple(check_overlays(known.get("overlays") or []))
             return cls(check_mode(known.get("mode", PUSH)), tuple(_checked(field) for field in fields), overlays)
         except StageError as error:
             reason = str(error)

@@ -12,8 +12,7 @@ from stages.publish.git.yaml_search import YamlFile
 from stages.publish.git.yaml_text import TextInFile
 
 MAX_TEXTS = 4  # a text in a text in a text
-# What has more than one value: a line break, or the brackets that JSON begins with.
-_SEVERAL = re.compile(r"\n.|\A\s*[\[{]", re.DOTALL)
+_BRACKET = re.compile(r"\s*[\[{]")  # what JSON begins with
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,8 @@ def _below(file: YamlFile, root: Node, before: tuple[Step, ...] = ()) -> Iterato
 
 def _of_scalar(file: YamlFile, node: ScalarNode, steps: tuple[Step, ...]) -> Iterator[Scalar]:
     yield Scalar(steps, str(node.value), file.line(node.start_mark.line))
-    if sum(isinstance(step, Inside) for step in steps) >= MAX_TEXTS or not _SEVERAL.search(str(node.value)):
+    is_block = node.style in ("|", ">") or "\n" in node.value
+    if sum(isinstance(step, Inside) for step in steps) >= MAX_TEXTS or not (is_block or _BRACKET.match(node.value)):
         return
     try:
         text = TextInFile.of(file, node, file.shown(steps)).text
