@@ -1,6 +1,7 @@
 """Renders an overlay by the program kustomize, in a passing folder that holds the overlay's files and nothing else."""
 
 import os
+import re
 import resource
 import shutil
 import signal
@@ -25,8 +26,8 @@ _NOWHERE = "http://127.0.0.1:9"
 def render(files: Mapping[str, bytes], folder: str) -> str:
     """Returns the manifests that kustomize makes of a folder. files: what it may read, by paths from one root.
 
-    Raises StageError where there is no such program, where it refuses, takes longer than a minute, or writes more than
-    16 MiB. Plugins, functions, charts, Git and the network are out of its reach.
+    Raises StageError where there is no such program, where it refuses, takes longer than a minute, more than 1 GiB of
+    memory, or writes more than 16 MiB. Plugins, functions, charts, Git and the network are out of its reach.
     """
     command = program()
     with TemporaryDirectory(prefix="overlay-") as passing:
@@ -54,6 +55,8 @@ def program() -> list[str]:
 
 def _first_line(said: Path) -> str:
     lines = said.read_text("utf-8", "replace").split("\n")
+    if re.match(r"(?:fatal error|runtime).*.*(?:out of memory|cannot allocate memory|pthread_create failed)", lines[0]):
+        return f"it takes more than {MAX_MEMORY >> 20} MiB of memory"
     return next((line for line in lines if line.startswith("Error: ")), lines[0])
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import time
@@ -325,6 +326,14 @@ def test_overlays_that_double_each_other_end(
     began = time.monotonic()
     assert fault(repository, "k8s/both39").startswith(f"{HOME}/k8s/both39 cannot be rendered: it takes longer than 3 s")
     assert time.monotonic() - began < 20
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the system cannot limit another process's memory")
+def test_the_memory_that_it_takes_is_bounded(
+    manifests: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "MAX_MEMORY", 48 << 20)
+    assert fault(repository, AIR) == f"{HOME}/{AIR} cannot be rendered: it takes more than 48 MiB of memory"
 
 
 def test_what_it_writes_is_bounded(manifests: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
