@@ -55,7 +55,7 @@ def program() -> list[str]:
 
 def _first_line(said: Path) -> str:
     lines = said.read_text("utf-8", "replace").split("\n")
-    if re.match(r"(?:fatal error|runtime).*.*(?:out of memory|cannot allocate memory|pthread_create failed)", lines[0]):
+    if re.match(r"(?:fatal error|runtime).*(?:out of memory|cannot allocate memory|pthread_create failed)", lines[0]):
         return f"it takes more than {MAX_MEMORY >> 20} MiB of memory"
     return next((line for line in lines if line.startswith("Error: ")), lines[0])
 
