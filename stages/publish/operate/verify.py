@@ -74,16 +74,14 @@ def _git(places: Places, version: str) -> Check:
 def _overlays(places: Places, version: str) -> Iterator[Check]:
     """Yields whether the overlays that config.yaml names, as rendered at the branch's tip, name the version."""
     try:
-        deploy, repository = places.deploy(), places.repository
-        if not deploy.overlays:
-            return
-        rollout = Rollout(
-            places.agent, version, deploy.fields, repository.shown, repository.agents, deploy.overlays
-        )  # fmt: skip
-        faults = repository.overlay_faults(rollout, places.branch, after_bump=False)
-    except StageError as error:
-        yield Check("overlays", False, str(error))
+        deploy = places.deploy()
+    except StageError:
+        return  # the check of Git has told it
+    if not deploy.overlays:
         return
+    repository = places.repository
+    rollout = Rollout(places.agent, version, deploy.fields, repository.shown, repository.agents, deploy.overlays)
+    faults = repository.overlay_faults(rollout, places.branch, after_bump=False)
     agreeing = f"{', '.join(deploy.overlays)}, as kustomize renders them, name {version}"
     yield Check("overlays", not faults, "; ".join(faults) or agreeing)
 
