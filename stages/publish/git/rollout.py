@@ -70,7 +70,8 @@ class Rollout:
     def _overlay_faults(self, tip: Commit, changes: list[Change]) -> list[str]:
         home = names.agent_folder(self.agent, self.agents)
         overlays = Overlays(self.agent, self.version, self.fields, tuple(f"{home}/{each}" for each in self.overlays))
-        return list(overlays.faults(RepositoryTree(tip, {change.path: change.content for change in changes})))
+        tree = RepositoryTree(tip, {change.path: change.content for change in changes})
+        return list(dict.fromkeys(overlays.faults(tree)))  # a program that is missing is told once
 
     def _changes(self, tip: Commit) -> list[Change]:
         files = dict.fromkeys(field.file for field in self.fields)

@@ -29,10 +29,14 @@ _VARIABLE, _IMAGE = "MODEL_VERSION", "image"
 
 @dataclass(frozen=True)
 class Named:
-    """A value that names the agent's model: in which object, at which path; is_right: whether it is this version."""
+    """A value that names the agent's model: in which object, at which path and last key.
+
+    is_right: whether it is this version.
+    """
 
     object: str
     path: str
+    key: str
     text: str
     is_right: bool
 
@@ -57,7 +61,7 @@ class Naming:
         for value in values:
             is_right = self._is_right(value, kind if is_own else "", is_own)
             if is_right is not None:
-                yield Named(f"{kind} {name}", written(value.steps), value.text.strip(), is_right)
+                yield Named(f"{kind} {name}", written(value.steps), value.key, value.text.strip(), is_right)
 
     def _is_right(self, value: Scalar, kind: str, is_own: bool) -> bool | None:
         """Returns whether a value names this version; None where it names no model of the agent."""

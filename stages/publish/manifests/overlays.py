@@ -12,6 +12,7 @@ from stages.publish.manifests.sources import sources
 from stages.publish.manifests.tree import RepositoryTree
 
 REMEDY = "name it in deploy.fields of the agent's config.yaml, or take the overlay out of deploy.overlays"
+MAX_TOLD = 100  # characters of a value
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ class Overlays:
         found = list(Naming(self.agent, self.version, self.fields).of(rendered, folder))
         for each in found:
             if not each.is_right:
-                places = " and ".join(sources(overlay.files, each.text)) or "made by kustomize"
-                told = f"{each.path} of {each.object} is {each.text!r}, not {self.version} ({places})"
+                key = "" if self.agent in each.text else each.key
+                places = " and ".join(sources(overlay.files, each.text, key)) or "made by kustomize"
+                told = f"{each.path} of {each.object} is {each.text[:MAX_TOLD]!r}, not {self.version} ({places})"
                 yield f"{folder} names another model: {told}; {REMEDY}"
         if not found:
             yield f"{folder} names no model of {self.agent}: what it renders would not follow a new version; {REMEDY}"

@@ -88,9 +88,13 @@ def _run(command: list[str], home: Path, said: Path) -> tuple[bytes | None, str]
 
 
 def _limit(pid: int) -> None:
-    """Limits a process's memory, where the system can (Linux)."""
+    """Limits a process's memory and its time on the processors, where the system can (Linux).
+
+    The latter ends it, too, where this program is killed meanwhile.
+    """
     if hasattr(resource, "prlimit"):
         resource.prlimit(pid, resource.RLIMIT_DATA, (MAX_MEMORY, MAX_MEMORY))
+        resource.prlimit(pid, resource.RLIMIT_CPU, (4 * SECONDS, 4 * SECONDS))
 
 
 def _end(process: "subprocess.Popen[bytes]", ended: list[str], reason: str) -> None:

@@ -58,5 +58,7 @@ class RepositoryTree:
             return self.commit.tree
         if folder not in self._folders:
             tree = self._entry(folder)
-            self._folders[folder] = {entry.name: entry for entry in tree} if isinstance(tree, Tree) else {}
+            entries = list(tree) if isinstance(tree, Tree) else []
+            # By the path, as a submodule without a .gitmodules has no name.
+            self._folders[folder] = {posixpath.basename(str(entry.path)): entry for entry in entries}
         return self._folders[folder].get(name)

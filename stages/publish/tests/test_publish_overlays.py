@@ -226,6 +226,7 @@ metadata: {{name: {AGENT}-x}}
 data: {{MODEL_VERSION: none, tag: {OLDER}}}
 """
     assert rendered_with(manifests, repository, extra) == [f"data.MODEL_VERSION of ConfigMap {AGENT}-x is 'none'"]
+    assert fault(repository, AIR, fields=(MODEL,)).endswith(f"({HOME}/{BASE}/more.yaml, line 4)")
     tag = {"file": f"{BASE}/agent.yaml", "field": "spec.ai.model", "value": "{version}"}
     assert sorted(rendered_with(manifests, repository, f"{extra}# again\n", fields=(tag,))) == [
         f"data.MODEL_VERSION of ConfigMap {AGENT}-x is 'none'",
@@ -284,6 +285,16 @@ def test_what_is_not_in_the_repository_is_told_with_its_line(
     (manifests / HOME / "k8s" / "link").symlink_to("base")
     write(manifests, {f"{AIR}/kustomization.yaml": text})
     assert fault(repository, AIR).startswith(f"{HOME}/{AIR}/kustomization.yaml{reason}")
+
+
+def test_a_submodule_is_not_followed(manifests: Path, repository: Path) -> None:
+    head = git(manifests, "rev-parse", "HEAD")
+    git(manifests, "update-index", "--add", "--cacheinfo", f"160000,{head},{HOME}/k8s/sub")
+    git(manifests, "commit", "-qm", "Add a submodule")
+    (manifests / HOME / "k8s" / "sub").mkdir()
+    write(manifests, {f"{AIR}/kustomization.yaml": "resources: [../sub/base]\n"})
+    told = f"line 1: ../sub/base leads to a submodule, {HOME}/k8s/sub, which is not followed; put files in its place"
+    assert fault(repository, AIR, fields=()) == f"{HOME}/{AIR}/kustomization.yaml, {told}"
 
 
 @pytest.mark.parametrize(
@@ -395,10 +406,8 @@ def test_kubectl_renders_where_there_is_no_kustomize(
     assert faults(repository, STUDIO, AIR) == []
     (programs / "kubectl").unlink()
     told = "deploy.overlays cannot be rendered: there is neither kustomize nor kubectl here; install kustomize "
-    assert (
-        faults(repository, STUDIO, AIR)
-        == [f"{told}(https://kubectl.docs.kubernetes.io/installation/kustomize) or kubectl"] * 2
-    )
+    where = "(https://kubectl.docs.kubernetes.io/installation/kustomize) or kubectl"
+    assert faults(repository, STUDIO, AIR) == [f"{told}{where}"]
 
 
 def test_verify_renders_what_is_at_the_branch_s_tip(
