@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from git import Commit
 from git.objects import Blob, Tree
 
+from stages.publish.git.entries import entry
+
 FILE, FOLDER, LINK, SUBMODULE = "a file", "a folder", "a link", "a submodule"
 _KIND, _LINK, _REGULAR = 0o170000, 0o120000, 0o100000
 
@@ -17,31 +19,31 @@ class RepositoryTree:
 
     commit: Commit
     changes: Mapping[str, bytes] = field(default_factory=dict)
-    _folders: dict[str, dict[str, object]] = field(default_factory=dict)
+    _entries: dict[str, object | None] = field(default_factory=dict)
 
     def kind(self, path: str) -> str | None:
         """Returns what stands at a path: a file, a folder, a link, a submodule, or None where nothing does."""
         if path in self.changes:
             return FILE
-        entry = self._entry(path)
-        if isinstance(entry, Tree):
+        found = self._entry(path)
+        if isinstance(found, Tree):
             return FOLDER
-        if not isinstance(entry, Blob):
-            return SUBMODULE if entry else None
-        return {_LINK: LINK, _REGULAR: FILE}.get(entry.mode & _KIND)
+        if not isinstance(found, Blob):
+            return SUBMODULE if found else None
+        return {_LINK: LINK, _REGULAR: FILE}.get(found.mode & _KIND)
 
     def size(self, path: str) -> int:
         """Returns a file's bytes."""
-        entry = self._entry(path)
-        return len(self.changes[path]) if path in self.changes else entry.size if isinstance(entry, Blob) else 0
+        found = self._entry(path)
+        return len(self.changes[path]) if path in self.changes else found.size if isinstance(found, Blob) else 0
 
     def read(self, path: str) -> bytes:
         """Returns the content of a file, which must be there."""
         if path in self.changes:
             return self.changes[path]
-        entry = self._entry(path)
-        assert isinstance(entry, Blob)
-        return bytes(entry.data_stream.read())
+        found = self._entry(path)
+        assert isinstance(found, Blob)
+        return bytes(found.data_stream.read())
 
     def first_that_is_no_folder(self, path: str) -> tuple[str, str | None]:
         """Returns the first part of a path that is no folder, and what it is."""
@@ -53,12 +55,10 @@ class RepositoryTree:
         return path, self.kind(path)
 
     def _entry(self, path: str) -> object | None:
-        folder, name = posixpath.split(path)
         if not path:
             return self.commit.tree
-        if folder not in self._folders:
+        if path not in self._entries:
+            folder, name = posixpath.split(path)
             tree = self._entry(folder)
-            entries = list(tree) if isinstance(tree, Tree) else []
-            # By the path, as a submodule without a .gitmodules has no name.
-            self._folders[folder] = {posixpath.basename(str(entry.path)): entry for entry in entries}
-        return self._folders[folder].get(name)
+            self._entries[path] = entry(tree, name) if isinstance(tree, Tree) else None
+        return self._entries[path]
