@@ -45,7 +45,9 @@ class Deploy:
             known = config.get("deploy") or {}
             fields = [FieldBump(one["file"], one["field"], one["value"]) for one in known.get("fields", [])]
             overlays = tuple(check_overlays(known.get("overlays") or []))
-            return cls(check_mode(known.get("mode", PUSH)), tuple(_checked(field) for field in fields), overlays)
+            return cls(
+                check_mode(known.get("mode", PUSH)), tuple(_checked(field) for field in fields), overlays=overlays
+            )
         except StageError as error:
             reason = str(error)
         except (LookupError, TypeError, AttributeError):
