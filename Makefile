@@ -186,7 +186,7 @@ test-slow: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## all of
 IMAGES = .venv/bin/python -m tools.images
 
 .PHONY: images
-images: .venv/.made ## build all images; BASE_IMAGE= (the Dockerfile's: python:3.11-slim-bookworm)
+images: .venv/.made ## build all images; BASE_IMAGE= (the Dockerfile's: python:3.11-slim-bookworm) KUSTOMIZE_IMAGE= (that of publish)
 	@$(IMAGES) build $(call given,BASE_IMAGE,--base)
 
 .PHONY: images-changed
@@ -207,6 +207,10 @@ image-table: .venv/.made ## measure the images into docs/images.md; BASE_IMAGE= 
 .PHONY: base-image
 base-image: ## make agent-training-base:local, a base image for machines that cannot pull one; needs root
 	@tools/images/base_image.sh agent-training-base:local
+
+.PHONY: kustomize-image
+kustomize-image: ## make agent-training-kustomize:local of the program kustomize that is here, for machines that cannot pull its image
+	@tools/images/kustomize_image.sh agent-training-kustomize:local
 
 .PHONY: push
 push: .venv/.made ## push all images; REGISTRY=host:port/prefix (that of images.toml); SINCE= for what has changed

@@ -81,7 +81,7 @@ def test_a_bump_alone_does_not_start_the_workflow() -> None:
             f"{agent}/MODEL_VERSION",
             f"{agent}/k8s/lambdaagent.yaml",
             "flux/ai/agent-auditor/docs/runbooks/images/image-scan-outdated.md",
-            "flux/ai/agent-auditor/k8s/kustomize/studio/model-patch.yaml",
+            "flux/ai/agent-auditor/k8s/kustomize/studio/kustomization.yaml",
             "flux/ai/functions/rescan-image.yaml",
             "flux/monitoring/rules/nodes.yaml",
         )

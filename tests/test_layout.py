@@ -104,6 +104,7 @@ def dockerfile(stage: str) -> str:
     text = re.sub(r"^# The lock of a variant.*\nRUN rm .*\n", "", text, flags=re.M)
     for start in (f"# {stage} runs git.", "# mlx finds a fast BLAS"):
         text = re.sub(rf"^{start}.*\n(?:#.*\n)*(?:(?:COPY tools|RUN).*\n(?: .*\n)*)+", "", text, flags=re.M)
+    text = re.sub(r"^# publish renders.*\n|^.*(?i:kustomize).*\n", "", text, flags=re.M)
     return text.replace(stage, "<stage>")
 
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, cre
 
 from shared import names
 from shared.agent_config import deployment
+from shared.agent_config.overlays import check_overlays
 from shared.agent_config.settings import GATE, TRAINING, WATCH, Floor
 from shared.contract import Field, to_text
 from shared.errors import StageError, nearest
@@ -68,6 +69,7 @@ class Deploy(BaseModel):
     model_config = STRICT
     mode: Annotated[str, _checking(deployment.check_mode)] = deployment.PUSH
     fields: list[DeployField] = []
+    overlays: Annotated[list[str], _checking(check_overlays)] | None = None
 
     @field_validator("fields")
     @classmethod

@@ -5,6 +5,8 @@ behind its version in its tag.
 """
 
 import json
+import os
+import re
 import tomllib
 
 from shared import contract
@@ -19,10 +21,11 @@ def build(stage: str, base: str = "", anew: bool = False, variant: str = "") -> 
     """Builds the tree's image of a stage and returns its reference, `name:version` with images.toml's name.
 
     base: the base image where it is not the Dockerfile's. anew: from nothing that was built before.
+    Other images that the Dockerfile takes parts of are the environment's, where it names them.
     Raises StageError where Docker or Git refuses, and where the stage has no such variant.
     """
     revision, reference = source.revision(stage), tree_reference(stage, variant=variant)
-    given = {"BASE_IMAGE": base, "LOCK": _lock(variant) if variant else ""}
+    given = {**_further_images(stage), "BASE_IMAGE": base, "LOCK": _lock(variant) if variant else ""}
     settings = build_arguments(revision) | {name: value for name, value in given.items() if value}
     docker_program.run(
         "build",
@@ -34,6 +37,13 @@ def build(stage: str, base: str = "", anew: bool = False, variant: str = "") -> 
         str(ROOT),
     )
     return reference
+
+
+def _further_images(stage: str) -> dict[str, str]:
+    """Returns the images that the environment names for the Dockerfile's arguments, such as KUSTOMIZE_IMAGE."""
+    dockerfile = (ROOT / "stages" / stage / "Dockerfile").read_text("utf-8")
+    declared = re.findall(r"^ARG (\w+_IMAGE)\b", dockerfile, re.MULTILINE)
+    return {name: os.environ.get(name, "") for name in declared if name != "BASE_IMAGE"}
 
 
 def build_arguments(revision: source.Revision) -> dict[str, str]:

@@ -11,7 +11,7 @@ from shared.errors import StageError
 from stages.dataset.adopt import pages
 from stages.dataset.adopt.choice import Choice, choose, concerned
 from stages.dataset.adopt.config_yaml import config_yaml
-from stages.dataset.adopt.deployment import ModelField, Unreached, model_fields
+from stages.dataset.adopt.deployment import Manifests
 from stages.dataset.adopt.drafted import Drafted
 from stages.dataset.adopt.functions import find_functions
 from stages.dataset.adopt.placing import place
@@ -45,8 +45,7 @@ class Adoption:
     texts: dict[str, str]
     drafts: tuple[Drafted, ...]
     choice: Choice
-    fields: tuple[ModelField, ...]
-    unreached: tuple[Unreached, ...]
+    manifests: Manifests
     runbooks: tuple[str, ...]
     unread: tuple[str, ...]
 
@@ -64,13 +63,13 @@ def adopt(request: Request) -> Adoption:
     path = next(iter(runbook), "")
     drafts = concerned(find_functions(repository, called, pattern), repository.beside, alerts, rules, path)
     choice = choose(drafts, alerts, rules, path)
-    fields, unreached = model_fields(repository)
+    manifests = Manifests.of(repository)
     usual = names.runbook_path(repository.agent, repository.agents)
     where = request.runbook_path or ("" if usual in runbook else pages.page_paths(repository)[0])
-    texts = _texts(repository, choice, called, fields, unreached, where)
+    texts = _texts(repository, choice, called, manifests, where)
     texts |= _index(repository, runbook) if request.with_index else {}
     unread = tuple(dict.fromkeys((*called.faults, *choice.refused, *repository.unread)))
-    return Adoption(texts, tuple(drafts), choice, tuple(fields), tuple(unreached), tuple(runbook), unread)
+    return Adoption(texts, tuple(drafts), choice, manifests, tuple(runbook), unread)
 
 
 def write(request: Request, adoption: Adoption) -> dict[str, str]:
@@ -108,11 +107,10 @@ def _texts(
     repository: Repository,
     choice: Choice,
     called: Called,
-    fields: Sequence[ModelField],
-    unreached: Sequence[Unreached],
+    manifests: Manifests,
     runbook: str,
 ) -> dict[str, str]:
-    texts = {f"{repository.training}/config.yaml": config_yaml(repository.agent, fields, unreached, runbook)}
+    texts = {f"{repository.training}/config.yaml": config_yaml(repository.agent, manifests, runbook)}
     if choice.active:
         command = f"make lint-runbook AGENT={repository.agent} REPOSITORY=…"
         texts[f"{repository.training}/tools.yaml"] = tools_yaml(choice, called.patterns(), command)

@@ -4,16 +4,17 @@ from collections.abc import Iterator, Sequence
 
 from shared.agent_config import deployment
 from shared.errors import StageError
-from stages.dataset.adopt.deployment import ModelField, Unreached
+from stages.dataset.adopt.deployment import Manifests, ModelField, Unreached
 from stages.dataset.adopt.lines import TODO, as_comment, comment, remark, value
 
 
-def config_yaml(agent: str, fields: Sequence[ModelField], unreached: Sequence[Unreached], runbook: str = "") -> str:
+def config_yaml(agent: str, manifests: Manifests, runbook: str = "") -> str:
     """Returns the file's text. runbook: its path, or its pages', where it is not in the usual place."""
-    return "\n".join((*_lines(agent, fields, unreached, runbook), ""))
+    return "\n".join((*_lines(agent, manifests, runbook), ""))
 
 
-def _lines(agent: str, fields: Sequence[ModelField], unreached: Sequence[Unreached], runbook: str) -> Iterator[str]:
+def _lines(agent: str, manifests: Manifests, runbook: str) -> Iterator[str]:
+    fields = manifests.fields
     yield from comment("Drafted by `make adopt`. A key left out takes the default of the stage it is for.")
     if runbook:
         yield f"runbook_path: {value(runbook)}"
@@ -27,7 +28,8 @@ def _lines(agent: str, fields: Sequence[ModelField], unreached: Sequence[Unreach
     for each in fields:
         if fault := _fault(each):
             yield from comment(f"{TODO} {each.file}: {each.field} holds a model, and no bump can write it: {fault}", 2)
-    yield from _overlays(unreached)
+    yield from _unreached(manifests.unreached)
+    yield from _overlays(manifests.overlays)
     yield from comment(f"{TODO} when is it trained by itself? In UTC:")
     yield as_comment("schedule:")
     yield as_comment('  cron: "0 2 * * 0"')
@@ -64,17 +66,15 @@ def _fault(field: ModelField) -> str:
     return ""
 
 
-def _overlays(unreached: Sequence[Unreached]) -> Iterator[str]:
+def _unreached(unreached: Sequence[Unreached]) -> Iterator[str]:
     for each in unreached:
-        said = f"{TODO} {each.place}, sets {each.path} to {each.now:.80} in a block of text, which no bump reaches."
-        if each.file:
-            yield from comment(f"{said} Take it out, or move the patch to a file of its own, and name that:", 2)
-            yield from (as_comment(line, 2) for line in _moved(each))
-        else:
-            yield from comment(f"{said} Take it out: the file is not below the agent's folder.", 2)
+        said = f"{TODO} {each.place}, sets {each.path} to {each.now:.80} in a patch, which no bump reaches."
+        yield from comment(f"{said} Take it out: the file is not below the agent's folder.", 2)
 
 
-def _moved(each: Unreached) -> Iterator[str]:
-    yield f"    - file: {value(each.file)}"
-    yield f"      field: {value(each.field)}"
-    yield f"      value: {value(each.value)}"
+def _overlays(overlays: Sequence[str]) -> Iterator[str]:
+    if overlays:
+        yield from comment("Rendered before each push: one that is to keep another model is to be taken out.", 2)
+        yield "  overlays:"
+    for each in overlays:
+        yield f"    - {value(each)}"

@@ -1,16 +1,19 @@
-"""Fields of an agent's manifests that name its model, and overlays that set the model where no bump reaches it."""
+"""Fields of an agent's manifests that name its model, and patches that set the model where no bump reaches it.
+
+A text in a manifest that is YAML itself, such as a patch in a kustomization, is searched like the manifest.
+"""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from shared import names
-from shared.agent_config.field_path import Choice, Index, Key, Step, written
+from shared.agent_config.field_path import Choice, Index, Inside, Key, Step, written
 from shared.errors import StageError
 from stages.dataset.adopt.drafted import WORDS
+from stages.dataset.adopt.overlays import overlays
 from stages.dataset.adopt.texts import Repository, read_documents, scalar_text
 from stages.dataset.calls.rules import FUNCTION
 
@@ -18,6 +21,8 @@ _VARIABLES, _KEYS = set(WORDS["model_variables"]), set(WORDS["model_keys"])
 _VERSION = re.compile(r"v?\d{8}-[0-9a-f]{8}(?:\.\d+)?")
 _MAYBE = re.compile(r"model|\d{8}-[0-9a-f]{8}", re.IGNORECASE)
 _MARKS = re.compile(r"[{}\n]")
+_BRACKET = re.compile(r"\s*[\[{]")  # what JSON begins with
+_CHOSEN_BY = (("name",), ("value", "name"), ("path",), ("target", "name"))
 
 
 @dataclass(frozen=True)
@@ -36,17 +41,27 @@ class ModelField:
 
 @dataclass(frozen=True)
 class Unreached:
-    """A patch in a block of text that sets a model; place: with its line. path: what it sets.
-
-    file, field, value: what deploy.fields could name, were the patch a file of its own; '' outside the agent's folder.
-    """
+    """A patch outside the agent's folder that sets its model; place: with its line. path: what it sets."""
 
     place: str
     path: str
     now: str
-    file: str
-    field: str
-    value: str
+
+
+@dataclass(frozen=True)
+class Manifests:
+    """What a new version has to reach: fields, patches that it cannot reach, and overlays, which are rendered."""
+
+    fields: tuple[ModelField, ...]
+    unreached: tuple[Unreached, ...]
+    overlays: tuple[str, ...]
+
+    @classmethod
+    def of(cls, repository: Repository) -> "Manifests":
+        """Returns what the agent's manifests hold."""
+        fields, unreached = model_fields(repository)
+        found = overlays(repository, {each.file for each in fields if each.is_own})
+        return cls(tuple(fields), tuple(unreached), tuple(found))
 
 
 def model_fields(repository: Repository) -> tuple[list[ModelField], list[Unreached]]:
@@ -60,10 +75,10 @@ def model_fields(repository: Repository) -> tuple[list[ModelField], list[Unreach
         if not _MAYBE.search(text) or FUNCTION in text or (not is_own and not _patches(text, repository.agent)):
             continue
         found = [each for document in repository.documents(path) for each in _scalars(document.node)]
-        own_path = path.removeprefix(folder) if is_own else ""
-        unreached += (each for steps, node in found for each in _in_text(path, own_path, steps, node, repository.agent))
         if is_own:
             fields += _once(_fields(path.removeprefix(folder), found, repository.agent))
+        else:
+            unreached += (each for steps, node in found for each in _unreached(path, steps, node, repository.agent))
     return fields, unreached
 
 
@@ -81,9 +96,13 @@ def _once(found: Iterator[ModelField]) -> list[ModelField]:
 def _fields(file: str, found: list[tuple[tuple[Step, ...], ScalarNode]], agent: str) -> Iterator[ModelField]:
     for steps, node in found:
         text = scalar_text(node)
-        if not text or _MARKS.search(text) or node.style in ("|", ">") or not _is_model(steps, text, agent):
-            continue
-        yield ModelField(file, written(steps), text, _follows(text, agent), _is_agents(text, agent))
+        if text and not _MARKS.search(text) and node.style not in ("|", ">") and _is_model(steps, text, agent):
+            yield ModelField(file, written(steps), text, _follows(text, agent), _is_agents(text, agent))
+        is_patch = _is_patch(steps)
+        for inner, _, held in _set_in_text(file, node, agent):
+            if not _MARKS.search(held) and (is_patch or _is_agents(held, agent)):
+                path = written((*steps, Inside(), *inner))
+                yield ModelField(file, path, held, _follows(held, agent), _is_agents(held, agent))
 
 
 def _is_model(steps: tuple[Step, ...], text: str, agent: str) -> bool:
@@ -135,40 +154,50 @@ def _inner(steps: tuple[Step, ...], node: Node) -> Iterator[tuple[tuple[Step, ..
 
 
 def _chosen(item: Node, items: SequenceNode) -> Choice | None:
-    for wanted in ("name", "path"):
-        held = [_value(each, wanted) for each in items.value]
-        value = _value(item, wanted)
+    for keys in _CHOSEN_BY:
+        held = [_value(each, keys) for each in items.value]
+        value = _value(item, keys)
         if value and held.count(value) == 1 and not re.search(r'["\n]', value):
-            return Choice(wanted, value)
+            return Choice(keys[-1], value, keys[:-1])
     return None
 
 
-def _value(item: Node, wanted: str) -> str:
-    pairs = item.value if isinstance(item, MappingNode) else ()
-    return next((scalar_text(value) for key, value in pairs if scalar_text(key) == wanted), "")
+def _value(item: Node, keys: tuple[str, ...]) -> str:
+    """Returns the text under a key, or under keys of keys, of an item; '' where there is none."""
+    found: Node | None = item
+    for wanted in keys:
+        pairs = found.value if isinstance(found, MappingNode) else ()
+        found = next((value for key, value in pairs if scalar_text(key) == wanted), None)
+    return scalar_text(found) if found else ""
 
 
-def _in_text(path: str, own_path: str, steps: tuple[Step, ...], node: ScalarNode, agent: str) -> Iterator[Unreached]:
-    """Yields the models that a patch in a block of text sets: operations of JSON 6902, or a part of the object.
-
-    own_path: the file's, below the agent's folder; '' where it is not there.
-    """
+def _is_patch(steps: tuple[Step, ...]) -> bool:
     keys = [step.name for step in steps if isinstance(step, Key)]
-    if node.style not in ("|", ">") or not keys or "patch" not in keys[-1].lower():
+    return bool(keys) and "patch" in keys[-1].lower()
+
+
+def _unreached(path: str, steps: tuple[Step, ...], node: ScalarNode, agent: str) -> Iterator[Unreached]:
+    """Yields the agent's models that a patch in a text sets: operations of JSON 6902, or a part of the object."""
+    first = node.start_mark.line + (2 if node.style in ("|", ">") else 1)
+    for inner, scalar, text in _set_in_text(path, node, agent):
+        if _is_patch(steps) and _is_agents(text, agent):
+            yield Unreached(f"{path}, line {first + scalar.start_mark.line}", _shown(inner), text)
+
+
+def _set_in_text(path: str, node: ScalarNode, agent: str) -> Iterator[tuple[tuple[Step, ...], ScalarNode, str]]:
+    """Yields the scalars that set a model in a text that is YAML itself, each with its path in it."""
+    text = scalar_text(node)
+    is_block = node.style in ("|", ">") or "\n" in text
+    if not (is_block or _BRACKET.match(text)) or not _MAYBE.search(text):
         return
     try:
-        documents = list(read_documents(scalar_text(node), path))
+        documents = list(read_documents(text, f"{path}, a text"))
     except StageError:
         return
-    first = node.start_mark.line + 1
     for document in documents:
-        for inner, scalar in _scalars(document.node):
-            text = scalar_text(scalar)
-            if _is_set(inner, text, agent) and (own_path or _is_agents(text, agent)):
-                place = f"{path}, line {first + scalar.start_mark.line + 1}"
-                beside = str(PurePosixPath(own_path).with_name("model-patch.yaml")) if own_path else ""
-                named = (beside, written(inner)) if own_path else ("", "")
-                yield Unreached(place, _shown(inner), text, *named, _follows(text, agent))
+        for inner, scalar in _scalars(document.node) if not isinstance(document.node, ScalarNode) else ():
+            if _is_set(inner, scalar_text(scalar), agent) and scalar.style not in ("|", ">"):
+                yield inner, scalar, scalar_text(scalar)
 
 
 def _is_set(steps: tuple[Step, ...], text: str, agent: str) -> bool:

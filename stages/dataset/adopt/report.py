@@ -38,7 +38,9 @@ def _counts(adoption: Adoption) -> Iterator[str]:
     yield f"commands   {forms} forms, {proposed} more proposed for them, {len(choice.suggested)} that are no function's"
     yield f"alerts     {choice.taught} of {choice.alerts} would be taught a call ({where});"
     yield f"           {waiting} wait for dangerous: true, {len(choice.uncovered)} for a function"
-    yield f"manifests  {len(adoption.fields)} fields hold a model; {len(adoption.unreached)} patches hide one"
+    found = adoption.manifests
+    hidden = f"{len(found.unreached)} patches hide one; {len(found.overlays)} overlays"
+    yield f"manifests  {len(found.fields)} fields hold a model; {hidden}"
 
 
 def _sources(adoption: Adoption) -> str:

@@ -213,6 +213,7 @@ FILES = {
     f"{HOME}/k8s/functions/cache-flush.yaml": CACHE_FLUSH,
     f"{HOME}/k8s/functions/src/volume-report.py": VOLUME_REPORT,
     BASE: MANIFEST,
+    f"{HOME}/k8s/kustomize/base/kustomization.yaml": "resources: [agent.yaml]\n",
     f"{HOME}/k8s/kustomize/dev/kustomization.yaml": PLAIN_OVERLAY,
     STUDIO: OVERLAY,
     RULES: RULE_FILE,

@@ -189,7 +189,7 @@ def test_without_any_function_the_runbook_suggests_some(tmp_path: Path) -> None:
     assert "  #   commands: [queuectl drain manifests]\n" in texts[TOOLS]
 
 
-def test_fields_that_hold_the_model_follow_it_and_hidden_patches_are_named(tmp_path: Path) -> None:
+def test_fields_that_hold_the_model_follow_it_those_of_patches_too_and_overlays_are_named(tmp_path: Path) -> None:
     text = drafted(tmp_path)[CONFIG]
     base = BASE.removeprefix(f"{HOME}/")
     (tmp_path / CONFIG).parent.mkdir(parents=True)
@@ -199,10 +199,13 @@ def test_fields_that_hold_the_model_follow_it_and_hidden_patches_are_named(tmp_p
     assert [(each.file, each.field, each.value) for each in config.deploy.fields] == [
         (base, "spec.ai.model", f"{AGENT}:{{version}}"),
         (base, "spec.env[name=MODEL_NAME].value", f"{AGENT}:{{version}}"),
+        (
+            STUDIO.removeprefix(f"{HOME}/"),
+            f"patches[target.name={AGENT}].patch | [path=/spec/ai/model].value",
+            f"{AGENT}:{{version}}",
+        ),
     ]
-    said = " ".join(line.strip(" #") for line in text.splitlines())
-    assert f"{STUDIO}, line 7, sets /spec/ai/model to {AGENT}:latest in a block of text" in said
-    assert "kustomize/dev" not in text
+    assert config.deploy.overlays == ["k8s/kustomize/dev", "k8s/kustomize/studio"]
 
 
 def test_the_terminal_tells_counts_and_what_to_decide(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -214,9 +217,9 @@ def test_the_terminal_tells_counts_and_what_to_decide(tmp_path: Path, capsys: py
         "commands   7 forms, 3 more proposed for them, 0 that are no function's",
         f"alerts     6 of 14 would be taught a call ({HOME}/docs/RUNBOOK.md);",
         "           2 wait for dangerous: true, 2 for a function",
-        "manifests  2 fields hold a model; 1 patches hide one",
+        "manifests  3 fields hold a model; 0 patches hide one; 2 overlays",
     ]
-    assert out[7] == "to decide (12):"
+    assert out[7] == "to decide (11):"
     marked = [line for line in (tmp_path / TOOLS).read_text().splitlines() if "# TODO " in line]
     assert sum(line.startswith("  tools.yaml, line ") for line in out) == len(marked)
 

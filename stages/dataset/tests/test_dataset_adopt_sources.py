@@ -10,7 +10,7 @@ import pytest
 
 from shared.errors import StageError
 from stages.dataset.adopt.adopt import Request, adopt
-from stages.dataset.adopt.deployment import model_fields
+from stages.dataset.adopt.deployment import Manifests, model_fields
 from stages.dataset.adopt.drafted import Drafted, Form
 from stages.dataset.adopt.runbook_forms import forms, near, remedies
 from stages.dataset.adopt.schema import narrowed, read_parameters
@@ -382,13 +382,11 @@ def test_a_command_is_near_a_form_that_differs_by_flags_alone(command: str, expe
     )
 
 
-def fields_of(
-    tmp_path: Path, files: dict[str, str]
-) -> tuple[list[tuple[str, str, str, bool]], list[tuple[str, str, str]]]:
+def fields_of(tmp_path: Path, files: dict[str, str]) -> list[tuple[str, str, str, bool]]:
     make_adoptable(tmp_path, {f"{HOME}/{path}": text for path, text in files.items()})
     fields, unreached = model_fields(Repository(tmp_path, AGENT))
-    shown = [(each.file, each.field, each.value, each.is_own) for each in fields]
-    return shown, [(each.place.removeprefix(f"{HOME}/"), each.path, each.field) for each in unreached]
+    assert unreached == []
+    return [(each.file, each.field, each.value, each.is_own) for each in fields]
 
 
 @pytest.mark.parametrize(
@@ -408,7 +406,7 @@ def fields_of(
     ],
 )  # fmt: skip
 def test_fields_that_hold_a_model(text: str, field: str, value: str, is_own: bool, tmp_path: Path) -> None:
-    assert fields_of(tmp_path, {"k8s/x.yaml": text})[0] == [("k8s/x.yaml", field, value, is_own)]
+    assert fields_of(tmp_path, {"k8s/x.yaml": text}) == [("k8s/x.yaml", field, value, is_own)]
 
 
 @pytest.mark.parametrize(
@@ -423,10 +421,10 @@ def test_fields_that_hold_a_model(text: str, field: str, value: str, is_own: boo
     ],
 )
 def test_fields_that_hold_none_or_that_no_bump_can_write(text: str, tmp_path: Path) -> None:
-    assert fields_of(tmp_path, {"k8s/x.yaml": text})[0] == []
+    assert fields_of(tmp_path, {"k8s/x.yaml": text}) == []
 
 
-def test_patches_in_a_block_of_text_are_named_whatever_their_kind(tmp_path: Path) -> None:
+def test_models_in_texts_are_reached_whatever_the_text(tmp_path: Path) -> None:
     overlay = f"""patches:
 - patch: |
     - op: replace
@@ -436,6 +434,8 @@ def test_patches_in_a_block_of_text_are_named_whatever_their_kind(tmp_path: Path
         value: x
       - name: MODEL_NAME
         value: {AGENT}:latest
+    - {{op: add, path: /spec/env/-, value: {{name: MODEL_NAME, value: '{AGENT}:v1'}}}}
+    - {{op: add, path: /spec/env/-, value: {{name: OTHER, value: y}}}}
 - patch: |-
     apiVersion: x/v1
     kind: Agent
@@ -443,28 +443,44 @@ def test_patches_in_a_block_of_text_are_named_whatever_their_kind(tmp_path: Path
     spec:
       ai:
         model: {AGENT}:v2
+- target: {{name: {AGENT}}}
+  patch: '[{{"op": "replace", "path": "/spec/ai/model", "value": "{AGENT}:v3"}}]'
 patchesStrategicMerge:
 - |-
   spec: {{replicas: 2}}
 """
-    assert fields_of(tmp_path, {"k8s/studio/kustomization.yaml": overlay}) == (
-        [],
-        [
-            (
-                "k8s/studio/kustomization.yaml, line 9",
-                "/spec/env (MODEL_NAME)",
-                "[path=/spec/env].value[name=MODEL_NAME].value",
-            ),
-            ("k8s/studio/kustomization.yaml, line 16", "spec.ai.model", "spec.ai.model"),
-        ],
-    )
+    values = f"data:\n  values.yaml: |\n    agent:\n      model: {AGENT}:v1\n    judge:\n      model: gemma3:27b\n"
+    files = {"k8s/studio/kustomization.yaml": overlay, "k8s/values.yaml": values}
+    assert [(file.removeprefix("k8s/"), field) for file, field, _, _ in fields_of(tmp_path, files)] == [
+        ("studio/kustomization.yaml", "patches[0].patch | [path=/spec/env].value[name=MODEL_NAME].value"),
+        ("studio/kustomization.yaml", "patches[0].patch | [value.name=MODEL_NAME].value.value"),
+        ("studio/kustomization.yaml", "patches[1].patch | spec.ai.model"),
+        ("studio/kustomization.yaml", f"patches[target.name={AGENT}].patch | [path=/spec/ai/model].value"),
+        ("values.yaml", 'data."values.yaml" | agent.model'),
+    ]
+
+
+def test_overlays_are_what_builds_on_another_folder_and_reaches_the_model(tmp_path: Path) -> None:
+    folders = {
+        "base": "resources: [agent.yaml]",
+        "house": "resources: [../base]",
+        "studio": "bases: [../house]",
+        "air": "components: [../patch]\nresources: [../base]",
+        "patch": "patches: [{path: p.yaml}]",
+        "alone": "resources: [other.yaml]",
+        "other": "resources: [../alone]",
+    }
+    files = {f"k8s/{name}/kustomization.yaml": f"{text}\n" for name, text in folders.items()}
+    files |= {"k8s/base/agent.yaml": f"spec: {{ai: {{model: '{AGENT}:v1'}}}}\n", "k8s/alone/other.yaml": "a: 1\n"}
+    make_adoptable(tmp_path, {f"{HOME}/{path}": text for path, text in files.items()})
+    assert Manifests.of(Repository(tmp_path, AGENT)).overlays == ("k8s/air", "k8s/studio")
 
 
 def test_an_overlay_outside_the_agents_folder_is_named_without_a_field(tmp_path: Path) -> None:
     overlay = f"patches:\n- patch: |-\n    - {{op: replace, path: /spec/ai/model, value: '{AGENT}:pinned'}}\n"
     make_adoptable(tmp_path, {"flux/clusters/studio/k.yaml": overlay, f"{HOME}/x.yaml": "a: 1\n"})
-    assert [(each.place, each.file) for each in model_fields(Repository(tmp_path, AGENT))[1]] == [
-        ("flux/clusters/studio/k.yaml, line 3", "")
+    assert [(each.place, each.path) for each in model_fields(Repository(tmp_path, AGENT))[1]] == [
+        ("flux/clusters/studio/k.yaml, line 3", "/spec/ai/model")
     ]
     assert "Take it out: the file is not below the agent's folder." in " ".join(
         adopt(Request(tmp_path, AGENT)).texts[f"{HOME}/training/config.yaml"].replace("\n  #", "").split()

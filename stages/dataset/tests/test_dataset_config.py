@@ -23,6 +23,7 @@ FIELD = "{file: a.yaml, field: a, value: x}"
         ("gate: {minimum_accuracy: 0}", {"gate": {"minimum_accuracy": 0.0}}),
         ("gate: {floors: {pod-restart: 1, x: .5}}", {"gate": {"floors": {"pod-restart": 1.0, "x": 0.5}}}),
         ("gate: {}", {"deploy": {"mode": "push", "fields": []}}),
+        ("deploy: {overlays: [k8s/a, b]}", {"deploy": {"mode": "push", "fields": [], "overlays": ["k8s/a", "b"]}}),
         (
             "deploy: {mode: branch, fields: [{file: k8s/a.yml, field: 'a.b', value: 'x:{version}'}]}",
             {"deploy": {"mode": "branch", "fields": [{"file": "k8s/a.yml", "field": "a.b", "value": "x:{version}"}]}},
@@ -41,6 +42,24 @@ def test_the_example_s_files_are_valid() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("overlay: [k8s/a]", "deploy.overlay is not known; did you mean overlays?"),
+        ("overlays: k8s/a", "deploy.overlays is 'k8s/a'; input should be a valid list"),
+        (
+            "overlays: [../a]",
+            "deploy.overlays: '../a' must be a folder below the agent's, such as k8s/kustomize/studio",
+        ),
+        ("overlays: [a, b, a]", "deploy.overlays: a is named twice"),
+    ],
+)
+def test_a_mistake_in_the_overlays_is_named_with_its_line(line: str, reason: str) -> None:
+    with pytest.raises(StageError) as raised:
+        read_config(f"training: {{}}\ndeploy:\n  {line}\n", "config.yaml")
+    assert str(raised.value) == f"config.yaml, line 3: {reason}"
+
+
+@pytest.mark.parametrize(
     ("entry", "reason"),
     [
         ("{feld: a, file: a.yaml, value: x}", ".feld is not known; did you mean field?"),
@@ -55,7 +74,8 @@ def test_the_example_s_files_are_valid() -> None:
         ("{file: a.json, field: a, value: x}", ".file: a.json is no YAML file; its name must end in .yaml or .yml"),
         (
             "{file: a.yaml, field: a..b, value: x}",
-            ".field: 'a..b' is no path of a field, such as spec.ai.model or spec.env[name=MODEL_NAME].value",
+            ".field: 'a..b' is no path of a field, such as spec.ai.model or spec.env[name=MODEL_NAME].value; "
+            "inside a text that is YAML it goes on behind ' | '",
         ),
         (
             "{file: training/config.yaml, field: a, value: x}",

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from shared import names
 from shared.artifacts import SPLITS
@@ -105,7 +106,13 @@ def test_the_draft_names_what_a_bump_has_to_reach(drafted: Path) -> None:
     assert f"runbook_path: {names.agent_folder(AGENT)}/docs/runbooks\n" in text
     files = [line.split(": ")[1] for line in text.splitlines() if line.startswith("    - file: ")]
     base = "k8s/kustomize/base/lambdaagent.yaml"
-    assert files == [base, base, "k8s/kustomize/studio/model-patch.yaml"]
+    studio = "k8s/kustomize/studio/kustomization.yaml"
+    assert files == [base, base, studio, studio]
+    drafted_deploy, own = (
+        YAML(typ="safe").load(each)["deploy"] for each in (text, (HOMELAB / TRAINING / "config.yaml"))
+    )
+    assert drafted_deploy["fields"] == own["fields"]
+    assert drafted_deploy["overlays"] == sorted(own["overlays"])
 
 
 def test_with_the_edits_each_alert_teaches_what_the_example_s_own_files_do(

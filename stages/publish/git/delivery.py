@@ -45,7 +45,7 @@ class Delivery:
         pull_requests = PullRequests.of(repository.address) if deploy.mode == PULL_REQUEST else None
         proposal = "" if deploy.mode == PUSH else deployment.proposal_branch(agent, version, replaced)
         repository.branches.check_free(proposal)
-        rollout = Rollout(agent, version, deploy.fields, repository.shown, repository.agents)
+        rollout = Rollout(agent, version, deploy.fields, repository.shown, repository.agents, deploy.overlays)
         if repository.check_delivery(rollout, branch, proposal, objection) and pull_requests:
             pull_requests.check_open(proposal, branch)
         return cls(repository, rollout, branch, proposal, pull_requests, objection)

@@ -9,6 +9,7 @@ from ruamel.yaml.error import YAMLError
 
 from shared import names
 from shared.agent_config.deployment import PUSH, FieldBump, check_field, check_file, check_mode, check_value
+from shared.agent_config.overlays import check_overlays
 from shared.artifacts import ChatDataset
 from shared.errors import StageError
 
@@ -19,6 +20,7 @@ class Deploy:
 
     mode: str
     fields: tuple[FieldBump, ...]
+    overlays: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, dataset: ChatDataset) -> "Deploy":
@@ -42,7 +44,10 @@ class Deploy:
         try:
             known = config.get("deploy") or {}
             fields = [FieldBump(one["file"], one["field"], one["value"]) for one in known.get("fields", [])]
-            return cls(check_mode(known.get("mode", PUSH)), tuple(_checked(field) for field in fields))
+            overlays = tuple(check_overlays(known.get("overlays") or []))
+            return cls(
+                check_mode(known.get("mode", PUSH)), tuple(_checked(field) for field in fields), overlays=overlays
+            )
         except StageError as error:
             reason = str(error)
         except (LookupError, TypeError, AttributeError):

@@ -203,6 +203,10 @@ class GitopsRepository:
         is_proposal = branch.startswith(f"{PROPOSALS}/")
         return Attempt(str(self.identity.committer), self.signature.fingerprint, is_proposal, changed)
 
+    def overlay_faults(self, rollout: Rollout, branch: str, after_bump: bool) -> list[str]:
+        """Returns what is wrong with the overlays at the branch's tip, as `Rollout.overlay_faults` does."""
+        return rollout.overlay_faults(self._fetch(branch), after_bump)
+
     def bump(self, rollout: Rollout, branch: str, message: str, objection: Objection = nothing) -> Bump:
         """Returns the commit that rolls out on branch, pushed and read back.
 

@@ -1,5 +1,7 @@
 """What a new version changes in the repository: MODEL_VERSION, and the YAML fields that follow it.
 
+With these changes, every overlay that is named must follow the version too; it is rendered to see that.
+
 The files are read from Git's objects at a commit. One that is a link, or lies below one, is refused.
 """
 
@@ -13,8 +15,11 @@ from shared.agent_config.deployment import FieldBump
 from shared.errors import StageError
 from stages.publish.git.entries import entry
 from stages.publish.git.yaml_field import with_field
+from stages.publish.manifests.overlays import Overlays
+from stages.publish.manifests.tree import RepositoryTree
 
 MAX_BYTES = 1 << 20
+MADE_UP = "v19700101-00000000"  # a version for trying a bump
 _KIND, _REGULAR = 0o170000, 0o100000
 
 
@@ -37,6 +42,8 @@ class Rollout:
     repository: str
     agents: str = names.AGENTS
     """Where agents live in it."""
+    overlays: tuple[str, ...] = ()
+    """Folders below the agent's that kustomize renders."""
 
     @property
     def version_path(self) -> str:
@@ -46,8 +53,28 @@ class Rollout:
     def changes(self, tip: Commit) -> list[Change]:
         """Returns what is still to be changed at a commit; nothing where the version is rolled out there.
 
-        Raises StageError, naming file and remedy, where a folder, file or field is missing, or is a link.
+        Raises StageError, naming file and remedy, where a folder, file or field is missing, or is a link, and where
+        an overlay would not name the version with the changes.
         """
+        changes = self._changes(tip)
+        if faults := self._overlay_faults(tip, changes):
+            raise StageError("; ".join(faults))
+        return changes
+
+    def overlay_faults(self, tip: Commit, after_bump: bool) -> list[str]:
+        """Returns a line for each overlay that cannot be rendered, and each place where one names another model.
+
+        after_bump: whether what is still to be changed is changed first. Raises StageError where it cannot be.
+        """
+        return self._overlay_faults(tip, self._changes(tip) if after_bump else [])
+
+    def _overlay_faults(self, tip: Commit, changes: list[Change]) -> list[str]:
+        home = names.agent_folder(self.agent, self.agents)
+        overlays = Overlays(self.agent, self.version, self.fields, tuple(f"{home}/{each}" for each in self.overlays))
+        tree = RepositoryTree(tip, {change.path: change.content for change in changes})
+        return list(dict.fromkeys(overlays.faults(tree)))  # a program that is missing is told once
+
+    def _changes(self, tip: Commit) -> list[Change]:
         files = dict.fromkeys(field.file for field in self.fields)
         found = [self._version_change(tip), *(self._field_change(tip, file) for file in files)]
         return [change for change in found if change]

@@ -17,38 +17,53 @@ MAX_CHARACTERS = 1 << 18
 MAX_DEPTH = 100  # the parser takes quadratic time beyond
 
 
-@contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """Turns the parser's errors into StageErrors that name the file and the line."""
-    try:
-        yield
-    except MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise StageError(f"{name}{line} is not valid YAML: {error.problem}") from None
-    except (YAMLError, ValueError, RecursionError, AttributeError, TypeError, LookupError):
-        # ruamel.yaml lets these through for odd tags and characters.
-        raise StageError(f"{name} is not valid YAML") from None
-
-
 @dataclass(frozen=True)
 class YamlFile:
-    """A YAML file: its text and the name that errors call it by."""
+    """A YAML file: its text and the name that errors call it by.
+
+    Of a text within a file: `lines` has the file's line of each of its own, `place` the path that it stands at.
+    """
 
     text: str
     name: str
+    lines: tuple[int, ...] = ()
+    place: str = ""
 
     def events(self) -> list[Event]:
         """Returns the file's parser events. Raises StageError for what is not YAML, or too large to be read."""
         if len(self.text) > MAX_CHARACTERS:
             raise StageError(f"{self.name} has more than {MAX_CHARACTERS} characters; keep the field in a smaller file")
-        with _explained(self.name):
+        with self._explained():
             return list(self._flat_enough(YAML(typ="base", pure=True).parse(self.text)))
 
     def documents(self) -> list[Node]:
         """Returns the root node of each document that holds anything. Raises StageError as `events` does."""
         self.events()
-        with _explained(self.name):
+        with self._explained():
             return [node for node in YAML(typ="base", pure=True).compose_all(self.text) if node is not None]
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turns the parser's errors into StageErrors that name the file and the line."""
+        what = f" the text at {self.place}" if self.place else ""
+        try:
+            yield
+        except MarkedYAMLError as error:
+            line = f", line {self.line(error.problem_mark.line)}" if error.problem_mark else ""
+            raise StageError(f"{self.name}{line}{what and ':'}{what} is not valid YAML: {error.problem}") from None
+        except (YAMLError, ValueError, RecursionError, AttributeError, TypeError, LookupError):
+            # ruamel.yaml lets these through for odd tags and characters.
+            raise StageError(f"{self.name}{what and ':'}{what} is not valid YAML") from None
+
+    def line(self, number: int) -> int:
+        """Returns the file's line, from 1, of a line of the text, from 0."""
+        return self.lines[min(number, len(self.lines) - 1)] if self.lines else number + 1
+
+    def shown(self, steps: Sequence[Step]) -> str:
+        """Returns the path of steps in the text, from the file's own root."""
+        return (
+            field_path.written(tuple(steps)) if not self.place else f"{self.place} | {field_path.written(tuple(steps))}"
+        )
 
     def _flat_enough(self, events: Iterable[Event]) -> Iterable[Event]:
         depth = 0
@@ -60,10 +75,10 @@ class YamlFile:
 
     def problem(self, place: Event | Node, what: str) -> StageError:
         """Returns the error for what stands at a place."""
-        start, line = place.start_mark, place.start_mark.line + 1
+        start, line = place.start_mark, place.start_mark.line
         if start.index == place.end_mark.index:  # nothing stands there; the parser has the place of what follows
-            line = len(self.text[: start.index].rstrip().splitlines())
-        return StageError(f"{self.name}, line {line}: {what}")
+            line = max(0, len(self.text[: start.index].rstrip().splitlines()) - 1)
+        return StageError(f"{self.name}, line {self.line(line)}: {what}")
 
 
 @dataclass(frozen=True)
@@ -74,24 +89,25 @@ class _Missing:
     error: StageError
 
 
-def find_scalar(file: YamlFile, path: str) -> ScalarNode:
-    """Returns the one scalar at a path.
+def find_scalar(file: YamlFile, steps: Sequence[Step]) -> ScalarNode:
+    """Returns the one scalar at the steps of a path.
 
     Raises StageError, naming file, line and remedy, where no document has it (with the nearest key), or
     several do, where it is no scalar, or where others in the file would change with it.
     """
-    steps = field_path.parse(path)
+    path = file.shown(steps)
     shared_names = {event.anchor for event in file.events() if isinstance(event, AliasEvent)}
     results = [_Search(file, path, shared_names).follow(root, steps) for root in file.documents()]
     found = [result for result in results if isinstance(result, Node)]
     missing = [result for result in results if isinstance(result, _Missing)]
     if len(found) > 1:
-        lines = " and ".join(str(node.start_mark.line + 1) for node in found)
+        lines = " and ".join(str(file.line(node.start_mark.line)) for node in found)
         raise file.problem(found[0], f"{path} stands in several documents (lines {lines}); give each a file of its own")
     if not found and missing:
         raise max(missing, key=lambda one: one.found).error
     if not found:
-        raise StageError(f"{file.name} holds nothing, so it has no {path}")
+        where = f"the text at {file.place} in {file.name}" if file.place else file.name
+        raise StageError(f"{where} holds nothing, so it has no {path}")
     if not isinstance(found[0], ScalarNode):
         kind = "a list" if isinstance(found[0], SequenceNode) else "keys and values"
         raise file.problem(found[0], f"{path} holds {kind}; name a field that holds a single value")
@@ -131,10 +147,12 @@ class _Search:
         items = list(node.value) if isinstance(node, SequenceNode) else []
         if isinstance(step, Index):
             return items[step.number : step.number + 1]
-        return [item for item in items if any(_is(value, step.value) for value in _under(item, step.name))]
+        if isinstance(step, Choice):
+            return [item for item in items if any(_is(value, step.value) for value in _under(item, step))]
+        return []
 
     def _missing(self, node: Node, steps: Sequence[Step], number: int) -> StageError:
-        step, place = steps[number], self._shown(steps, number) or "the document"
+        step, place = steps[number], self._shown(steps, number)
         if isinstance(node, ScalarNode):
             return self.file.problem(node, f"{place} is a single value, and has no {step}")
         if isinstance(step, Key) and isinstance(node, SequenceNode):
@@ -148,26 +166,31 @@ class _Search:
         return self.file.problem(node, f"{place} has no {step}; {_nearest(node, step)}")
 
     def _shown(self, steps: Sequence[Step], count: int) -> str:
-        return field_path.written(tuple(steps[:count]))
+        whole = f"the text at {self.file.place}" if self.file.place else "the document"
+        return self.file.shown(steps[:count]) if count else whole
 
 
 def _pairs(node: Node) -> list[tuple[Node, Node]]:
     return list(node.value) if isinstance(node, MappingNode) else []
 
 
-def _under(node: Node, name: str) -> list[Node]:
-    return [value for key, value in _pairs(node) if _is(key, name)]
+def _under(node: Node, choice: Choice) -> list[Node]:
+    found = [node]
+    for name in (*choice.under, choice.name):
+        found = [value for each in found for key, value in _pairs(each) if _is(key, name)]
+    return found
 
 
 def _is(node: Node, text: str) -> bool:
     return isinstance(node, ScalarNode) and node.value == text
 
 
-def _nearest(node: Node, step: Key | Choice) -> str:
+def _nearest(node: Node, step: Step) -> str:
     """Returns the nearest key, or item, that the node does have."""
+    wanted, keys = str(step), [key for key, _ in _pairs(node)]
     if isinstance(step, Key):
-        wanted, keys = step.name, [key for key, _ in _pairs(node)]
-    else:
-        wanted, keys = step.value, [value for item in node.value for value in _under(item, step.name)]
+        wanted = step.name
+    elif isinstance(step, Choice):
+        wanted, keys = step.value, [value for item in node.value for value in _under(item, step)]
     known = [str(key.value) for key in keys if isinstance(key, ScalarNode)]
     return nearest(wanted, known, most=10)

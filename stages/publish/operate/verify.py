@@ -47,6 +47,7 @@ def checks(places: Places) -> Iterator[Check]:
     if version:
         registered = places.registry.find(version)
         yield _git(places, version)
+        yield from _overlays(places, version)
         yield _registry(places, version, registered)
         yield from _store(places, version, registered)
     else:
@@ -68,6 +69,21 @@ def _git(places: Places, version: str) -> Check:
         return Check("git", False, f"MODEL_VERSION names {version}, but a field of deploy in {files} does not")
     agreeing = f", and so do {len(fields)} YAML fields" if fields else ""
     return Check("git", True, f"MODEL_VERSION on {places.branch} names {version}{agreeing}")
+
+
+def _overlays(places: Places, version: str) -> Iterator[Check]:
+    """Yields whether the overlays that config.yaml names, as rendered at the branch's tip, name the version."""
+    try:
+        deploy = places.deploy()
+    except StageError:
+        return  # the check of Git has told it
+    if not deploy.overlays:
+        return
+    repository = places.repository
+    rollout = Rollout(places.agent, version, deploy.fields, repository.shown, repository.agents, deploy.overlays)
+    faults = repository.overlay_faults(rollout, places.branch, after_bump=False)
+    agreeing = f"{', '.join(deploy.overlays)}, as kustomize renders them, name {version}"
+    yield Check("overlays", not faults, "; ".join(faults) or agreeing)
 
 
 def _registry(places: Places, version: str, registered: RegisteredVersion | None) -> Check:
