@@ -33,9 +33,8 @@ class TokenizerFile:
             merges = [_pair(merge) for merge in model["merges"]] if model["type"] == "BPE" else []
             found = cls(file, parts, model["vocab"], merges, {token["content"]: token["id"] for token in added})
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            raise StageError(
-                f"{file} is not a tokenizer that the tokenizers library writes; convert the base"
-            ) from None
+            found_not = f"{file} is not a tokenizer as the tokenizers library writes it"
+            raise StageError(f"{found_not}; convert the base again") from None
         found._check()
         return found
 
