@@ -84,8 +84,7 @@ class Plan:
             add = writer.add_float32 if isinstance(value, float) else writer.add_uint32
             add(f"{architecture.NAME}.{name}", value)
         scheme = {**self.tokens.scheme, "tokens": self.tokens.texts, "token_type": [*map(int, self.tokens.kinds)]}
-        # The prompt begins with its own <bos>.
-        for name, value in (scheme | {"add_bos_token": False, "add_eos_token": False} | {**self.token_ids}).items():
+        for name, value in (scheme | {**self.token_ids}).items():
             _add(writer, f"tokenizer.ggml.{name}", value)
 
 

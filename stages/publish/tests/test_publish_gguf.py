@@ -219,13 +219,20 @@ def test_the_shape_is_told_in_the_words_of_llama_cpp_and_of_ollama(model: Path) 
     assert {name: field(reader, name) for name in expected} == expected
 
 
-def test_answers_end_at_the_prompts_stop_tokens_and_no_token_is_added(model: Path) -> None:
+def test_answers_end_at_the_prompts_stop_tokens(model: Path) -> None:
     reader, stops = read(model), [CONTROL_TOKENS.index(token) for token in STOP_TOKENS]
     assert field(reader, "tokenizer.ggml.eos_token_ids") == stops
     named = ("eos_token_id", "eot_token_id", "eom_token_id")
     assert [field(reader, f"tokenizer.ggml.{name}") for name in named] == stops
-    flags = ("add_bos_token", "add_eos_token", "add_space_prefix")
-    assert [field(reader, f"tokenizer.ggml.{flag}") for flag in flags] == [False] * 3
+
+
+def test_a_server_adds_what_the_tokenizer_adds(tmp_path: Path) -> None:
+    begins = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<bos>", "type_id": 0}}]}
+    for name, more, adds in (("plain", {}, False), ("gemma", {"post_processor": begins}, True)):
+        reader = read(write_model(tmp_path / name / "model", sentencepiece() | more))
+        assert field(reader, "tokenizer.ggml.add_bos_token") is adds
+        assert field(reader, "tokenizer.ggml.add_eos_token") is False
+        assert field(reader, "tokenizer.ggml.add_space_prefix") is False
 
 
 def test_tokens_of_a_call_come_back_in_the_text_and_those_that_end_it_do_not(model: Path) -> None:
