@@ -14,10 +14,18 @@ from shared.errors import StageError
 NAME = "gemma3"
 PERIOD = 6
 LOCAL_BASE = 10_000.0
-_KEYS = (
-    *("hidden_size", "num_hidden_layers", "intermediate_size", "num_attention_heads", "num_key_value_heads"),
-    *("head_dim", "sliding_window", "max_position_embeddings", "vocab_size"),
-)
+_WHOLE = {
+    "width": "hidden_size",
+    "layer_count": "num_hidden_layers",
+    "inner_width": "intermediate_size",
+    "heads": "num_attention_heads",
+    "key_value_heads": "num_key_value_heads",
+    "head_width": "head_dim",
+    "window": "sliding_window",
+    "pattern": "sliding_window_pattern",
+    "context": "max_position_embeddings",
+    "vocabulary": "vocab_size",
+}
 # What mlx-lm takes where config.json does not say.
 _DEFAULTS = {
     "sliding_window_pattern": 6,
@@ -50,10 +58,10 @@ class Architecture:
         """Returns what config.json holds. Raises StageError, naming `where`, for what a GGUF cannot say."""
         known = _DEFAULTS | {key: value for key, value in config.items() if value is not None}
         _check_kind(known, where)
-        numbers = [_whole(known, key, where) for key in (*_KEYS[:7], "sliding_window_pattern", *_KEYS[7:])]
-        epsilon, base = (_number(known, key, where) for key in ("rms_norm_eps", "rope_theta"))
+        numbers = {name: _whole(known, key, where) for name, key in _WHOLE.items()}
         _check_scale(known, where)
-        return cls(*numbers, epsilon, base)
+        epsilon, base = (_number(known, key, where) for key in ("rms_norm_eps", "rope_theta"))
+        return cls(**numbers, norm_epsilon=epsilon, global_base=base)
 
     @property
     def layers(self) -> list[int | None]:

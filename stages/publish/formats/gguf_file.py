@@ -81,8 +81,7 @@ class Plan:
 
     def _add_fields(self, writer: GGUFWriter) -> None:
         for name, value in self.architecture.fields().items():
-            add = writer.add_float32 if isinstance(value, float) else writer.add_uint32
-            add(f"{architecture.NAME}.{name}", value)
+            _add(writer, f"{architecture.NAME}.{name}", value)
         scheme = {**self.tokens.scheme, "tokens": self.tokens.texts, "token_type": [*map(int, self.tokens.kinds)]}
         for name, value in (scheme | {**self.token_ids}).items():
             _add(writer, f"tokenizer.ggml.{name}", value)
@@ -93,6 +92,8 @@ def _add(writer: GGUFWriter, name: str, value: Any) -> None:
         writer.add_bool(name, value)
     elif isinstance(value, int):
         writer.add_uint32(name, value)
+    elif isinstance(value, float):
+        writer.add_float32(name, value)
     elif isinstance(value, str):
         writer.add_string(name, value)
     else:
@@ -100,10 +101,10 @@ def _add(writer: GGUFWriter, name: str, value: Any) -> None:
 
 
 def _token_list(tokenizer: TokenizerFile, stops: tuple[str, ...], size: int) -> TokenList:
-    for scheme in (sentencepiece, byte_level):
-        is_known = scheme.is_sentencepiece if scheme is sentencepiece else scheme.is_byte_level
-        if is_known(tokenizer):
-            return scheme.token_list(tokenizer, stops, size)
+    if sentencepiece.is_sentencepiece(tokenizer):
+        return sentencepiece.token_list(tokenizer, stops, size)
+    if byte_level.is_byte_level(tokenizer):
+        return byte_level.token_list(tokenizer, stops, size)
     raise tokenizer.refuse("cuts a text into tokens neither as Gemma's does, nor as GPT-2's")
 
 
