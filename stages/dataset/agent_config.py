@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, cre
 from shared import names
 from shared.agent_config import deployment
 from shared.agent_config.overlays import check_overlays
+from shared.agent_config.formats import check_formats
 from shared.agent_config.settings import GATE, TRAINING, WATCH, Floor
 from shared.contract import Field, to_text
 from shared.errors import StageError, nearest
@@ -64,12 +65,13 @@ class DeployField(BaseModel):
 
 
 class Deploy(BaseModel):
-    """How a new version gets into Git, and what is bumped besides MODEL_VERSION."""
+    """How a new version gets into Git, what is bumped besides MODEL_VERSION, and the formats that it is stored in."""
 
     model_config = STRICT
     mode: Annotated[str, _checking(deployment.check_mode)] = deployment.PUSH
     fields: list[DeployField] = []
     overlays: Annotated[list[str], _checking(check_overlays)] | None = None
+    formats: Annotated[list[str], _checking(lambda formats: list(check_formats(formats)))] | None = None
 
     @field_validator("fields")
     @classmethod

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from shared import archive, names, stage
 from shared.access.git import without_secret
@@ -9,6 +10,7 @@ from shared.access.mlflow import connected
 from shared.contract import MAX_TEXT_BYTES
 from shared.origin import Origin, check_made_from
 from stages.publish.contract import STORE_URI, Inputs, Outputs
+from stages.publish.formats.files import FormatFiles
 from stages.publish.git import gitops
 from stages.publish.git.delivery import Delivery
 from stages.publish.git.deploy import Deploy
@@ -33,15 +35,17 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     origin, content = Origin.of(inputs.dataset), inputs.model.content_digest()
     signing_key, store = read_signing_key(), open_store(STORE_URI.read())
     pages = StorePages.of(store)
-    bundle = Bundle(files_of(inputs), _about(inputs, origin, content))
+    deploy = Deploy.of(inputs.dataset)
+    formats = FormatFiles.of(inputs.model, deploy.formats)
     with connected() as client, gitops.cloned(inputs.repository, origin.agents) as repository:
         branch = repository.branches.chosen(inputs.branch)
         version = Registry.of(client, origin.agent).of_content(inputs.model_version, content)
         version.check_champion(inputs.champion)
         objection = Succession.of(version, inputs.champion).objection
-        deploy = Deploy.of(inputs.dataset)
         delivery = Delivery.of(deploy, origin.agent, version.name, repository, branch, objection=objection)
-        saved = bundle.save(store, signing_key)
+        with TemporaryDirectory(prefix="formats-") as folder:
+            bundle = Bundle(files_of(inputs, formats.write(Path(folder))), _about(inputs, origin, content))
+            saved = bundle.save(store, signing_key)
         _say(f"{'stored' if saved.is_new else 'found'} {store.location(bundle.prefix)}{_details(saved)}")
         # Storing takes a while, and what Flux sees next must not replace a champion that was not compared.
         version.check_champion(inputs.champion)

@@ -10,17 +10,19 @@ from ruamel.yaml.error import YAMLError
 from shared import names
 from shared.agent_config.deployment import PUSH, FieldBump, check_field, check_file, check_mode, check_value
 from shared.agent_config.overlays import check_overlays
+from shared.agent_config.formats import DEFAULT, check_formats
 from shared.artifacts import ChatDataset
 from shared.errors import StageError
 
 
 @dataclass(frozen=True)
 class Deploy:
-    """How a new version gets into Git, and which YAML fields follow it."""
+    """How a new version gets into Git, which YAML fields follow it, and the formats that it is stored in."""
 
     mode: str
     fields: tuple[FieldBump, ...]
     overlays: tuple[str, ...] = ()
+    formats: tuple[str, ...] = DEFAULT
 
     @classmethod
     def of(cls, dataset: ChatDataset) -> "Deploy":
@@ -44,14 +46,16 @@ class Deploy:
         try:
             known = config.get("deploy") or {}
             fields = [FieldBump(one["file"], one["field"], one["value"]) for one in known.get("fields", [])]
-            overlays = tuple(check_overlays(known.get("overlays") or []))
             return cls(
-                check_mode(known.get("mode", PUSH)), tuple(_checked(field) for field in fields), overlays=overlays
+                check_mode(known.get("mode", PUSH)),
+                tuple(_checked(field) for field in fields),
+                overlays=tuple(check_overlays(known.get("overlays") or [])),
+                formats=check_formats(known.get("formats") or DEFAULT),
             )
         except StageError as error:
             reason = str(error)
         except (LookupError, TypeError, AttributeError):
-            reason = "it must hold mode and fields, each with the texts file, field and value"
+            reason = "it must hold mode, formats and fields, each with the texts file, field and value"
         raise StageError(f"{where} cannot be used: {reason}; {remedy}")
 
 

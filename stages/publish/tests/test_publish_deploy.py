@@ -141,7 +141,10 @@ def test_a_field_that_cannot_be_bumped_is_told_before_anything_is_stored(
 def test_a_block_that_dataset_would_not_have_passed_is_refused(registered: Inputs, store: Path) -> None:
     for deploy, reason in (
         ({"mode": "pr"}, "'pr' is no mode; it must be one of push, branch, pull-request"),
-        ({"fields": [{"file": "a.yaml"}]}, "it must hold mode and fields, each with the texts file, field and value"),
+        (
+            {"fields": [{"file": "a.yaml"}]},
+            "it must hold mode, formats and fields, each with the texts file, field and value",
+        ),
         ({"fields": [FIELDS[0] | {"file": "../a.yaml"}]}, "'../a.yaml' must be a path below the agent's folder"),
     ):
         with nothing_changes(store):

@@ -14,6 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from shared import sentences
+from shared.agent_config.formats import DEFAULT, gguf_formats
 from shared.answers import Predictions, expected_calls, right_rows, tuned_texts
 from shared.artifacts import UNCOVERED_ALERTS, ChatDataset, FineTunedModel, ModelCard
 from shared.errors import one_line
@@ -93,6 +94,7 @@ def _content(inputs: Inputs, record: RunRecord, verdict: Verdict) -> dict[str, A
         "mistakes": list(_mistakes(dataset, texts, right)),
         "example": _example(dataset, texts),
         "adds_bos": _adds_bos(inputs.model),
+        "gguf": _gguf(dataset),
     }
 
 
@@ -170,3 +172,9 @@ def _adds_bos(model: FineTunedModel) -> bool:
     """Returns whether the tokenizer puts `<bos>` in front of every text, as Gemma's does and the prompt does too."""
     tokenizer = json.loads((model.path / "tokenizer.json").read_text("utf-8"))
     return '"<bos>"' in json.dumps(tokenizer.get("post_processor"))
+
+
+def _gguf(dataset: ChatDataset) -> str:
+    """Returns the folder of the GGUF that publish is to store first, '' where it stores none."""
+    deploy = dataset.agent()["config"].get("deploy") or {}
+    return next(iter(gguf_formats(deploy.get("formats") or DEFAULT)), "")

@@ -33,7 +33,7 @@ HEADINGS = [
     "## Serving",
     "### mlx_lm.server (was run, with the training project's demo model)",
     "### vLLM (not run)",
-    "### Ollama (not run)",
+    "### Ollama and llama-server",
     "## Licence",
 ]
 CODE_SPAN = re.compile(r"(?<![`\\])(`+)(?!`).+?(?<!`)\1(?!`)")
@@ -225,3 +225,16 @@ def test_a_row_that_nobody_answered_is_an_example_without_an_answer(inputs: Inpu
     file.write_text(json.dumps({"id": "f" * 16, "expected": "", "base": "", "tuned": ""}) + "\n")
     card = card_of(dataclasses.replace(inputs, evaluation=Evaluation(inputs.evaluation.path)), tmp_path / "out")
     assert "In the evaluation the answer was" not in card
+
+
+@pytest.mark.parametrize(("formats", "folder"), [(["mlx", "gguf"], "gguf-f16"), (["mlx", "gguf-q8_0"], "gguf-q8_0")])
+def test_servers_of_gguf_are_shown_the_folder_that_publish_stores(
+    inputs: Inputs, tmp_path: Path, formats: list[str], folder: str
+) -> None:
+    file = inputs.dataset.path / "agent.json"
+    agent = json.loads(file.read_text())
+    agent["config"]["deploy"] = {"formats": formats}
+    file.write_text(json.dumps(agent))
+    shells = list(fences(card_of(inputs, tmp_path / "out"), "sh"))
+    assert f"(cd {folder} && ollama create agent-test -f Modelfile)" in shells[2]
+    assert f"llama-server --model {folder}/model.gguf --port 8081" in shells[3]
