@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, cre
 
 from shared import names
 from shared.agent_config import deployment
-from shared.agent_config.overlays import check_overlays
 from shared.agent_config.formats import check_formats
+from shared.agent_config.overlays import check_overlays
 from shared.agent_config.settings import GATE, TRAINING, WATCH, Floor
 from shared.contract import Field, to_text
 from shared.errors import StageError, nearest

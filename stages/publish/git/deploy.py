@@ -9,8 +9,8 @@ from ruamel.yaml.error import YAMLError
 
 from shared import names
 from shared.agent_config.deployment import PUSH, FieldBump, check_field, check_file, check_mode, check_value
-from shared.agent_config.overlays import check_overlays
 from shared.agent_config.formats import DEFAULT, check_formats
+from shared.agent_config.overlays import check_overlays
 from shared.artifacts import ChatDataset
 from shared.errors import StageError
 
