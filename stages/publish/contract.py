@@ -17,6 +17,8 @@ GIT_TOKEN = Variable("GIT_TOKEN", "a token for an https repository, and for pull
 GIT_SSH_KEY_FILE = Variable("GIT_SSH_KEY_FILE", "the path of a private key for an ssh repository")
 GIT_SSH_KNOWN_HOSTS_FILE = Variable("GIT_SSH_KNOWN_HOSTS_FILE", "the path of the known_hosts of an ssh repository")
 GITHUB_API_URL = Variable("GITHUB_API_URL", "the API that opens pull requests; empty for https://api.github.com")
+OLLAMA_TOKEN = Variable("OLLAMA_TOKEN", "a bearer token for the Ollama servers of deploy.servers", secret=True)
+OPENAI_API_KEY = Variable("OPENAI_API_KEY", "a key for the servers of kind openai in deploy.servers", secret=True)
 STORE_PAGE_URL = Variable("STORE_PAGE_URL", "where people open the store, if not at S3_ENDPOINT")
 EXECUTION = Variable("FLYTE_INTERNAL_EXECUTION_ID", "the execution's name, recorded in the commit")
 ENVIRONMENT = (
@@ -30,6 +32,8 @@ ENVIRONMENT = (
     GIT_SSH_KEY_FILE,
     GIT_SSH_KNOWN_HOSTS_FILE,
     GITHUB_API_URL,
+    OLLAMA_TOKEN,
+    OPENAI_API_KEY,
     STORE_PAGE_URL,
     EXECUTION,
 )
