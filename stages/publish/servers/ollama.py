@@ -108,8 +108,8 @@ class Ollama:
 
     def complete(self, model: str, context: int, adds_bos: bool) -> Complete:
         """Returns what asks a model, as an agent does."""
-        known = {"timeout": COMPLETION_SECONDS, "context": context, "adds_bos": adds_bos}
-        return ollama(model, self.connection.url, token=self.connection.token, **known)
+        place, token = self.connection.url, self.connection.token
+        return ollama(model, place, timeout=COMPLETION_SECONDS, context=context, adds_bos=adds_bos, token=token)
 
     def _object(self, reply: Reply, wrong: str) -> dict[str, Any]:
         if reply.status != 200:

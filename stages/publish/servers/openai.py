@@ -28,9 +28,9 @@ class OpenAi:
         if not isinstance(reply.object().get("data"), list):
             known = "let its url in deploy.servers end where /completions is added, such as http://host:8080/v1"
             raise StageError(f"{self.place} answers like no server of OpenAI's API; {known}")
-        return f"{self.place}"
+        return self.place
 
     def complete(self, model: str, adds_bos: bool) -> Complete:
         """Returns what asks a model, as an agent does."""
-        known = {"timeout": COMPLETION_SECONDS, "adds_bos": adds_bos}
-        return openai_completions(model, self.connection.url, api_key=self.connection.token, **known)
+        place, key = self.connection.url, self.connection.token
+        return openai_completions(model, place, timeout=COMPLETION_SECONDS, api_key=key, adds_bos=adds_bos)

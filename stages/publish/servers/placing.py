@@ -1,6 +1,6 @@
-"""A version on an Ollama server: brought there under its name, where it is not there yet, and never in another's place."""
+"""A version on an Ollama server: brought there under its name where it is missing, never in another's place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,24 +16,21 @@ TEMPLATE = "{{ .Prompt }}"
 
 @dataclass(frozen=True)
 class ServedModel:
-    """What Ollama is given. sha256: of the file. known: those of each file that holds the same model."""
+    """What Ollama is given: one model in its formats. files: by their sha256 (hex); the first one is sent."""
 
-    file: Path
-    sha256: str
-    known: frozenset[str]
+    files: Mapping[str, Path]
     template: str
     parameters: Mapping[str, Any]
 
     @classmethod
     def of(cls, files: Sequence[Path], context: int) -> "ServedModel":
-        """Returns the model in its formats, of which the first is sent. context: tokens of a prompt and its answer."""
-        digests = [archive.digest(file) for file in files]
+        """Returns the model of at least one file. context: tokens of a prompt and its answer."""
         parameters = {"num_ctx": context, "stop": list(STOP_TOKENS), "temperature": 0}
-        return cls(files[0], digests[0], frozenset(digests), TEMPLATE, parameters)
+        return cls({archive.digest(file): file for file in files}, TEMPLATE, parameters)
 
     def is_whole_in(self, held: Held) -> bool:
         """Returns whether a server holds this model, with this template and these parameters."""
-        return held.sha256 in self.known and held.template == self.template and held.parameters == self.parameters
+        return held.sha256 in self.files and held.template == self.template and held.parameters == self.parameters
 
 
 def place(server: Ollama, name: str, model: ServedModel) -> str:
@@ -44,11 +41,11 @@ def place(server: Ollama, name: str, model: ServedModel) -> str:
     held = server.held(name)
     if held and model.is_whole_in(held):
         return ""
-    if held and held.sha256 not in model.known:
+    if held and held.sha256 not in model.files:
         raise _taken(server, name, held)
-    sha256 = held.sha256 if held else model.sha256
+    sha256 = held.sha256 if held else next(iter(model.files))
     if not server.has_blob(sha256):
-        server.upload(model.file, sha256)
+        server.upload(model.files[sha256], sha256)
     server.create(name, sha256, model.template, model.parameters)
     made = server.held(name)
     if not made or not model.is_whole_in(made):
@@ -56,7 +53,7 @@ def place(server: Ollama, name: str, model: ServedModel) -> str:
     return "set template and parameters anew" if held else "created"
 
 
-def check_held(server: Ollama, name: str, known: frozenset[str]) -> None:
+def check_held(server: Ollama, name: str, known: Collection[str]) -> None:
     """Raises StageError where the server does not hold one of the known files under the name."""
     held = server.held(name)
     if held is None:

@@ -1,4 +1,4 @@
-"""The servers that config.yaml names for an agent: a version is brought to them and asked; older ones are taken away."""
+"""The servers that config.yaml names for an agent: versions are brought to them and asked, and older ones removed."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
