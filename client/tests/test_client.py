@@ -150,7 +150,7 @@ class ServersTest(unittest.TestCase):
         self.assertEqual(path, "/api/generate")
         self.assertTrue(body.pop("prompt").startswith("<start_of_turn>developer\n"))
         stop = ["<eos>", "<start_function_response>", "<end_of_turn>"]
-        options = {"temperature": 0, "num_predict": 256, "num_ctx": 4096, "stop": stop}
+        options = {"temperature": 0, "repeat_penalty": 1, "num_predict": 256, "num_ctx": 4096, "stop": stop}
         known = {"model": "agent-sre:v1", "raw": True, "stream": False, "truncate": False, "shift": False}
         self.assertEqual(body, {**known, "options": options})
 

@@ -39,7 +39,9 @@ def ollama(
     proxy before the server wants as `Authorization: Bearer`. A prompt longer than context is a CompletionError where
     the server knows `truncate` (Ollama 0.13.5 does); one that does not cuts it.
     """
-    options = {"temperature": 0, "num_predict": max_tokens, "num_ctx": context, "stop": list(STOP_TOKENS)}
+    # A penalty of repetitions, which Ollama has by default, would turn an answer.
+    greedy = {"temperature": 0, "repeat_penalty": 1}
+    options = {**greedy, "num_predict": max_tokens, "num_ctx": context, "stop": list(STOP_TOKENS)}
     # Without these two it would take the beginning off a long prompt, and answer another one.
     body = {"model": model, "raw": True, "stream": False, "truncate": False, "shift": False, "options": options}
     post = _Post(f"{url.rstrip('/')}/api/generate", body, timeout, adds_bos, _bearer(token))

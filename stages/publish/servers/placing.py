@@ -7,30 +7,37 @@ from typing import Any
 
 from shared import archive
 from shared.errors import StageError
-from shared.function_call import STOP_TOKENS
+from stages.publish.formats.modelfile import ModelfileFacts
 from stages.publish.servers.ollama import Held, Ollama
-
-TEMPLATE = "{{ .Prompt }}"
-"""The whole prompt comes from the client; nothing is put around it."""
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """What Ollama is given: one model in its formats. files: by their sha256 (hex); the first one is sent."""
+    """What Ollama is given: one model in its formats. files: by their sha256 (hex); the first one is sent.
+
+    others: the sha256 of further files that hold the same model.
+    """
 
     files: Mapping[str, Path]
     template: str
     parameters: Mapping[str, Any]
+    others: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, files: Sequence[Path], context: int) -> "ServedModel":
+    def of(
+        cls, files: Sequence[Path], facts: ModelfileFacts, context: int, others: Collection[str] = ()
+    ) -> "ServedModel":
         """Returns the model of at least one file. context: tokens of a prompt and its answer."""
-        parameters = {"num_ctx": context, "stop": list(STOP_TOKENS), "temperature": 0}
-        return cls({archive.digest(file): file for file in files}, TEMPLATE, parameters)
+        parameters = {**facts.parameters, "num_ctx": context, "stop": list(facts.stop)}
+        return cls({archive.digest(file): file for file in files}, facts.template, parameters, frozenset(others))
+
+    def is_in(self, held: Held) -> bool:
+        """Returns whether a server holds this model, whatever its template and parameters are."""
+        return held.sha256 in self.others or held.sha256 in self.files
 
     def is_whole_in(self, held: Held) -> bool:
         """Returns whether a server holds this model, with this template and these parameters."""
-        return held.sha256 in self.files and held.template == self.template and held.parameters == self.parameters
+        return self.is_in(held) and held.template == self.template and held.parameters == self.parameters
 
 
 def place(server: Ollama, name: str, model: ServedModel) -> str:
@@ -41,11 +48,13 @@ def place(server: Ollama, name: str, model: ServedModel) -> str:
     held = server.held(name)
     if held and model.is_whole_in(held):
         return ""
-    if held and held.sha256 not in model.files:
+    if held and not model.is_in(held):
         raise _taken(server, name, held)
-    sha256 = held.sha256 if held else next(iter(model.files))
-    if not server.has_blob(sha256):
-        server.upload(model.files[sha256], sha256)
+    sha256, file = next(iter(model.files.items()))
+    if held:
+        sha256 = held.sha256
+    elif not server.has_blob(sha256):
+        server.upload(file, sha256)
     server.create(name, sha256, model.template, model.parameters)
     made = server.held(name)
     if not made or not model.is_whole_in(made):
@@ -54,11 +63,11 @@ def place(server: Ollama, name: str, model: ServedModel) -> str:
 
 
 def check_held(server: Ollama, name: str, known: Collection[str]) -> None:
-    """Raises StageError where the server does not hold one of the known files under the name."""
+    """Raises StageError where the server does not hold one of the known files under the name; any, where none is."""
     held = server.held(name)
     if held is None:
         raise StageError(f"{server.place} holds no {name}; publish the version again, which brings it there")
-    if held.sha256 not in known:
+    if known and held.sha256 not in known:
         raise _taken(server, name, held)
 
 

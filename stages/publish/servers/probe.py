@@ -62,7 +62,12 @@ class Probe:
             for row in chosen
         )
         longest = max(len(row["prompt"].encode()) for split in ALL_SPLITS for row in dataset.rows(split))
-        return cls(rows, _context(longest), adds_bos(model))
+        return cls(rows, _context(longest), model.adds_bos())
+
+    @classmethod
+    def empty(cls, model: FineTunedModel) -> "Probe":
+        """Returns a probe without rows, for a version that an earlier release stored."""
+        return cls((), SMALLEST_CONTEXT, model.adds_bos())
 
     def to_json(self) -> bytes:
         """Returns the file's content; equal probes give equal bytes."""
@@ -116,6 +121,8 @@ class Agreement:
         return int(self.asked * TOLERANCE)
 
     def __str__(self) -> str:
+        if not self.asked:
+            return "was not asked, as the version was stored without rows"
         return f"answers {self.asked - len(self.different)} of {self.asked} rows as evaluate's model did"
 
     def check(self, place: str) -> None:
@@ -139,12 +146,6 @@ def ask(probe: Probe, reader: Reader, complete: Complete) -> Agreement:
         if reader.outcome(row, text) != reader.outcome(row, row.text):
             different.append((row, text))
     return Agreement(len(probe.rows), tuple(different))
-
-
-def adds_bos(model: FineTunedModel) -> bool:
-    """Returns whether the tokenizer puts `<bos>` in front of every text, as Gemma's does and the prompt does too."""
-    tokenizer = json.loads((model.path / "tokenizer.json").read_text("utf-8"))
-    return '"<bos>"' in json.dumps(tokenizer.get("post_processor"))
 
 
 def _chosen(dataset: ChatDataset, ids: set[str]) -> list[Mapping[str, Any]]:

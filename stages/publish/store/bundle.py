@@ -24,7 +24,14 @@ from stages.publish.store.protocol import Store
 from stages.publish.store.stored_version import complete_blobs, read_manifest
 
 CARD = "README.md"
-NOT_OF_THE_MODEL = ("adapters", "dataset", "evaluation", CARD)  # what else is stored: folders and a file
+NOT_OF_THE_MODEL = (
+    "adapters",
+    "dataset",
+    "evaluation",
+    "gguf-f16",
+    "gguf-q8_0",
+    CARD,
+)  # what else is stored: folders and a file
 RESERVED = (*NOT_OF_THE_MODEL, MANIFEST, SIGNATURE)
 
 

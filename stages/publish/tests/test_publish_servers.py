@@ -17,10 +17,12 @@ import pytest
 
 from shared.agent_config.servers import Server, read_server
 from shared.errors import StageError
+from stages.publish.formats.modelfile import ModelfileFacts
 from stages.publish.servers import connection, ollama
 from stages.publish.servers.placing import ServedModel, check_held, place
 from stages.publish.servers.serving import Serving, canonical, check_server, open_ollama
 from stages.publish.tests.conftest import AGENT, OLD, VERSION
+from tests import samples
 
 Answer = tuple[int, bytes] | Callable[[BaseHTTPRequestHandler], None]
 NAME = f"{AGENT}:{VERSION}"
@@ -78,7 +80,7 @@ def broken() -> Iterator[Broken]:
 def model(tmp_path: Path) -> ServedModel:
     file = tmp_path / "model.gguf"
     file.write_bytes(b"GGUF" + b"\0" * 100)
-    return ServedModel.of([file], 4096)
+    return ServedModel.of([file], ModelfileFacts.of(samples.prompt_file(), 4096), 4096)
 
 
 def refusal_of(called: Callable[[], object]) -> str:
@@ -90,7 +92,8 @@ def refusal_of(called: Callable[[], object]) -> str:
 def shown(model: ServedModel, **other: str) -> bytes:
     """Returns what /api/show tells of a model."""
     stops = "\n".join(f'stop                           "{stop}"' for stop in model.parameters["stop"])
-    parameters = f"temperature                    0\n{stops}\nnum_ctx                        4096"
+    numbers = {name: value for name, value in model.parameters.items() if name != "stop"}
+    parameters = stops + "".join(f"\n{name:30} {value:g}" for name, value in numbers.items())
     file = f"FROM /root/.ollama/models/blobs/sha256-{next(iter(model.files))}"
     known = {"modelfile": f"# FROM x\n\n{file}\nTEMPLATE y\n", "template": model.template, "parameters": parameters}
     return json.dumps(known | other).encode()
@@ -292,10 +295,9 @@ def test_parameters_that_somebody_changed_are_set_anew(broken: Broken, model: Se
         handler.end_headers()
         handler.wfile.write(next(answers))
 
-    broken.answers |= {"POST /api/show": show, "HEAD /api/blobs/sha256": (200, b"")}
-    broken.answers["POST /api/create"] = (200, b'{"status": "success"}')
+    broken.answers |= {"POST /api/show": show, "POST /api/create": (200, b'{"status": "success"}')}
     assert place(open_ollama(broken.server()), NAME, model) == "set template and parameters anew"
-    assert broken.asked == ["POST /api/show", "HEAD /api/blobs/sha256", "POST /api/create", "POST /api/show"]
+    assert broken.asked == ["POST /api/show", "POST /api/create", "POST /api/show"]
 
 
 def test_only_old_versions_of_the_agent_go_and_never_protected_ones(broken: Broken) -> None:
