@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from gguf import TokenType
 from gguf.vocab import bytes_to_unicode
 
-from stages.publish.formats.token_list import TokenList, added_kind
+from stages.publish.formats.token_list import TokenList, added_kind, check_apart
 from stages.publish.formats.tokenizer_json import TokenizerFile
 
 _IGNORED = ("trim_offsets",)  # decides where in the text a token stands, not which it is
@@ -27,6 +27,7 @@ def token_list(tokenizer: TokenizerFile, stops: Sequence[str], size: int) -> Tok
     for byte, text in bytes_to_unicode().items():
         if text not in tokenizer.vocabulary:
             raise tokenizer.refuse(f"has no token for the byte {byte}")
+    check_apart(tokenizer, list(tokenizer.added))
     texts = [tokenizer.tokens.get(number, f"[PAD{number}]") for number in range(size)]
     kinds = [_kind(text, tokenizer, stops) for text in texts]
     merges = [f"{left} {right}" for left, right in tokenizer.merges] or _NO_MERGES

@@ -43,3 +43,26 @@ def ids_of(tokenizer: TokenizerFile, stops: Sequence[str], size: int) -> dict[st
     others = {"bos_token_id": BEGIN, "unknown_token_id": UNKNOWN, "padding_token_id": PADDING}
     known = {name: tokenizer.added[text] for name, text in others.items() if text in tokenizer.added}
     return named | {"eos_token_ids": numbers} | known
+
+
+def check_apart(tokenizer: TokenizerFile, added: Sequence[str]) -> None:
+    """Raises StageError where two added tokens can overlap in a text, and readers would find the other one of them.
+
+    The tokenizers library takes the leftmost, of these the longest; llama.cpp takes the longest wherever it stands;
+    Ollama takes those of lower ids first.
+    """
+    by_start: dict[str, list[str]] = {}
+    for text in added:
+        for end in range(1, len(text)):
+            by_start.setdefault(text[:end], []).append(text)
+    whole = set(added)
+    for left in added:
+        inner = {left[start:end] for start in range(len(left)) for end in range(start + 1, len(left) + 1)} & whole
+        behind = {right for start in range(1, len(left)) for right in by_start.get(left[start:], ())}
+        for right in sorted((inner | behind) - {left}):
+            if not _comes_first(tokenizer, left, right):
+                raise tokenizer.refuse(f"has added tokens that can overlap, {left!r:.60} and {right!r:.60}")
+
+
+def _comes_first(tokenizer: TokenizerFile, left: str, right: str) -> bool:
+    return len(left) > len(right) and tokenizer.added[left] < tokenizer.added[right]
