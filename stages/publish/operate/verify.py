@@ -9,6 +9,7 @@ from shared import names
 from shared.errors import StageError
 from stages.publish.fetch import fetch
 from stages.publish.git.rollout import Rollout
+from stages.publish.operate.lambda_agent import running
 from stages.publish.operate.places import Places, opened
 from stages.publish.operate.serving import served
 from stages.publish.registered_version import RegisteredVersion
@@ -109,15 +110,19 @@ def _store(places: Places, version: str, registered: RegisteredVersion | None) -
 
 def _servers(places: Places, version: str, manifest: Manifest) -> Iterator[Check]:
     try:
-        servers = places.deploy().servers
+        deploy = places.deploy()
     except StageError:
         yield Check("server", None, "not asked, as config.yaml cannot be used")
         return
     try:
-        for each in served(places, Serving.of(servers, places.agent), version, manifest):
+        for each in served(places, Serving.of(deploy.servers, places.agent), version, manifest):
             yield Check("server", each.holds, each.found)
     except StageError as error:  # a token that cannot be used
         yield Check("server", False, str(error))
+    named = {each.model(places.agent, version) for each in deploy.servers}
+    named |= {field.filled(places.agent, version) for field in deploy.fields}
+    for one in running(places.agent, named):
+        yield Check("cluster", one.holds, one.found)
 
 
 def _content(manifest: Manifest, registered: RegisteredVersion | None) -> Check:
