@@ -36,7 +36,9 @@ class OllamaServer:
     def asked(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """Returns what the server answers to JSON."""
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(f"{self.url}{path}", data, method=method), timeout=60) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{self.url}{path}", data, method=method), timeout=60
+        ) as answer:
             content = answer.read()
         return json.loads(content) if content else None
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,13 +30,13 @@ class World:
     agent: str
 
     @classmethod
-    def make(cls, folder: Path, agent: str, servers: list[Mapping[str, Any]]) -> "World":
-        """Makes the example as a bare repository, with the servers in the agent's config.yaml; a store, and MLflow's."""
+    def make(cls, folder: Path, agent: str, servers: Sequence[Mapping[str, Any]]) -> "World":
+        """Makes the example as a bare repository whose agent's config.yaml names the servers; a store, and MLflow's."""
         for name in ("store", "mlflow"):
             (folder / name).mkdir(parents=True)
         world = cls(folder, agent)
         demo_repository(world.gitops)
-        world.configure(servers=servers)
+        world.configure(servers=[dict(each) for each in servers])
         return world
 
     @property
@@ -67,7 +67,7 @@ class World:
 
     def run(self, **settings: Any) -> "Run":
         """Runs the workflow, which has to end well."""
-        given = {"AGENT": self.agent, "GITOPS": self.gitops, **OPEN_GATE, **settings}
+        given = {"AGENT": self.agent, "GITOPS": self.gitops, **settings, **OPEN_GATE}
         command = [sys.executable, "-m", "workflows.local.run", *(f"{name}={value}" for name, value in given.items())]
         finished = subprocess.run(command, cwd=ROOT, env=self.environment(), capture_output=True, text=True)
         assert finished.returncode == 0, finished.stdout[-2000:] + finished.stderr[-4000:]
@@ -89,6 +89,11 @@ class World:
         """Returns a file at the tip."""
         with Repo(self.gitops) as repo:
             return str(repo.git.show(f"main:{path}"))
+
+    def stored(self, version: str, name: str) -> bytes:
+        """Returns a file of a version in the store."""
+        files = json.loads((self.folder / "store" / self.agent / version / "manifest.json").read_text())["files"]
+        return (self.folder / "store" / "blobs" / "sha256" / str(files[name]["sha256"])).read_bytes()
 
     def state(self) -> tuple[str, list[str]]:
         """Returns what others see of Git, and the files of the store."""
