@@ -52,7 +52,7 @@ class Deploy:
             reason = str(error)
         except (LookupError, TypeError, AttributeError):
             reason = (
-                "it must hold mode, fields, each with the texts file, field and value, and servers with kind and url"
+                "it must hold mode and fields, each with the texts file, field and value; servers, with kind and url"
             )
         raise StageError(f"{where} cannot be used: {reason}; {remedy}")
 
