@@ -129,7 +129,7 @@ test: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## everything 
 lint: environments .venvs/mlflow-server/.made ## style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy shared workflows tools benchmarks/*.py $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py tests/survival/*.py tests/tools/*.py))
+	.venv/bin/mypy shared workflows tools benchmarks/*.py $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py tests/survival/*.py tests/served/*.py tests/tools/*.py))
 	MYPYPATH=client .venv/bin/mypy client/agent_client client/build_backend.py
 	MYPYPATH=client .venv/bin/mypy --python-executable .venvs/mlflow-server/bin/python examples/agent/agent.py
 	.venv/bin/mypy --python-executable .venvs/train/bin/python examples/demo_model/*.py benchmarks/training/*.py tests/tiny_model.py
@@ -154,7 +154,7 @@ test-demo-model: .venvs/train/.made .venvs/pytest/.made
 
 .PHONY: test-workflow
 test-workflow: environments ## the workflow's interfaces and the layout
-	.venv/bin/python $(PYTEST) tests $(foreach f,e2e demo containers survival tools,--ignore tests/$f)
+	.venv/bin/python $(PYTEST) tests $(foreach f,e2e demo containers survival served tools,--ignore tests/$f)
 
 .PHONY: test-e2e
 test-e2e: environments .venvs/mlflow-server/.made ## six stages in a row with a tiny random model
@@ -172,14 +172,18 @@ test-containers: environments .venvs/mlflow-server/.made ## the images (`make im
 test-survival: environments .venvs/mlflow-server/.made ## faults of MLflow, S3, Git and the machine, into docs/survival.md; KILLS=20 at random, SEED=, MARK=representative for a short run
 	KILLS=$(or $(KILLS),20) $(if $(SEED),SEED=$(SEED)) .venv/bin/python $(PYTEST) tests/survival $(if $(MARK),-m '$(MARK) or not fault')
 
+.PHONY: test-served
+test-served: environments .venvs/mlflow-server/.made ## publish, rollback and an agent with a real Ollama and a real Alertmanager, where these programs are: minutes
+	.venv/bin/python $(PYTEST) tests/served
+
 .PHONY: test-demo
 test-demo: environments .venvs/mlflow-server/.made ## what `make run` promises, measured on all three agents or on AGENTS=, and watch from end to end: half an hour
 	.venv/bin/python $(PYTEST) tests/e2e -m long
 	$(if $(AGENTS),AGENTS='$(AGENTS)') .venv/bin/python $(PYTEST) tests/demo
 
 .PHONY: test-slow
-test-slow: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## all of these four (`make images` first), two at a time
-	@$(MAKE) -j2 $(WHOLE) test-demo test-containers test-survival test-tools
+test-slow: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## all of these five (`make images` first), two at a time
+	@$(MAKE) -j2 $(WHOLE) test-demo test-containers test-survival test-served test-tools
 
 # ── images and versions of the stages ─────────────────────────────────────────────────────────────
 

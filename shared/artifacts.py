@@ -137,6 +137,11 @@ class FineTunedModel(MlxModel):
         """Returns what a call must be before an agent makes it, None in a model of an earlier release."""
         return _call_policy(self.path / call_policy.FILE)
 
+    def adds_bos(self) -> bool:
+        """Returns whether the tokenizer puts `<bos>` before a text, as Gemma's does; the prompt has one already."""
+        tokenizer = _json_object(self.path / "tokenizer.json")
+        return '"<bos>"' in json.dumps(tokenizer.get("post_processor"))
+
 
 class Adapters(Artifact):
     """LoRA adapters as mlx-lm writes them: adapters.safetensors and adapter_config.json."""

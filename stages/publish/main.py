@@ -1,6 +1,7 @@
 """publish: an approved model goes to the store, into Git, and becomes the champion once it is in use there."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,6 +9,7 @@ from shared import archive, names, stage
 from shared.access.git import without_secret
 from shared.access.mlflow import connected
 from shared.contract import MAX_TEXT_BYTES
+from shared.errors import StageError
 from shared.origin import Origin, check_made_from
 from stages.publish.contract import STORE_URI, Inputs, Outputs
 from stages.publish.formats.files import FormatFiles
@@ -17,10 +19,15 @@ from stages.publish.git.deploy import Deploy
 from stages.publish.git.gitops import Bump, GitopsRepository
 from stages.publish.git.message import Message
 from stages.publish.registered_version import RegisteredVersion, Registry
+from stages.publish.servers.offer import GGUF_FILES, Offer
+from stages.publish.servers.probe import Probe
+from stages.publish.servers.serving import Serving
 from stages.publish.signing.key import read_signing_key
 from stages.publish.store.bundle import Bundle, Saved, files_of
+from stages.publish.store.manifest import Manifest
 from stages.publish.store.opening import open_store
 from stages.publish.store.pages import StorePages
+from stages.publish.store.stored_version import read_manifest
 from stages.publish.succession import Succession
 from stages.publish.verdict import check_verdict
 
@@ -34,28 +41,67 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
         check_made_from(inputs.evaluation, name, source)
     origin, content = Origin.of(inputs.dataset), inputs.model.content_digest()
     signing_key, store = read_signing_key(), open_store(STORE_URI.read())
-    pages = StorePages.of(store)
-    deploy = Deploy.of(inputs.dataset)
-    formats = FormatFiles.of(inputs.model, deploy.formats)
-    with connected() as client, gitops.cloned(inputs.repository, origin.agents) as repository:
+    pages, deploy = StorePages.of(store), Deploy.of(inputs.dataset)
+    formats, serving = FormatFiles.of(inputs.model, deploy.formats), Serving.of(deploy.servers, origin.agent)
+    with connected() as client, gitops.cloned(inputs.repository, origin.agents) as repository, _folder() as folder:
         branch = repository.branches.chosen(inputs.branch)
         version = Registry.of(client, origin.agent).of_content(inputs.model_version, content)
         version.check_champion(inputs.champion)
         objection = Succession.of(version, inputs.champion).objection
         delivery = Delivery.of(deploy, origin.agent, version.name, repository, branch, objection=objection)
-        with TemporaryDirectory(prefix="formats-") as folder:
-            bundle = Bundle(files_of(inputs, formats.write(Path(folder))), _about(inputs, origin, content))
-            saved = bundle.save(store, signing_key)
+        serving.check()
+        written = formats.write(Path(folder))
+        offer = _offer(inputs, serving, written, folder)
+        bundle = Bundle(files_of(inputs, {**written, **offer.files}), _about(inputs, origin, content))
+        saved = bundle.save(store, signing_key)
         _say(f"{'stored' if saved.is_new else 'found'} {store.location(bundle.prefix)}{_details(saved)}")
-        # Storing takes a while, and what Flux sees next must not replace a champion that was not compared.
+        is_served = _serve(
+            serving, inputs.model_version, offer, read_manifest(store, origin.agent, inputs.model_version)
+        )
+        # All this takes a while, and what Flux sees next must not replace a champion that was not compared.
         version.check_champion(inputs.champion)
         model_uri = store.location(bundle.prefix)
         bump = delivery.bump(Message.of(inputs, origin, content), model_uri)
         _say(f"{'pushed' if bump.is_new else 'found'} commit {bump.commit} on {bump.branch}")
         is_tagged = _promote(version, repository, branch) if bump.is_deployed else version.propose()
-    is_new = saved.changed or bump.is_new or is_tagged
+        _prune(serving, version, repository.deployed(origin.agent, branch))
+    is_new = saved.changed or is_served or bump.is_new or is_tagged
     outcome = _fitting(_outcome(inputs, origin.agent, bump, is_new, accuracy, model_uri))
     return Outputs(outcome, model_uri, pages.of_folder(bundle.prefix), bump.commit)
+
+
+def _folder() -> TemporaryDirectory[str]:
+    return TemporaryDirectory(prefix="publish-")
+
+
+def _offer(inputs: Inputs, serving: Serving, written: Mapping[str, Path], folder: str) -> Offer:
+    probe = Probe.of(inputs.dataset, inputs.evaluation, inputs.model)
+    return Offer.prepared(inputs.model, probe, written, Path(folder), bool(serving.pushed))
+
+
+def _serve(serving: Serving, version: str, offer: Offer, manifest: Manifest | None) -> bool:
+    """Brings the version to each server and asks it. Returns whether anything changed there."""
+    if not serving.pushed:
+        return False
+    if not offer.probe.rows:
+        raise StageError(
+            "evaluate answered no row of this dataset, so no server can be asked; pass one run's artefacts"
+        )
+    stored = [file.sha256 for name, file in manifest.files.items() if name in GGUF_FILES] if manifest else []
+    done = []
+    for served in serving.place(version, offer.served(stored), offer.probe, offer.reader):
+        _say(served.told)
+        done.append(served.is_new)
+    return any(done)
+
+
+def _prune(serving: Serving, version: RegisteredVersion, deployed: str) -> None:
+    """Takes older versions away from the servers, but none that is in use, was before, or waits to be merged."""
+    known = version.registry.versions() if serving.pushed else []
+    used = {version.name, deployed, *(version.registry.at(alias) for alias in (names.CHAMPION, names.PREVIOUS))}
+    waiting = {one.name for one in known if one.status == names.PROPOSED}
+    for told in serving.prune([one.name for one in known], used | waiting):
+        _say(told)
 
 
 def _promote(version: RegisteredVersion, repository: GitopsRepository, branch: str) -> bool:

@@ -21,7 +21,7 @@ Named = Callable[..., str]
 """Returns a step's name from the arguments of the function that takes it; '' where nothing would change."""
 
 _IDS = re.compile(r"m-[0-9a-f]{32}|[0-9a-f]{32,64}")
-_ASKING = re.compile(r"/(search|get-\w+|get|list)$")
+_ASKING = re.compile(r"/(search|get-\w+|get|list|show)$")
 
 
 def _request(_: object, method: str, url: str, *__: object, **___: object) -> str:

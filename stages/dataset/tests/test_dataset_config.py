@@ -25,6 +25,16 @@ FIELD = "{file: a.yaml, field: a, value: x}"
         ("gate: {}", {"deploy": {"mode": "push", "fields": []}}),
         ("deploy: {overlays: [k8s/a, b]}", {"deploy": {"mode": "push", "fields": [], "overlays": ["k8s/a", "b"]}}),
         (
+            "deploy: {servers: [{kind: ollama, url: 'http://o/', keep: 1}]}",
+            {
+                "deploy": {
+                    "mode": "push",
+                    "fields": [],
+                    "servers": [{"kind": "ollama", "url": "http://o", "keep": 1}],
+                }
+            },
+        ),
+        (
             "deploy: {mode: branch, fields: [{file: k8s/a.yml, field: 'a.b', value: 'x:{version}'}]}",
             {"deploy": {"mode": "branch", "fields": [{"file": "k8s/a.yml", "field": "a.b", "value": "x:{version}"}]}},
         ),
@@ -95,8 +105,41 @@ def test_a_mistake_in_a_deployed_field_is_named_with_its_line(entry: str, reason
 
 
 @pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ("{kind: ollama, ur: 'http://o'}", ".ur is not known; did you mean url?"),
+        ("{kind: ollama}", ".url is missing"),
+        ("{kind: olama, url: 'http://o'}", ".kind: 'olama' is no kind of server; did you mean ollama?"),
+        (
+            "{kind: ollama, url: 'ftp://o'}",
+            ".url: 'ftp://o' is no address of a server; write http(s)://host:port, such as http://ollama:11434",
+        ),
+        (
+            "{kind: ollama, url: 'http://anna:geheim@o'}",
+            ".url: http://o stands there with a user or a password, which Git would keep; set OLLAMA_TOKEN or "
+            "OPENAI_API_KEY instead",
+        ),
+        (
+            "{kind: ollama, url: 'http://o', name: x}",
+            ": 'x' would be the name of every version; let it hold {version} or {name}",
+        ),
+        ("{kind: ollama, url: 'http://o', keep: 0}", ": keep is 0; it must be a whole number from 1 to 1000"),
+        ("{kind: openai, url: 'http://o', keep: 1}", ": keep is for ollama alone: openai has one model; leave it out"),
+    ],
+)
+def test_a_mistake_in_a_server_is_named_with_its_line(entry: str, reason: str) -> None:
+    with pytest.raises(StageError) as raised:
+        read_config(f"deploy:\n  mode: push\n  servers:\n    - {entry}", "config.yaml")
+    assert str(raised.value) == f"config.yaml, line 4: deploy.servers.0{reason}"
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
+        (
+            "deploy: {servers: [{kind: ollama, url: 'http://o'}, {kind: ollama, url: 'http://o/'}]}",
+            ", line 1: deploy.servers: ollama at http://o is named twice",
+        ),
         ("deploy: {mode: pr}", ", line 1: deploy.mode: 'pr' is no mode; it must be one of push, branch, pull-request"),
         ("deploy: {formats: [mlx, guff]}", ", line 1: deploy.formats: 'guff' is no format; did you mean gguf?"),
         (

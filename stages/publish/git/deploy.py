@@ -11,18 +11,22 @@ from shared import names
 from shared.agent_config.deployment import PUSH, FieldBump, check_field, check_file, check_mode, check_value
 from shared.agent_config.formats import DEFAULT, check_formats
 from shared.agent_config.overlays import check_overlays
+from shared.agent_config.servers import Server, read_server
 from shared.artifacts import ChatDataset
-from shared.errors import StageError
+from shared.errors import StageError, nearest
+
+_SERVER_KEYS = ("kind", "url", "name", "keep")
 
 
 @dataclass(frozen=True)
 class Deploy:
-    """How a new version gets into Git, which YAML fields follow it, and the formats that it is stored in."""
+    """How a new version gets into Git, which YAML fields follow it, its formats in the store, and who serves it."""
 
     mode: str
     fields: tuple[FieldBump, ...]
     overlays: tuple[str, ...] = ()
     formats: tuple[str, ...] = DEFAULT
+    servers: tuple[Server, ...] = ()
 
     @classmethod
     def of(cls, dataset: ChatDataset) -> "Deploy":
@@ -51,11 +55,12 @@ class Deploy:
                 tuple(_checked(field) for field in fields),
                 overlays=tuple(check_overlays(known.get("overlays") or [])),
                 formats=check_formats(known.get("formats") or DEFAULT),
+                servers=tuple(_server(one) for one in known.get("servers") or ()),
             )
         except StageError as error:
             reason = str(error)
         except (LookupError, TypeError, AttributeError):
-            reason = "it must hold mode, formats and fields, each with the texts file, field and value"
+            reason = "it must hold mode, formats and fields, each with the texts file, field and value; servers, with kind and url"
         raise StageError(f"{where} cannot be used: {reason}; {remedy}")
 
 
@@ -88,3 +93,9 @@ def _parsed(text: str, file: str) -> Any:
 
 def _checked(field: FieldBump) -> FieldBump:
     return FieldBump(check_file(field.file), check_field(field.field), check_value(field.value))
+
+
+def _server(known: Mapping[str, Any]) -> Server:
+    if odd := sorted(known.keys() - set(_SERVER_KEYS)):
+        raise StageError(f"servers hold {odd[0]!r:.80}, which is not known; {nearest(str(odd[0]), _SERVER_KEYS)}")
+    return read_server(known["kind"], known["url"], known.get("name"), known.get("keep"))

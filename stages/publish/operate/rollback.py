@@ -11,20 +11,28 @@ from stages.publish.git.delivery import Delivery
 from stages.publish.git.gitops import Objection
 from stages.publish.git.message import Message
 from stages.publish.operate.places import Places, opened
+from stages.publish.operate.serving import put_back
 from stages.publish.registered_version import RegisteredVersion
+from stages.publish.servers.serving import Serving
 from stages.publish.signing.key import read_verify_key
 from stages.publish.store.manifest import version_prefix
 from stages.publish.succession import NO_MODEL
 
 
 def run(agent: str, repository: str, branch: str, version: str, reason: str) -> Iterator[str]:
-    """Yields what was done: the version is verified, committed with the reason, and becomes the champion."""
+    """Yields what was done: the version is verified, put back onto the servers, committed, and becomes the champion."""
     with opened(agent, repository, branch, commits=True) as places:
         replaced = places.deployed()
         wanted = places.registered(version or _previous(places, replaced))
-        _check_whole(places, wanted.name)
-        yield f"{wanted.name} is whole in the store"
-        named = places.deploy(), agent, wanted.name, places.repository, places.branch, replaced
+        deploy = places.deploy()
+        serving = Serving.of(deploy.servers, agent)
+        serving.check()
+        with TemporaryDirectory() as folder:
+            # Not signed where it must be, or not whole: fetching refuses it.
+            fetch(places.store, agent, wanted.name, Path(folder) / "model", read_verify_key())
+            yield f"{wanted.name} is whole in the store"
+            yield from put_back(serving, wanted.name, Path(folder) / "model", Path(folder))
+        named = deploy, agent, wanted.name, places.repository, places.branch, replaced
         delivery = Delivery.of(*named, objection=_objection(replaced))
         where = places.store.location(version_prefix(agent, wanted.name))
         bump = delivery.bump(_message(places, replaced, wanted, reason), where)
@@ -48,12 +56,6 @@ def _objection(replaced: str) -> Objection:
     """Returns what objects to anything but the version that is said to be replaced."""
     expected = (replaced,) if replaced else ("", NO_MODEL)
     return lambda version: "" if version in expected else "it was put there while this ran; look at it, and run again"
-
-
-def _check_whole(places: Places, version: str) -> None:
-    """Raises StageError where a version is not whole in the store, or not signed where it must be."""
-    with TemporaryDirectory() as folder:
-        fetch(places.store, places.agent, version, Path(folder) / "model", read_verify_key())
 
 
 def _message(places: Places, replaced: str, wanted: RegisteredVersion, reason: str) -> Message:

@@ -1,4 +1,4 @@
-"""checks Git, registry, store and signature of the version that is rolled out, one line a check"""
+"""checks Git, registry, store, signature and servers of the version that is rolled out, one line a check"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,8 +9,11 @@ from shared import names
 from shared.errors import StageError
 from stages.publish.fetch import fetch
 from stages.publish.git.rollout import Rollout
+from stages.publish.operate.lambda_agent import running
 from stages.publish.operate.places import Places, opened
+from stages.publish.operate.serving import served
 from stages.publish.registered_version import RegisteredVersion
+from stages.publish.servers.serving import Serving
 from stages.publish.signing.key import read_verify_key
 from stages.publish.store.manifest import Manifest, version_prefix
 from stages.publish.store.stored_version import check_blobs, read_manifest
@@ -118,6 +121,24 @@ def _store(places: Places, version: str, registered: RegisteredVersion | None) -
     yield Check("store", not damaged, "; ".join(damaged) or whole)
     yield _content(manifest, registered)
     yield Check("signature", None, "not checked, as files are damaged") if damaged else _signature(places, version)
+    yield from _servers(places, version, manifest)
+
+
+def _servers(places: Places, version: str, manifest: Manifest) -> Iterator[Check]:
+    try:
+        deploy = places.deploy()
+    except StageError:
+        yield Check("server", None, "not asked, as config.yaml cannot be used")
+        return
+    try:
+        for each in served(places, Serving.of(deploy.servers, places.agent), version, manifest):
+            yield Check("server", each.holds, each.found)
+    except StageError as error:  # a token that cannot be used
+        yield Check("server", False, str(error))
+    named = {each.model(places.agent, version) for each in deploy.servers}
+    named |= {field.filled(places.agent, version) for field in deploy.fields}
+    for one in running(places.agent, named):
+        yield Check("cluster", one.holds, one.found)
 
 
 def _content(manifest: Manifest, registered: RegisteredVersion | None) -> Check:

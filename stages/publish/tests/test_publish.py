@@ -116,6 +116,7 @@ def test_the_manifest_names_every_file_and_where_it_came_from(registered: Inputs
         "dataset/README.md",
         "dataset/agent.json",
         "evaluation/predictions.jsonl",
+        "evaluation/probe.json",
         "evaluation/report.html",
         "evaluation/report.json",
         "model.safetensors",

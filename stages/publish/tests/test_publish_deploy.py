@@ -145,6 +145,15 @@ def test_a_block_that_dataset_would_not_have_passed_is_refused(registered: Input
             {"fields": [{"file": "a.yaml"}]},
             "it must hold mode, formats and fields, each with the texts file, field and value",
         ),
+        (
+            {"servers": [{"kind": "ollama"}]},
+            "it must hold mode, formats and fields, each with the texts file, field and value",
+        ),
+        ({"servers": [{"kind": "x", "url": "http://o"}]}, "'x' is no kind of server; known here: ollama, openai"),
+        (
+            {"servers": [{"kind": "ollama", "url": "http://o", "kep": 1}]},
+            "servers hold 'kep', which is not known; did you mean keep?",
+        ),
         ({"fields": [FIELDS[0] | {"file": "../a.yaml"}]}, "'../a.yaml' must be a path below the agent's folder"),
     ):
         with nothing_changes(store):

@@ -243,7 +243,7 @@ def test_a_deploy_block_that_cannot_be_used_fails_one_check(
     push(work, "Mistype the mode", **{config: "deploy: {mode: pr}\n"})
     code, lines, _ = told(capsys, "verify", repository)
     assert code == 1
-    assert [line.split()[0] for line in lines.splitlines()] == ["FAILED", "ok", "ok", "ok", "--"]
+    assert [line.split()[0] for line in lines.splitlines()] == ["FAILED", "ok", "ok", "ok", "--", "--"]
     assert f"deploy in {config} cannot be used: 'pr' is no mode" in lines
 
 

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from shared import sentences
 from shared.agent_config.formats import DEFAULT, gguf_formats
 from shared.answers import Predictions, expected_calls, right_rows, tuned_texts
-from shared.artifacts import UNCOVERED_ALERTS, ChatDataset, FineTunedModel, ModelCard
+from shared.artifacts import UNCOVERED_ALERTS, ChatDataset, ModelCard
 from shared.errors import one_line
 from shared.function_call import Call
 from shared.prompt import PLACEHOLDER, FunctionNames, PromptFile, Schema
@@ -93,7 +93,7 @@ def _content(inputs: Inputs, record: RunRecord, verdict: Verdict) -> dict[str, A
         "wrong": list(right.values()).count(False),
         "mistakes": list(_mistakes(dataset, texts, right)),
         "example": _example(dataset, texts),
-        "adds_bos": _adds_bos(inputs.model),
+        "adds_bos": inputs.model.adds_bos(),
         "gguf": _gguf(dataset),
     }
 
@@ -166,12 +166,6 @@ def _example(dataset: ChatDataset, texts: Predictions) -> dict[str, str]:
     before, after = prompt_file.user_turn.split(PLACEHOLDER)
     content = row["prompt"].removeprefix(prompt_file.prefix + before).removesuffix(after)
     return {"content": repr(content), "answer": texts.get(row["id"], "")}
-
-
-def _adds_bos(model: FineTunedModel) -> bool:
-    """Returns whether the tokenizer puts `<bos>` in front of every text, as Gemma's does and the prompt does too."""
-    tokenizer = json.loads((model.path / "tokenizer.json").read_text("utf-8"))
-    return '"<bos>"' in json.dumps(tokenizer.get("post_processor"))
 
 
 def _gguf(dataset: ChatDataset) -> str:
