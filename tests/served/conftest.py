@@ -1,7 +1,5 @@
 """A real Ollama for the session, and a world in which it got two versions, one after the other."""
 
-import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +15,6 @@ AGENT = "agent-bruno"
 HARDLY, BETTER = 40, 240
 """Steps of the two versions: enough to answer otherwise, and too few for a use."""
 SETTINGS = {name.upper(): value for name, value in TRAINING.items()} | {"EXAMPLES_PER_ALERT": 12}
-_BEGINS_WITH_BOS = {
-    "type": "TemplateProcessing",
-    "single": [{"SpecialToken": {"id": "<bos>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
-    "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
-    "special_tokens": {"<bos>": {"id": "<bos>", "ids": [2], "tokens": ["<bos>"]}},
-}
 
 
 @dataclass(frozen=True)
@@ -42,19 +34,9 @@ def ollama_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OllamaSe
 
 
 @pytest.fixture(scope="session")
-def served_base(ollama_server: OllamaServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo model, with a tokenizer that begins a text with `<bos>`, as Gemma's does."""
-    folder = tmp_path_factory.mktemp("base") / "demo"
-    shutil.copytree(demo_model(), folder)
-    tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer | {"post_processor": _BEGINS_WITH_BOS}), "utf-8")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def published(served_base: Path, ollama_server: OllamaServer, tmp_path_factory: pytest.TempPathFactory) -> Published:
+def published(ollama_server: OllamaServer, tmp_path_factory: pytest.TempPathFactory) -> Published:
     """Two runs of the workflow with one dataset: the champion, and its successor, which learned for longer."""
     servers = [{"kind": "ollama", "url": ollama_server.url}]
     world = World.make(tmp_path_factory.mktemp("served"), AGENT, servers)
-    runs = [world.run(MODEL=served_base, **{**SETTINGS, "ITERS": steps}) for steps in (HARDLY, BETTER)]
+    runs = [world.run(MODEL=demo_model(), **{**SETTINGS, "ITERS": steps}) for steps in (HARDLY, BETTER)]
     return Published(world, *runs)
