@@ -20,7 +20,7 @@ from shared import alert, function_call, prompt
 from shared.function_call import CONTROL_TOKENS, STOP_TOKENS
 
 RECIPE = "recipe.txt"
-VOCABULARY = 3800
+VOCABULARY = 3900
 SEED = 0
 STEPS, ROWS = 480, 20
 _HERE = Path(__file__).parent

@@ -8,7 +8,7 @@ a word belongs to the word, but the one behind a label's colon belongs to the co
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -16,12 +16,11 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from shared.function_call import CONTROL_TOKENS
 from shared.prompt import INSTRUCTION
 
-# Found in a text before all else. None holds or overlaps another.
 FORMAT = (
-    *(INSTRUCTION, ",parameters:{properties:{", "{description:", "required:["),
-    *("declaration:", ",type:", ",enum:[", "call:"),
+    *("{description:", ":{description:", ",parameters:{properties:{", ",type:", ",enum:[", "],type:"),
+    *("}},required:[", "declaration:", "call:", ": ", "},", "}}"),
 )
-JOINED = (": ", "},", "}}")
+FIRST = ": "  # is joined before the space is joined to the word behind it
 SPACE = "▁"
 BYTES = [f"<0x{number:02X}>" for number in range(256)]
 # Two characters of a hash are one piece: by single ones it would repeat itself too often to be copied.
@@ -29,33 +28,32 @@ _HASH = r"(?=[a-z]{0,3}[0-9])[a-z0-9]{2}"
 _IN_HASHES = sorted({*"bcdfghjklmnpqrstvwxz2456789", *"0123456789abcdef"})
 PAIRS = [one + other for one in _IN_HASHES for other in _IN_HASHES]
 _WORDS = rf"{_HASH}|▁?\p{{Lu}}?\p{{Ll}}+|▁?\p{{Lu}}+(?!\p{{Ll}})|▁?\p{{L}}|\p{{N}}|\n|[^\p{{L}}\p{{N}}]"
-_JOINED = "|".join(re.escape(text.replace(" ", SPACE)) for text in JOINED)
+_FORMAT = "|".join(re.escape(text.replace(" ", SPACE)) for text in sorted(FORMAT, key=len, reverse=True))
 
 
 def train_tokenizer(texts: Iterable[str], words: Iterable[str], names: Iterable[str], size: int) -> Tokenizer:
-    """Returns a tokenizer of `size` tokens: control tokens (<pad> 0, <eos> 1, …), format, bytes, words.
+    """Returns a tokenizer of `size` tokens: control tokens (<pad> 0, <eos> 1, …), bytes, format, words.
 
     names: what label values are made of; a part of one is a single piece, so that it is copied as one.
     """
     tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
     tokenizer.normalizer = normalizers.Replace(" ", SPACE)
     # Words are learned each by itself; no piece joins two, so that they need not be cut later.
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(f"{_JOINED}|{_WORDS}"), "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(f"{_FORMAT}|{_WORDS}"), "isolated")
     tokenizer.decoder = decoders.Sequence(
         [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]  # type: ignore[list-item]
     )
     control = [AddedToken(token, normalized=False, special=True) for token in CONTROL_TOKENS]
-    whole = [AddedToken(text, normalized=False) for text in sorted(FORMAT, key=len, reverse=True)]
     trainer = trainers.BpeTrainer(
         vocab_size=size,
-        special_tokens=[*control, *whole, *BYTES],
+        special_tokens=[*control, AddedToken(INSTRUCTION, normalized=False), *BYTES],
         initial_alphabet=[SPACE, "\n", *map(chr, range(0x21, 0x7F))],
         limit_alphabet=96,
         show_progress=False,
     )
     parts = dict.fromkeys(part for name in names for part in name.split("-"))
     spelled = [variant for word in words for variant in (word, f" {word}", word.capitalize())]
-    certain = [*parts, *JOINED, *PAIRS] * 400 + spelled * 200
+    certain = [*parts, *FORMAT, *PAIRS] * 400 + spelled * 200
     tokenizer.train_from_iterator([*texts, *certain], trainer)
     return _uncut(tokenizer)
 
@@ -63,10 +61,10 @@ def train_tokenizer(texts: Iterable[str], words: Iterable[str], names: Iterable[
 def _uncut(tokenizer: Tokenizer) -> Tokenizer:
     """Returns the tokenizer that joins all neighbours whose joined text is a piece, in the order of the pieces."""
     parts: dict[str, Any] = json.loads(tokenizer.to_str())
-    model, added = parts["model"], {*CONTROL_TOKENS, *FORMAT, *BYTES}
-    pieces = [text for text in sorted(model["vocab"], key=model["vocab"].get) if text not in added]
-    learned = [*sorted(pieces, key=lambda text: text not in {each.replace(" ", SPACE) for each in JOINED})]
-    model["merges"] = [pair for text in learned for pair in _pairs(text, model["vocab"])]
+    known: dict[str, int] = parts["model"]["vocab"]
+    learned = [text for text in sorted(known, key=lambda text: known[text]) if text not in {INSTRUCTION, *BYTES}]
+    learned.sort(key=lambda text: text != FIRST.replace(" ", SPACE))
+    parts["model"]["merges"] = [pair for text in learned for pair in _pairs(text, known)]
     parts["pre_tokenizer"] = None
     parts["added_tokens"] = [token for token in parts["added_tokens"] if token["content"] not in BYTES]
     for token in parts["added_tokens"]:
@@ -74,6 +72,6 @@ def _uncut(tokenizer: Tokenizer) -> Tokenizer:
     return Tokenizer.from_str(json.dumps(parts))
 
 
-def _pairs(text: str, known: dict[str, int]) -> list[tuple[str, str]]:
+def _pairs(text: str, known: Mapping[str, int]) -> list[tuple[str, str]]:
     cuts = ((text[:place], text[place:]) for place in range(1, len(text)))
     return [(left, right) for left, right in cuts if left in known and right in known]

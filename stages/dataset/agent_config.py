@@ -18,6 +18,7 @@ from pydantic import (
 from shared import names
 from shared.agent_config import deployment
 from shared.agent_config import servers as model_servers
+from shared.agent_config.formats import check_formats
 from shared.agent_config.settings import GATE, TRAINING, WATCH, Floor
 from shared.contract import Field, to_text
 from shared.errors import StageError, nearest
@@ -90,11 +91,12 @@ class DeployServer(BaseModel):
 
 
 class Deploy(BaseModel):
-    """How a new version gets into Git, what is bumped besides MODEL_VERSION, and who serves it."""
+    """How a new version gets into Git, what is bumped besides MODEL_VERSION, how it is stored, and who serves it."""
 
     model_config = STRICT
     mode: Annotated[str, _checking(deployment.check_mode)] = deployment.PUSH
     fields: list[DeployField] = []
+    formats: Annotated[list[str], _checking(lambda formats: list(check_formats(formats)))] | None = None
     servers: list[DeployServer] | None = None
 
     @field_validator("servers")

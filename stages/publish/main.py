@@ -11,6 +11,7 @@ from shared.contract import MAX_TEXT_BYTES
 from shared.errors import StageError
 from shared.origin import Origin, check_made_from
 from stages.publish.contract import STORE_URI, Inputs, Outputs
+from stages.publish.formats.files import FormatFiles
 from stages.publish.git import gitops
 from stages.publish.git.delivery import Delivery
 from stages.publish.git.deploy import Deploy
@@ -40,14 +41,16 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     signing_key, store = read_signing_key(), open_store(STORE_URI.read())
     pages, deploy = StorePages.of(store), Deploy.of(inputs.dataset)
     serving = Serving.of(deploy.servers, origin.agent)
+    formats = FormatFiles.of(inputs.model, serving.formats(deploy.formats))
     with connected() as client, gitops.cloned(inputs.repository, origin.agents) as repository, _folder() as folder:
         branch = repository.branches.chosen(inputs.branch)
         delivery = Delivery.of(deploy, origin.agent, inputs.model_version, repository, branch)
         version = Registry.of(client, origin.agent).of_content(inputs.model_version, content)
         version.check_champion(inputs.champion)
         serving.check()
-        offer = _offer(inputs, serving, folder)
-        bundle = Bundle({**files_of(inputs), **offer.files}, _about(inputs, origin, content))
+        probe = Probe.of(inputs.dataset, inputs.evaluation, inputs.model)
+        offer = Offer.prepared(inputs.model, probe, formats.write(Path(folder)), Path(folder))
+        bundle = Bundle(files_of(inputs, offer.files), _about(inputs, origin, content))
         saved = bundle.save(store, signing_key)
         _say(f"{'stored' if saved.is_new else 'found'} {store.location(bundle.prefix)}{_details(saved)}")
         is_served = _serve(
@@ -67,11 +70,6 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
 
 def _folder() -> TemporaryDirectory[str]:
     return TemporaryDirectory(prefix="publish-")
-
-
-def _offer(inputs: Inputs, serving: Serving, folder: str) -> Offer:
-    probe = Probe.of(inputs.dataset, inputs.evaluation, inputs.model)
-    return Offer.prepared(inputs.model, probe, {}, Path(folder), bool(serving.pushed))
 
 
 def _serve(serving: Serving, version: str, offer: Offer, manifest: Manifest | None) -> bool:

@@ -37,6 +37,10 @@ FIELD = "{file: a.yaml, field: a, value: x}"
             "deploy: {mode: branch, fields: [{file: k8s/a.yml, field: 'a.b', value: 'x:{version}'}]}",
             {"deploy": {"mode": "branch", "fields": [{"file": "k8s/a.yml", "field": "a.b", "value": "x:{version}"}]}},
         ),
+        (
+            "deploy: {formats: [mlx, gguf]}",
+            {"deploy": {"mode": "push", "fields": [], "formats": ["mlx", "gguf"]}},
+        ),
     ],
 )
 def test_what_the_file_sets_is_known_by_block(text: str, settings: dict[str, object]) -> None:
@@ -117,6 +121,12 @@ def test_a_mistake_in_a_server_is_named_with_its_line(entry: str, reason: str) -
             ", line 1: deploy.servers: ollama at http://o is named twice",
         ),
         ("deploy: {mode: pr}", ", line 1: deploy.mode: 'pr' is no mode; it must be one of push, branch, pull-request"),
+        ("deploy: {formats: [mlx, guff]}", ", line 1: deploy.formats: 'guff' is no format; did you mean gguf?"),
+        (
+            "deploy:\n  formats: [gguf]",
+            ", line 2: deploy.formats: mlx is what was judged, and is always stored; name it too, as in "
+            "formats: [mlx, gguf]",
+        ),
         (f"deploy: {{fields: [{FIELD}, {FIELD}]}}", ", line 1: deploy.fields: a of a.yaml is named twice"),
         ("", " is empty; write at least `training: {}`"),
         ("# nothing yet", " must hold keys and values, not nothing"),

@@ -51,8 +51,6 @@ class Plan:
         prompt, tokenizer = model.prompt(), TokenizerFile.read(folder / "tokenizer.json")
         tokens = _token_list(tokenizer, prompt.stop_tokens, known.vocabulary)
         ids = ids_of(tokenizer, prompt.stop_tokens, known.vocabulary)
-        # As the tokenizer does: who asks leaves the prompt's own <bos> out where the server adds one.
-        ids["add_bos_token"] = model.adds_bos()
         return cls(known, weights, tokens, ids, ModelfileFacts.of(prompt, known.context))
 
     def write(self, target: Path, kind: str) -> None:
@@ -86,7 +84,7 @@ class Plan:
             add = writer.add_float32 if isinstance(value, float) else writer.add_uint32
             add(f"{architecture.NAME}.{name}", value)
         scheme = {**self.tokens.scheme, "tokens": self.tokens.texts, "token_type": [*map(int, self.tokens.kinds)]}
-        for name, value in (scheme | {"add_eos_token": False} | {**self.token_ids}).items():
+        for name, value in (scheme | {**self.token_ids}).items():
             _add(writer, f"tokenizer.ggml.{name}", value)
 
 

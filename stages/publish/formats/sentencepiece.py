@@ -32,36 +32,45 @@ def is_sentencepiece(tokenizer: TokenizerFile) -> bool:
 
 def token_list(tokenizer: TokenizerFile, stops: Sequence[str], size: int) -> TokenList:
     """Returns the first `size` tokens. Raises StageError where readers of GGUF would find others in some text."""
-    _check_complete(tokenizer)
-    _check_order(tokenizer)
-    runs = {text for text in tokenizer.added if _is_run(text) and text in tokenizer.vocabulary}
-    check_apart(tokenizer, [text for text in tokenizer.added if text not in runs])
+    ranks = {pair: place for place, pair in enumerate(tokenizer.merges)}
     first: dict[str, int] = {}
-    for place, (left, right) in enumerate(tokenizer.merges):
+    for (left, right), place in ranks.items():
         first.setdefault(left + right, place)
+    grown = _grown(tokenizer, ranks)
+    runs = _runs(tokenizer, grown, first)
+    _check_complete(tokenizer, runs)
+    _check_order(tokenizer, grown)
+    check_apart(tokenizer, [text for text in tokenizer.added if text not in runs])
     texts = [tokenizer.tokens.get(number, f"[PAD{number}]") for number in range(size)]
     kinds = [_kind(text, tokenizer, runs, stops) for text in texts]
-    scores = [-float(first.get(text, len(tokenizer.merges))) for text in texts]
+    scores = [-float(first.get(text, len(ranks))) for text in texts]
     scheme = {"model": "llama", "pre": "default", "scores": scores, "add_space_prefix": False}
     return TokenList(texts, kinds, scheme)
 
 
-def _kind(text: str, tokenizer: TokenizerFile, runs: set[str], stops: Sequence[str]) -> int:
+def _runs(tokenizer: TokenizerFile, grown: Container[str], joined: Container[str]) -> set[str]:
+    """Returns the added tokens of one repeated character that are the same where they are found by joining.
+
+    Gemma adds tokens of several line ends. Of two, a reader that looks for single ones first would make two tokens.
+    """
+    runs = {text for text in tokenizer.added if _is_run(text) and text[0] in grown}
+    return {text for text in runs if text in joined or (len(text) == 1 and text in tokenizer.vocabulary)}
+
+
+def _kind(text: str, tokenizer: TokenizerFile, runs: Container[str], stops: Sequence[str]) -> int:
     if text in BYTES:
         return TokenType.BYTE
-    # Gemma adds tokens of several line ends. Of two, a reader that looks for single ones first would make two tokens;
-    # joined from the left they are one, as no token holds line ends beside other characters.
     if text in tokenizer.added and text not in runs:
         return added_kind(text, stops)
     return TokenType.NORMAL if text in tokenizer.vocabulary else TokenType.UNUSED
 
 
-def _check_complete(tokenizer: TokenizerFile) -> None:
+def _check_complete(tokenizer: TokenizerFile, runs: Container[str]) -> None:
     """Raises StageError where two neighbours are not joined, although their joined text is a token."""
     listed, known = set(tokenizer.merges), tokenizer.vocabulary
     for text in known:
-        if text in BYTES or (text in tokenizer.added and not _is_run(text)):
-            continue  # found before, or by no other way
+        if text in BYTES or (text in tokenizer.added and text not in runs):
+            continue  # found by other ways than by joining
         for place in range(1, len(text)):
             left, right = text[:place], text[place:]
             if _is_symbol(left, known) and _is_symbol(right, known) and (left, right) not in listed:
@@ -72,28 +81,32 @@ def _is_symbol(text: str, known: Container[str]) -> bool:
     return len(text) == 1 or text in known
 
 
-def _check_order(tokenizer: TokenizerFile) -> None:
-    """Raises StageError where the pairs of one text are not beside each other.
-
-    Of one repeated character they may be apart where such a text grows from the left before all others are joined.
-    """
-    ranks = {pair: place for place, pair in enumerate(tokenizer.merges)}
+def _check_order(tokenizer: TokenizerFile, grown: Container[str]) -> None:
+    """Raises StageError where the pairs of one text are not beside each other, unless it is one of those that grow."""
     done: set[str] = set()
-    apart: set[str] = set()
     for text, _ in groupby(tokenizer.merges, "".join):
-        (apart if text in done else done).add(text)
-    grown = {character for character in {text[0] for text in apart} if _grows(character, ranks)}
-    if wrong := min((text for text in apart if not (_is_run(text) and text[0] in grown)), default=None):
-        raise tokenizer.refuse(f"lists the merges to {wrong!r:.60} apart from each other")
+        if text in done and not (_is_run(text) and text[0] in grown):
+            raise tokenizer.refuse(f"lists the merges to {text!r:.60} apart from each other")
+        done.add(text)
+
+
+def _grown(tokenizer: TokenizerFile, ranks: Mapping[tuple[str, str], int]) -> set[str]:
+    """Returns the characters that, repeated, are joined one by one from the left before they are joined to others.
+
+    Their runs come out the same in whichever order the pairs are listed.
+    """
+    known = {text[0] for text in tokenizer.added if _is_run(text)}
+    return {character for character in known if _grows(character, ranks)}
 
 
 def _grows(character: str, ranks: Mapping[tuple[str, str], int]) -> bool:
-    own = {pair: rank for pair, rank in ranks.items() if character in "".join(pair)}
+    own = {pair: rank for pair, rank in ranks.items() if character in pair[0] or character in pair[1]}
     runs = {pair: rank for pair, rank in own.items() if _is_run("".join(pair))}
-    start = runs.get((character, character), -1)
-    longest = max((len("".join(pair)) for pair in runs), default=0)
-    grows = all(runs.get((character * length, character), start) < start for length in range(2, longest))
-    return grows and all(rank > start for pair, rank in own.items() if pair not in runs)
+    if (character, character) not in runs:
+        return not own
+    start, longest = runs[character, character], max(len("".join(pair)) for pair in runs)
+    is_first = all(rank > start for pair, rank in own.items() if pair not in runs)
+    return is_first and all(runs.get((character * length, character), start) < start for length in range(2, longest))
 
 
 def _is_run(text: str) -> bool:

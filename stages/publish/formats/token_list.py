@@ -42,7 +42,8 @@ def ids_of(tokenizer: TokenizerFile, stops: Sequence[str], size: int) -> dict[st
     named = dict(zip(names, [*numbers, *[numbers[0]] * 3], strict=False))
     others = {"bos_token_id": BEGIN, "unknown_token_id": UNKNOWN, "padding_token_id": PADDING}
     known = {name: tokenizer.added[text] for name, text in others.items() if text in tokenizer.added}
-    return named | {"eos_token_ids": numbers} | known
+    adds = {"add_bos_token": tokenizer.adds_bos, "add_eos_token": False}
+    return named | {"eos_token_ids": numbers} | known | adds
 
 
 def check_apart(tokenizer: TokenizerFile, added: Sequence[str]) -> None:

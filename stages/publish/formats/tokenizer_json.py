@@ -33,9 +33,8 @@ class TokenizerFile:
             merges = [_pair(merge) for merge in model["merges"]] if model["type"] == "BPE" else []
             found = cls(file, parts, model["vocab"], merges, {token["content"]: token["id"] for token in added})
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            raise StageError(
-                f"{file} is not a tokenizer that the tokenizers library writes; convert the base"
-            ) from None
+            found_not = f"{file} is not a tokenizer as the tokenizers library writes it"
+            raise StageError(f"{found_not}; convert the base again") from None
         found._check()
         return found
 
@@ -47,6 +46,11 @@ class TokenizerFile:
     @property
     def model(self) -> Mapping[str, Any]:
         return self.parts["model"]  # type: ignore[no-any-return]
+
+    @property
+    def adds_bos(self) -> bool:
+        """Whether the tokenizer puts `<bos>` before a text, as Gemma's does. Servers then do, and are sent one less."""
+        return '"<bos>"' in json.dumps(self.parts.get("post_processor"))
 
     def part(self, name: str, *ignored: str) -> Any:
         """Returns the normalizer or pre_tokenizer, a sequence of one as that one, without the keys in `ignored`."""

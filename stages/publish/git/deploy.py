@@ -9,6 +9,7 @@ from ruamel.yaml.error import YAMLError
 
 from shared import names
 from shared.agent_config.deployment import PUSH, FieldBump, check_field, check_file, check_mode, check_value
+from shared.agent_config.formats import DEFAULT, check_formats
 from shared.agent_config.servers import Server, read_server
 from shared.artifacts import ChatDataset
 from shared.errors import StageError, nearest
@@ -18,10 +19,11 @@ _SERVER_KEYS = ("kind", "url", "name", "keep")
 
 @dataclass(frozen=True)
 class Deploy:
-    """How a new version gets into Git, which YAML fields follow it, and who serves it."""
+    """How a new version gets into Git, which YAML fields follow it, how it is stored, and who serves it."""
 
     mode: str
     fields: tuple[FieldBump, ...]
+    formats: tuple[str, ...] = DEFAULT
     servers: tuple[Server, ...] = ()
 
     @classmethod
@@ -46,14 +48,13 @@ class Deploy:
         try:
             known = config.get("deploy") or {}
             fields = [FieldBump(one["file"], one["field"], one["value"]) for one in known.get("fields", [])]
+            asked = check_formats(known.get("formats") or DEFAULT)
             servers = tuple(_server(one) for one in known.get("servers") or ())
-            return cls(check_mode(known.get("mode", PUSH)), tuple(_checked(field) for field in fields), servers)
+            return cls(check_mode(known.get("mode", PUSH)), tuple(_checked(field) for field in fields), asked, servers)
         except StageError as error:
             reason = str(error)
         except (LookupError, TypeError, AttributeError):
-            reason = (
-                "it must hold mode and fields, each with the texts file, field and value; servers, with kind and url"
-            )
+            reason = "it must hold mode, formats and fields, each with the texts file, field and value, and servers"
         raise StageError(f"{where} cannot be used: {reason}; {remedy}")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared import archive, names
+from shared.agent_config.formats import KINDS
 from shared.errors import StageError
 from stages.publish.contract import Inputs
 from stages.publish.signing.sign import ensure_signature
@@ -24,14 +25,7 @@ from stages.publish.store.protocol import Store
 from stages.publish.store.stored_version import complete_blobs, read_manifest
 
 CARD = "README.md"
-NOT_OF_THE_MODEL = (
-    "adapters",
-    "dataset",
-    "evaluation",
-    "gguf-f16",
-    "gguf-q8_0",
-    CARD,
-)  # what else is stored: folders and a file
+NOT_OF_THE_MODEL = ("adapters", "dataset", "evaluation", CARD, *KINDS)  # what else is stored: folders and a file
 RESERVED = (*NOT_OF_THE_MODEL, MANIFEST, SIGNATURE)
 
 
@@ -104,10 +98,16 @@ class Bundle:
             raise StageError(
                 f"{where} describes another content; a stored version never changes, so name this one anew"
             )
+        # A GGUF of the same model has other bytes where another release wrote it: the stored one stays.
+        if missing := sorted(name for name in own.files.keys() - stored.files.keys() if name.split("/")[0] in KINDS):
+            remedy = "take it out of deploy.formats, or train with another seed, which makes another version"
+            raise StageError(f"{where} lists no {missing[0]}, and a stored version never changes; {remedy}")
 
 
-def files_of(inputs: Inputs) -> dict[str, Path]:
+def files_of(inputs: Inputs, formats: Mapping[str, Path] | None = None) -> dict[str, Path]:
     """Returns the files that are stored, by their names as whoever fetches them gets them, in their order.
+
+    formats: those of further formats, by such names.
 
     Raises StageError where a file of the model has the name of something else that is stored.
     """
@@ -121,7 +121,7 @@ def files_of(inputs: Inputs) -> dict[str, Path]:
     for name in ("README.md", "agent.json"):
         if (dataset / name).is_file():
             rest[f"dataset/{name}"] = dataset / name
-    return dict(sorted((own | rest | {CARD: inputs.card.path}).items()))
+    return dict(sorted((own | rest | {CARD: inputs.card.path} | dict(formats or {})).items()))
 
 
 def _of_the_model(manifest: Manifest) -> dict[str, StoredFile]:
