@@ -14,6 +14,8 @@ KINDS = {"gguf-f16": "f16", "gguf-q8_0": "q8_0"}
 
 FORMATS = (MLX, GGUF, *KINDS)
 DEFAULT = (MLX,)
+IMPLIED = next(iter(KINDS))
+"""The format that a version is stored in besides, where a server reads GGUF and the formats name none."""
 
 
 def check_formats(formats: Sequence[str]) -> tuple[str, ...]:

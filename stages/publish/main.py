@@ -1,7 +1,6 @@
 """publish: an approved model goes to the store, into Git, and becomes the champion once it is in use there."""
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -42,7 +41,8 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     origin, content = Origin.of(inputs.dataset), inputs.model.content_digest()
     signing_key, store = read_signing_key(), open_store(STORE_URI.read())
     pages, deploy = StorePages.of(store), Deploy.of(inputs.dataset)
-    formats, serving = FormatFiles.of(inputs.model, deploy.formats), Serving.of(deploy.servers, origin.agent)
+    serving = Serving.of(deploy.servers, origin.agent)
+    formats = FormatFiles.of(inputs.model, serving.formats(deploy.formats))
     with connected() as client, gitops.cloned(inputs.repository, origin.agents) as repository, _folder() as folder:
         branch = repository.branches.chosen(inputs.branch)
         version = Registry.of(client, origin.agent).of_content(inputs.model_version, content)
@@ -50,9 +50,9 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
         objection = Succession.of(version, inputs.champion).objection
         delivery = Delivery.of(deploy, origin.agent, version.name, repository, branch, objection=objection)
         serving.check()
-        written = formats.write(Path(folder))
-        offer = _offer(inputs, serving, written, folder)
-        bundle = Bundle(files_of(inputs, {**written, **offer.files}), _about(inputs, origin, content))
+        probe = Probe.of(inputs.dataset, inputs.evaluation, inputs.model)
+        offer = Offer.prepared(inputs.model, probe, formats.write(Path(folder)), Path(folder))
+        bundle = Bundle(files_of(inputs, offer.files), _about(inputs, origin, content))
         saved = bundle.save(store, signing_key)
         _say(f"{'stored' if saved.is_new else 'found'} {store.location(bundle.prefix)}{_details(saved)}")
         is_served = _serve(
@@ -72,11 +72,6 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
 
 def _folder() -> TemporaryDirectory[str]:
     return TemporaryDirectory(prefix="publish-")
-
-
-def _offer(inputs: Inputs, serving: Serving, written: Mapping[str, Path], folder: str) -> Offer:
-    probe = Probe.of(inputs.dataset, inputs.evaluation, inputs.model)
-    return Offer.prepared(inputs.model, probe, written, Path(folder), bool(serving.pushed))
 
 
 def _serve(serving: Serving, version: str, offer: Offer, manifest: Manifest | None) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,8 @@ import pytest
 from tests.mlflow_server import free_port
 
 START_SECONDS = 60
+_ASKED = re.compile(r'\[GIN\][^\n]*\| (POST|DELETE) +"([^":]+)')
+_CHANGES = (("POST", "/api/blobs/sha256"), ("POST", "/api/create"), ("DELETE", "/api/delete"))
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,8 @@ class OllamaServer:
 
     def requests(self) -> list[str]:
         """Returns what was asked so far, as `POST /api/create`, without what only looks."""
-        lines = [line for line in self.log.read_text("utf-8", "replace").splitlines() if line.startswith("[GIN]")]
-        asked = [" ".join(line.split("|")[-1].replace('"', "").split()) for line in lines]
-        changes = ("POST /api/blobs", "POST /api/create", "DELETE")
-        return [request.partition(":")[0] for request in asked if request.startswith(changes)]
+        asked = _ASKED.findall(self.log.read_text("utf-8", "replace"))
+        return [f"{method} {path}" for method, path in asked if (method, path) in _CHANGES]
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from tests.served.ollama_server import OllamaServer
 from tests.served.world import Run, World
 from tests.survival.forking_stage import Request
 from tests.survival.programs import ForkingStage, forking
+from workflows.local.execution import ROOT
 
 ROWS = 20
 WORDS = ("stored", "created", "pushed")
@@ -37,7 +38,7 @@ def name(run: Run) -> str:
 def publish(run: Run, world: World, outputs: Path, **environment: str) -> tuple[int, str]:
     """Publishes a run's model once more; returns the exit code, and what was told."""
     command = run.publish_command(outputs, world)
-    finished = subprocess.run(command, env=world.environment(**environment), capture_output=True, text=True)
+    finished = subprocess.run(command, cwd=ROOT, env=world.environment(**environment), capture_output=True, text=True)
     return finished.returncode, finished.stderr
 
 
@@ -132,7 +133,7 @@ def test_answers_that_differ_from_evaluate_s_stop_before_git(
         f"--evaluation={evaluation}" if part.startswith("--evaluation=") else part
         for part in home.second.publish_command(tmp_path / "outputs", home.world)
     ]
-    finished = subprocess.run(command, env=home.world.environment(), capture_output=True, text=True)
+    finished = subprocess.run(command, cwd=ROOT, env=home.world.environment(), capture_output=True, text=True)
     told = finished.stderr.splitlines()[-1]
     assert finished.returncode == 1
     assert told.startswith(f"publish: Ollama at {ollama_server.url} answers 0 of {ROWS} rows as evaluate's model did, ")

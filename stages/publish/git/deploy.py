@@ -60,7 +60,7 @@ class Deploy:
         except StageError as error:
             reason = str(error)
         except (LookupError, TypeError, AttributeError):
-            reason = "it must hold mode, formats and fields, each with the texts file, field and value; servers, with kind and url"
+            reason = "it must hold mode, formats and fields, each with the texts file, field and value, and servers"
         raise StageError(f"{where} cannot be used: {reason}; {remedy}")
 
 

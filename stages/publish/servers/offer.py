@@ -4,12 +4,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.agent_config.formats import IMPLIED, KINDS
 from shared.artifacts import FineTunedModel
+from stages.publish.formats.files import GGUF, FormatFiles
 from stages.publish.formats.gguf_file import Plan
 from stages.publish.servers.placing import ServedModel
 from stages.publish.servers.probe import PROBE_FILE, Probe, Reader
 
-GGUF_FILES = ("gguf-f16/model.gguf", "gguf-q8_0/model.gguf")
+GGUF_FILES = tuple(f"{name}/{GGUF}" for name in KINDS)
 """The names of a version's files that Ollama reads; the first that is there is sent."""
 
 
@@ -22,27 +24,18 @@ class Offer:
     files: Mapping[str, Path]
 
     @classmethod
-    def prepared(
-        cls, model: FineTunedModel, probe: Probe, known: Mapping[str, Path], folder: Path, needs_weights: bool
-    ) -> "Offer":
-        """Writes into folder what is not among the known files of the version, and returns all of it.
-
-        needs_weights: a server takes GGUF. Raises StageError for a model that a GGUF cannot say.
-        """
-        files = {name: path for name, path in known.items() if name in GGUF_FILES}
-        if needs_weights and not files:
-            files[GGUF_FILES[0]] = folder / "model.gguf"
-            Plan.of(model.path).write(files[GGUF_FILES[0]], "f16")
+    def prepared(cls, model: FineTunedModel, probe: Probe, made: Mapping[str, Path], folder: Path) -> "Offer":
+        """Writes the rows into folder, and returns them with what was made of the model in other formats."""
         (folder / "probe.json").write_bytes(probe.to_json())
-        return cls(model, probe, files | {PROBE_FILE: folder / "probe.json"})
+        return cls(model, probe, {**made, PROBE_FILE: folder / "probe.json"})
 
     @classmethod
     def fetched(cls, folder: Path, passing: Path) -> "Offer":
         """Returns what is given of a version that lies in folder as the store has it; `passing` gets what it lacks."""
         model, stored = FineTunedModel(folder), folder / PROBE_FILE
         probe = Probe.parse(stored.read_bytes(), str(stored)) if stored.is_file() else Probe.empty(model)
-        known = {name: folder / name for name in GGUF_FILES if (folder / name).is_file()}
-        return cls.prepared(model, probe, known, passing, needs_weights=True)
+        made = {name: folder / name for name in GGUF_FILES if (folder / name).is_file()}
+        return cls.prepared(model, probe, made or FormatFiles.of(model, [IMPLIED]).write(passing), passing)
 
     @property
     def reader(self) -> Reader:

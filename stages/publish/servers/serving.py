@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from shared.agent_config.formats import IMPLIED, gguf_formats
 from shared.agent_config.servers import OLLAMA, Server
 from shared.contract import Variable
 from shared.errors import StageError
@@ -38,6 +39,11 @@ class Serving:
         """Returns the agent's servers; asks none. Raises StageError where the environment holds no usable token."""
         pushed = tuple((each, open_ollama(each)) for each in servers if each.kind == OLLAMA)
         return cls(agent, pushed, tuple((each, open_openai(each)) for each in servers if each.kind != OLLAMA))
+
+    def formats(self, formats: Sequence[str]) -> tuple[str, ...]:
+        """Returns the formats, and one that Ollama reads where a server needs it and they name none."""
+        is_missing = bool(self.pushed) and not gguf_formats(formats)
+        return (*formats, IMPLIED) if is_missing else tuple(formats)
 
     def check(self) -> list[str]:
         """Returns what is found at each server that the model is brought to. Raises StageError where one is not fit."""

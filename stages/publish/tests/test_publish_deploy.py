@@ -138,17 +138,14 @@ def test_a_field_that_cannot_be_bumped_is_told_before_anything_is_stored(
     assert told == shown + reason.format(repository=repository, names_it=names_it, path=path)
 
 
+SHAPE = "it must hold mode, formats and fields, each with the texts file, field and value"
+
+
 def test_a_block_that_dataset_would_not_have_passed_is_refused(registered: Inputs, store: Path) -> None:
     for deploy, reason in (
         ({"mode": "pr"}, "'pr' is no mode; it must be one of push, branch, pull-request"),
-        (
-            {"fields": [{"file": "a.yaml"}]},
-            "it must hold mode, formats and fields, each with the texts file, field and value",
-        ),
-        (
-            {"servers": [{"kind": "ollama"}]},
-            "it must hold mode, formats and fields, each with the texts file, field and value",
-        ),
+        ({"fields": [{"file": "a.yaml"}]}, SHAPE),
+        ({"servers": [{"kind": "ollama"}]}, SHAPE),
         ({"servers": [{"kind": "x", "url": "http://o"}]}, "'x' is no kind of server; known here: ollama, openai"),
         (
             {"servers": [{"kind": "ollama", "url": "http://o", "kep": 1}]},
