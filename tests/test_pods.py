@@ -13,7 +13,7 @@ from shared import contract
 from shared.contract import STAGES, Variable
 from shared.errors import StageError
 from workflows.flyte.pods import pod_template
-from workflows.flyte.variables import environment
+from workflows.flyte.variables import SET_BY_THE_CLUSTER, environment
 from workflows.placement import read_placement
 from workflows.tasks import stage_task
 
@@ -38,9 +38,9 @@ def secrets(stage: str) -> dict[str, str]:
 def test_a_pod_gets_every_variable_of_its_contract_and_no_other(stage: str) -> None:
     declared = {variable.name for variable in contract.load(stage).environment}
     ours = {"HOST_IP", "MLX_RUNNER_URL", "SECRETS_FOLDER"}
-    files = {name.removesuffix("_FILE") for name in declared if name.endswith("_FILE")}
+    files = {name.removesuffix("_FILE") for name in declared if name.startswith("GIT_") and name.endswith("_FILE")}
     assert variables(stage).keys() - ours | secrets(stage).keys() - files == {
-        name for name in declared if not name.startswith("FLYTE_")
+        name for name in declared if not name.startswith(SET_BY_THE_CLUSTER)
     }
 
 

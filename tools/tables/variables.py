@@ -23,7 +23,7 @@ def declared() -> Iterator[tuple[Variable, tuple[str, ...]]]:
             other = known.get(variable.name, variable)
             # Of two descriptions the longer one says more.
             known[variable.name] = max(other, variable, key=lambda each: len(each.description))
-    for name in sorted(name for name in known if not name.startswith(variables.SET_BY_FLYTE)):
+    for name in sorted(name for name in known if not name.startswith(variables.SET_BY_THE_CLUSTER)):
         yield known[name], tuple(readers[name])
 
 

@@ -17,6 +17,7 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError, ProtocolError
 
+from shared.access import s3_credentials
 from shared.access.s3 import Endpoint, read_bucket, read_endpoint
 from stages.publish.contract import S3
 from stages.publish.store.protocol import UNREADABLE
@@ -77,11 +78,10 @@ class S3Store:
         self.http = patience.http_client()
         self.client = Minio(
             endpoint.host,
-            endpoint.access_key,
-            endpoint.secret_key,
             secure=endpoint.is_secure,
             region=endpoint.region,
             http_client=self.http,
+            credentials=s3_credentials.provider(endpoint, self.http),
         )
 
     def check(self) -> None:
