@@ -14,7 +14,7 @@ from stages.publish.store.opening import open_store
 from stages.publish.tests.conftest import s3_client
 from tests.minio_server import MinioServer, running_minio
 from tests.mlflow_server import free_port
-from tests.role_servers import CLIENT, OpenIdProvider, serving
+from tests.small_servers import CLIENT, OpenIdProvider, serving
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 REMEDY = "check the role and whom it trusts, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"

@@ -1,4 +1,4 @@
-"""Small servers that give keys to whoever has a role: an OpenID provider whose tokens MinIO takes, and a pod's own."""
+"""Small servers that only answer: an OpenID provider of its keys, a pod of its role, an old MLflow of its version."""
 
 import base64
 import json
