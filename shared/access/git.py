@@ -15,7 +15,9 @@ from shared.errors import StageError
 _REMOTE = re.compile(r"(https?|ssh|file)://\S+|\w[\w.-]*@\w[\w.-]*:\S+")
 _SECRET_IN_URL = re.compile(r"(?<=://)[^/\s]+@")
 SLOW_SECONDS = 60  # without a single byte; a server that works tells so every five seconds
-_OURS = re.compile(r"GIT_(TOKEN|SSH_KEY_FILE|SSH_KNOWN_HOSTS_FILE|PYTHON|EXEC_PATH)")
+_OURS = re.compile(
+    r"GIT_(TOKEN|SSH_KEY_FILE|SSH_KNOWN_HOSTS_FILE|SIGNING_KEY|(AUTHOR|COMMITTER)_(NAME|EMAIL)|PYTHON|EXEC_PATH)"
+)
 
 
 def git_environment(

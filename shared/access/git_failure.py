@@ -3,6 +3,8 @@
 import re
 
 from shared.access.git import without_secret
+from shared.access.git_process import GitFailedError, GitTimeoutError
+from shared.access.git_refusal import DAMAGE, DAMAGED, Attempt, remedies
 from shared.errors import StageError
 
 _TOKEN = "GIT_TOKEN or GIT_TOKEN_FILE"
@@ -14,6 +16,7 @@ _KNOWN = (
         r"No space left on device|Disk quota exceeded",
         "there is no room for it here; free some on the device of TMPDIR, and run again",
     ),
+    (DAMAGE, DAMAGED),
     (r"could not read (Username|Password) for", f"it wants a token, and there is none; set {_TOKEN}"),
     (r"Authentication failed for", f"it does not accept the token; check {_TOKEN}"),
     (r"returned error: 401", f"it does not accept the token (401); check {_TOKEN}"),
@@ -64,26 +67,56 @@ _KNOWN = (
     ),
 )
 _REST = "check the address, the right to it, GIT_TOKEN and GIT_SSH_KEY_FILE"
-_VERDICT = re.compile(r"! \[.*\] .*\((.*)\)$")
-_TOLD = re.compile(r"(?:remote: (?:error: )?|fatal: )(\S.*?)\s*$")
+_RULE = "that is a rule of the server's own: ask whoever keeps it"
+_TIMEOUT = "it was given up: look there at its load, at its disk, and at its hooks, and run again"
+_VERDICT = re.compile(r"! \[.*\] .*?\((.*)\)$")
+_TOLD = re.compile(r"(?:remote: *(?:(?:error|fatal|ERROR): *)?|fatal: |ERROR: )(\S.*?)\s*$")
+# Lines without a word, and what git tells of its progress.
+_NOISE = re.compile(
+    r"[\W_]*$|(remote: )?(Enumerating|Counting|Compressing|Receiving|Resolving|Writing|Unpacking|Updating) [\w ]+:"
+    r"|(remote: )?(Total \d|Analyzing objects|Storing|Processing changes|Validating|\(\?\) )"
+)
+# Git's own words begin so, but for what the server says of a pack, and what ssh passes on has no beginning at all.
+_IS_SERVER_S = re.compile(r"(?!fatal:|error:|warning:)|error: remote unpack failed").match
+MOST_TOLD = 600  # characters of what a server says: a line for a person, whose rest is in the server's log
 
 
-def failure(address: str, what: str, stderr: str) -> StageError:
-    """Returns the error for what git printed. what: such as ` cannot be cloned`, put behind the address."""
-    lines = [line.strip() for line in _unwrapped(without_secret(stderr)).splitlines() if line.strip()]
-    return StageError(f"the repository {without_secret(address)}{what}: {_explained(lines)}")
+def failure(address: str, what: str, stderr: str, attempt: Attempt | None = None) -> StageError:
+    """Returns the error for what git printed. what: such as ` cannot be cloned`, put behind the address.
+
+    attempt: what was pushed, and how, so that no remedy is named that was tried already.
+    """
+    lines = [line.strip() for line in _unwrapped(without_secret(stderr)).splitlines()]
+    explained = _explained([line for line in lines if not _NOISE.match(line)], attempt or Attempt())
+    return StageError(f"the repository {without_secret(address)}{what}: {explained}")
 
 
-def _explained(lines: list[str]) -> str:
+def failure_of(address: str, what: str, error: GitFailedError, attempt: Attempt | None = None) -> StageError:
+    """Returns the error for a git that failed, or was ended because it took too long."""
+    if not isinstance(error, GitTimeoutError):
+        return failure(address, what, error.stderr, attempt)
+    told = "; ".join(_told(without_secret(error.stderr).splitlines()))[-MOST_TOLD // 2 :]
+    saying = f", saying {told!r}," if told else ""
+    taken = f"its server did not answer{saying} within {error.seconds:.0f} seconds"
+    return StageError(f"the repository {without_secret(address)}{what}: {taken}; {_TIMEOUT}")
+
+
+def _explained(lines: list[str], attempt: Attempt) -> str:
     """Returns reason and remedy; where they are not known, what git and the server said, the verdict first."""
     verdicts = [found[1] for line in lines if (found := _VERDICT.match(line))]
+    told = verdicts + _told(lines)
+    helping = remedies("\n".join(filter(_IS_SERVER_S, lines)), attempt)
     # What a hook of the server says is shown as it is: it may contain any of the known words.
     own = "\n".join(line for line in lines if not line.startswith("remote:"))
     known = next((told for pattern, told in _KNOWN if re.search(pattern, own)), None)
-    if known and not verdicts:
+    if known and not verdicts and not helping:
         return known
-    told = [found[1] for line in lines if (found := _TOLD.match(line))]
-    return f"{'; '.join(verdicts + told or lines)[:400] or 'git gave no reason'}; {_REST}"
+    said = "; ".join(dict.fromkeys(told or lines))[:MOST_TOLD] or "git gave no reason"
+    return "; ".join([said, *(helping or [_RULE if verdicts else _REST])])
+
+
+def _told(lines: list[str]) -> list[str]:
+    return [found[1] for line in lines if not _NOISE.match(line.strip()) and (found := _TOLD.match(line.strip()))]
 
 
 def _unwrapped(stderr: str) -> str:

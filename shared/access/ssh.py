@@ -38,7 +38,24 @@ def ssh_command(folder: Path, key_file: str, known_hosts_file: str) -> str:
         options |= {"UserKnownHostsFile": _quoted(known), "GlobalKnownHostsFile": os.devnull}
         options |= {"StrictHostKeyChecking": "yes", "UpdateHostKeys": "no"}
     parts = ["ssh", *(part for name, value in options.items() for part in ("-o", f"{name}={value}"))]
-    return shlex.join([*_user_name(folder), *parts])
+    named = user_name(folder)
+    return shlex.join([*(["env", *(f"{name}={value}" for name, value in named.items())] if named else []), *parts])
+
+
+def user_name(folder: Path) -> dict[str, str]:
+    """Returns variables with which OpenSSH's programs start where the user id has no name; folder: a private one.
+
+    nss_wrapper (https://cwrap.org/nss_wrapper.html) answers from a file of ours who the user is.
+    Nothing where it is not installed: whoever uses no ssh does not need it.
+    """
+    user, group = os.getuid(), os.getgid()
+    library = next(_nss_wrappers(), None)
+    if library is None or _has_name(user):
+        return {}
+    passwd, groups = folder / "passwd", folder / "group"
+    passwd.write_text(f"agent-training:x:{user}:{group}::{folder}:/bin/sh\n")
+    groups.write_text(f"agent-training:x:{group}:\n")
+    return {"LD_PRELOAD": str(library), "NSS_WRAPPER_PASSWD": str(passwd), "NSS_WRAPPER_GROUP": str(groups)}
 
 
 def _copy(target: Path, variable: str, source: str) -> Path:
@@ -57,23 +74,6 @@ def _copy(target: Path, variable: str, source: str) -> Path:
 
 def _quoted(path: Path) -> str:
     return '"' + str(path).replace("%", "%%") + '"'  # ssh_config(5): spaces, and what it would fill in
-
-
-def _user_name(folder: Path) -> list[str]:
-    """Returns what to put before ssh where the user id has no name, without which ssh does not start.
-
-    nss_wrapper (https://cwrap.org/nss_wrapper.html) answers from a file of ours who the user is.
-    Nothing where it is not installed: whoever uses no ssh does not need it.
-    """
-    user, group = os.getuid(), os.getgid()
-    library = next(_nss_wrappers(), None)
-    if library is None or _has_name(user):
-        return []
-    passwd, groups = folder / "passwd", folder / "group"
-    passwd.write_text(f"agent-training:x:{user}:{group}::{folder}:/bin/sh\n")
-    groups.write_text(f"agent-training:x:{group}:\n")
-    settings = {"LD_PRELOAD": library, "NSS_WRAPPER_PASSWD": passwd, "NSS_WRAPPER_GROUP": groups}
-    return ["env", *(f"{name}={value}" for name, value in settings.items())]
 
 
 def _has_name(user: int) -> bool:

@@ -12,6 +12,7 @@ from shared.agent_config import field_path
 from shared.errors import StageError, one_line
 
 MODES = PUSH, BRANCH, PULL_REQUEST = "push", "branch", "pull-request"
+PROPOSALS = "agent-training"  # the folder of the branches on which versions are proposed
 PLACEHOLDERS = ("{version}", "{agent}", "{name}")
 _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
 
@@ -66,4 +67,4 @@ def check_value(value: str) -> str:
 
 def proposal_branch(agent: str, version: str, replaced: str = "") -> str:
     """Returns the branch on which a version is proposed; `replaced` by name where it was in use before."""
-    return f"agent-training/{agent}/{version}{f'-for-{replaced}' if replaced else ''}"
+    return f"{PROPOSALS}/{agent}/{version}{f'-for-{replaced}' if replaced else ''}"

@@ -6,6 +6,7 @@ from shared.access.git_failure import failure
 
 ADDRESS = "https://anna:geheim@git.example/homelab.git"
 REST = "check the address, the right to it, GIT_TOKEN and GIT_SSH_KEY_FILE"
+RULE = "that is a rule of the server's own: ask whoever keeps it"
 
 
 def said(stderr: str) -> str:
@@ -78,4 +79,4 @@ def test_what_a_hook_says_is_no_reason_of_git_s_own() -> None:
 To https://git.example/x
  ! [remote rejected] abc -> main (pre-receive hook declined)
 error: failed to push some refs"""
-    assert said(stderr) == f"pre-receive hook declined; Connection refused by policy; {REST}"
+    assert said(stderr) == f"pre-receive hook declined; Connection refused by policy; {RULE}"

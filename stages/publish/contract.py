@@ -16,6 +16,13 @@ VERIFY_KEY = Variable("VERIFY_KEY", "the public key (PEM) that whoever fetches t
 GIT_TOKEN = Variable("GIT_TOKEN", "a token for an https repository, and for pull requests", secret=True)
 GIT_SSH_KEY_FILE = Variable("GIT_SSH_KEY_FILE", "the path of a private key for an ssh repository")
 GIT_SSH_KNOWN_HOSTS_FILE = Variable("GIT_SSH_KNOWN_HOSTS_FILE", "the path of the known_hosts of an ssh repository")
+GIT_AUTHOR_NAME = Variable("GIT_AUTHOR_NAME", "who commits the version; agent-training where nothing is set")
+GIT_AUTHOR_EMAIL = Variable("GIT_AUTHOR_EMAIL", "the e-mail address for it, where the server checks it")
+GIT_COMMITTER_NAME = Variable("GIT_COMMITTER_NAME", "who commits it, if not the author")
+GIT_COMMITTER_EMAIL = Variable("GIT_COMMITTER_EMAIL", "the e-mail address for it; the signing key's account has it")
+GIT_SIGNING_KEY = Variable(
+    "GIT_SIGNING_KEY", "the private SSH key, without a passphrase, that signs commits; empty: none does", secret=True
+)
 GITHUB_API_URL = Variable("GITHUB_API_URL", "the API that opens pull requests; empty for https://api.github.com")
 STORE_PAGE_URL = Variable("STORE_PAGE_URL", "where people open the store, if not at S3_ENDPOINT")
 EXECUTION = Variable("FLYTE_INTERNAL_EXECUTION_ID", "the execution's name, recorded in the commit")
@@ -29,6 +36,11 @@ ENVIRONMENT = (
     GIT_TOKEN,
     GIT_SSH_KEY_FILE,
     GIT_SSH_KNOWN_HOSTS_FILE,
+    GIT_AUTHOR_NAME,
+    GIT_AUTHOR_EMAIL,
+    GIT_COMMITTER_NAME,
+    GIT_COMMITTER_EMAIL,
+    GIT_SIGNING_KEY,
     GITHUB_API_URL,
     STORE_PAGE_URL,
     EXECUTION,

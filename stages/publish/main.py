@@ -19,6 +19,7 @@ from stages.publish.signing.key import read_signing_key
 from stages.publish.store.bundle import Bundle, Saved, files_of
 from stages.publish.store.opening import open_store
 from stages.publish.store.pages import StorePages
+from stages.publish.succession import Succession
 from stages.publish.verdict import check_verdict
 
 
@@ -35,9 +36,11 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     bundle = Bundle(files_of(inputs), _about(inputs, origin, content))
     with connected() as client, gitops.cloned(inputs.repository, origin.agents) as repository:
         branch = repository.branches.chosen(inputs.branch)
-        delivery = Delivery.of(Deploy.of(inputs.dataset), origin.agent, inputs.model_version, repository, branch)
         version = Registry.of(client, origin.agent).of_content(inputs.model_version, content)
         version.check_champion(inputs.champion)
+        objection = Succession.of(version, inputs.champion).objection
+        deploy = Deploy.of(inputs.dataset)
+        delivery = Delivery.of(deploy, origin.agent, version.name, repository, branch, objection=objection)
         saved = bundle.save(store, signing_key)
         _say(f"{'stored' if saved.is_new else 'found'} {store.location(bundle.prefix)}{_details(saved)}")
         # Storing takes a while, and what Flux sees next must not replace a champion that was not compared.

@@ -6,6 +6,7 @@ from git import Git, GitCommandError
 
 from shared.access import git_failure
 from shared.access.git import without_secret
+from shared.access.git_process import BoundedGit, GitFailedError
 from shared.errors import StageError
 
 HEADS = "refs/heads/"
@@ -20,12 +21,12 @@ class Branches:
     default: str
 
     @classmethod
-    def of(cls, git: Git, address: str) -> "Branches":
+    def of(cls, git: BoundedGit, address: str) -> "Branches":
         """Returns the branches at an address. Raises StageError, with git's reason, where it cannot be reached."""
         try:
-            listed = str(git.ls_remote("--symref", "--", address, "HEAD", f"{HEADS}*"))
-        except GitCommandError as error:
-            raise git_failure.failure(address, " cannot be cloned", str(error.stderr)) from None
+            listed = git.run("ls-remote", "--symref", "--", address, "HEAD", f"{HEADS}*")
+        except GitFailedError as error:
+            raise git_failure.failure_of(address, " cannot be cloned", error) from None
         names, default = [], ""
         for line in listed.splitlines():
             value, _, reference = line.partition("\t")

@@ -54,7 +54,11 @@ class Rollout:
     def _version_change(self, tip: Commit) -> Change | None:
         reason = f"publish writes {self.version_path} only where the agent's folder is"
         blob = self._blob(tip, self.version_path, reason)
-        if blob and blob.data_stream.read().decode("utf-8", errors="replace").strip() == self.version:
+        if (
+            blob
+            and blob.size <= MAX_BYTES
+            and blob.data_stream.read().decode("utf-8", "replace").strip() == self.version
+        ):
             return None
         return Change(self.version_path, _mode(blob), f"{self.version}\n".encode())
 
@@ -103,7 +107,10 @@ def regular_file(tip: Commit, path: str) -> Blob | None:
 
 
 def _entry(tree: Tree, name: str) -> object | None:
-    return next((entry for entry in tree if entry.name == name), None)
+    try:
+        return tree / name  # not by the entries' names: that of a submodule is written in .gitmodules
+    except KeyError:
+        return None
 
 
 def _mode(blob: Blob | None) -> str:

@@ -14,8 +14,7 @@ from stages.publish.git.gitops import GitopsRepository
 from stages.publish.registered_version import RegisteredVersion, Registry
 from stages.publish.store.opening import open_store
 from stages.publish.store.protocol import Store
-
-NO_MODEL = "none"  # MODEL_VERSION of an agent that has no model yet
+from stages.publish.succession import NO_MODEL
 
 
 @dataclass(frozen=True)

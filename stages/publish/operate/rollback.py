@@ -8,11 +8,13 @@ from shared import names
 from shared.errors import StageError, one_line
 from stages.publish.fetch import fetch
 from stages.publish.git.delivery import Delivery
+from stages.publish.git.gitops import Objection
 from stages.publish.git.message import Message
 from stages.publish.operate.places import Places, opened
 from stages.publish.registered_version import RegisteredVersion
 from stages.publish.signing.key import read_verify_key
 from stages.publish.store.manifest import version_prefix
+from stages.publish.succession import NO_MODEL
 
 
 def run(agent: str, repository: str, branch: str, version: str, reason: str) -> Iterator[str]:
@@ -22,7 +24,8 @@ def run(agent: str, repository: str, branch: str, version: str, reason: str) -> 
         wanted = places.registered(version or _previous(places, replaced))
         _check_whole(places, wanted.name)
         yield f"{wanted.name} is whole in the store"
-        delivery = Delivery.of(places.deploy(), agent, wanted.name, places.repository, places.branch, replaced)
+        named = places.deploy(), agent, wanted.name, places.repository, places.branch, replaced
+        delivery = Delivery.of(*named, objection=_objection(replaced))
         where = places.store.location(version_prefix(agent, wanted.name))
         bump = delivery.bump(_message(places, replaced, wanted, reason), where)
         yield f"{'pushed' if bump.is_new else 'found'} commit {bump.commit} on {bump.branch} {bump.pull_request_url}"
@@ -39,6 +42,12 @@ def _previous(places: Places, deployed: str) -> str:
     if not previous or previous == deployed:
         raise StageError(f"{places.agent} has no champion before {deployed or 'this'}; name a version with VERSION=")
     return previous
+
+
+def _objection(replaced: str) -> Objection:
+    """Returns what objects to anything but the version that is said to be replaced."""
+    expected = (replaced,) if replaced else ("", NO_MODEL)
+    return lambda version: "" if version in expected else "it was put there while this ran; look at it, and run again"
 
 
 def _check_whole(places: Places, version: str) -> None:

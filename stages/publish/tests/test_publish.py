@@ -22,6 +22,7 @@ from stages.publish.tests.conftest import (
     aliases,
     git,
     nothing_changes,
+    push,
     register,
 )
 from tests import samples
@@ -83,8 +84,9 @@ def test_an_outcome_fits_an_output(registered: Inputs) -> None:
     assert outputs.outcome == "rejected: " + "ä" * 507
 
 
-def test_the_first_model_of_an_agent_has_no_predecessor(inputs: Inputs, client: MlflowClient) -> None:
+def test_the_first_model_of_an_agent_has_no_predecessor(inputs: Inputs, client: MlflowClient, work: Path) -> None:
     register(client, inputs)
+    push(work, "There is no model yet", **{PATH: "none\n"})
     client.delete_registered_model_alias(MODEL, "champion")
     publish(dataclasses.replace(inputs, champion=""))
     assert aliases(client) == {"champion": "2"}

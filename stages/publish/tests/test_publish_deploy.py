@@ -210,7 +210,8 @@ def test_a_protected_branch_can_be_proposed_to(registered: Inputs, repository: P
     install_hook(repository, "pre-receive", script)
     refused = refusal_of(registered)
     assert "main is protected" in refused
-    assert refused.endswith("a protected branch is reached by deploy.mode branch or pull-request in config.yaml")
+    remedy = "set deploy.mode to branch or pull-request in config.yaml, or let the account push to this branch"
+    assert refused.endswith(f"main is protected; {remedy}")
     assert publish(deploying(registered, mode="branch")).outcome.startswith("proposed ")
 
 

@@ -17,7 +17,7 @@ from stages.publish.git.gitops import Bump, cloned
 from stages.publish.git.rollout import Rollout
 from stages.publish.tests.conftest import AGENT, OLD, PATH, VERSION, git, install_hook, nothing_changes, push
 
-PROTECTED = "a protected branch is reached by deploy.mode branch or pull-request in config.yaml"
+RULE = "that is a rule of the server's own: ask whoever keeps it"
 MESSAGE = f"Bump {AGENT} to {VERSION}\n"
 
 
@@ -155,8 +155,7 @@ def test_a_push_that_a_hook_rejects_is_told_with_its_reason(repository: Path) ->
     with nothing_changes(repository):
         reason = refusal_of(repository)
     told = "pre-receive hook declined; main is frozen until Monday"
-    remedy = f"check the address, the right to it, GIT_TOKEN and GIT_SSH_KEY_FILE; {PROTECTED}"
-    assert reason == f"the repository {repository}, branch main, does not accept the push: {told}; {remedy}"
+    assert reason == f"the repository {repository}, branch main, does not accept the push: {told}; {RULE}"
 
 
 def test_a_push_that_the_server_takes_back_is_noticed(repository: Path) -> None:
