@@ -16,10 +16,10 @@ Predictions = Mapping[str, str]
 """The raw text of a model's answer by row id."""
 
 
-def right_rows(dataset: ChatDataset, texts: Predictions) -> dict[str, bool]:
-    """Returns by id whether the answer to a test row is right, for the rows that were answered."""
+def right_rows(dataset: ChatDataset, texts: Predictions, splits: Iterable[str] = ("test",)) -> dict[str, bool]:
+    """Returns by id whether the answer to a row of the splits is right, for the rows that were answered."""
     prompt_file = dataset.prompt()
-    answered = [row for row in dataset.rows("test") if row["id"] in texts]
+    answered = [row for split in splits for row in dataset.rows(split) if row["id"] in texts]
     return {row["id"]: _is_right(prompt_file, texts[row["id"]], expected_calls(row)) for row in answered}
 
 

@@ -1,9 +1,9 @@
 """How an agent asks its model: `Agent.load(folder).answer(notification, complete)`, which gives calls and refusals."""
 
-from agent_client.servers import in_thread, ollama, openai_completions
 from shared.alert import Alert
 from shared.asking.agent import Agent, Answer, Complete, CompletionError, Decision, Observe
 from shared.asking.judgement import Refusal
+from shared.asking.servers import in_thread, ollama, openai_completions
 from shared.errors import StageError
 from shared.function_call import Call
 

@@ -151,7 +151,14 @@ class ServersTest(unittest.TestCase):
         self.assertTrue(body.pop("prompt").startswith("<start_of_turn>developer\n"))
         stop = ["<eos>", "<start_function_response>", "<end_of_turn>"]
         options = {"temperature": 0, "num_predict": 256, "num_ctx": 4096, "stop": stop}
-        self.assertEqual(body, {"model": "agent-sre:v1", "raw": True, "stream": False, "options": options})
+        known = {"model": "agent-sre:v1", "raw": True, "stream": False, "truncate": False, "shift": False}
+        self.assertEqual(body, {**known, "options": options})
+
+    def test_a_proxy_s_token_is_sent_to_ollama(self) -> None:
+        Server.reply = (200, json.dumps({"response": GOOD}).encode())
+        self.assertEqual(ollama("m", self.url, token="t")("a"), GOOD)
+        ((_, _, key),) = Server.sent
+        self.assertEqual(key, "Bearer t")
 
     def test_so_is_a_server_of_openai_s_completions(self) -> None:
         Server.reply = (200, json.dumps({"choices": [{"text": GOOD}]}).encode())

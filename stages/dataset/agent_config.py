@@ -5,10 +5,19 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, create_model, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from shared import names
 from shared.agent_config import deployment
+from shared.agent_config import servers as model_servers
 from shared.agent_config.settings import GATE, TRAINING, WATCH, Floor
 from shared.contract import Field, to_text
 from shared.errors import StageError, nearest
@@ -62,12 +71,39 @@ class DeployField(BaseModel):
     value: Annotated[str, _checking(deployment.check_value)]
 
 
+class DeployServer(BaseModel):
+    """A server of the agent's models."""
+
+    model_config = STRICT
+    kind: Annotated[str, _checking(model_servers.check_kind)]
+    url: Annotated[str, _checking(model_servers.check_url)]
+    name: str | None = None
+    keep: int | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "DeployServer":
+        try:
+            model_servers.read_server(self.kind, self.url, self.name, self.keep)
+        except StageError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+
 class Deploy(BaseModel):
-    """How a new version gets into Git, and what is bumped besides MODEL_VERSION."""
+    """How a new version gets into Git, what is bumped besides MODEL_VERSION, and who serves it."""
 
     model_config = STRICT
     mode: Annotated[str, _checking(deployment.check_mode)] = deployment.PUSH
     fields: list[DeployField] = []
+    servers: list[DeployServer] | None = None
+
+    @field_validator("servers")
+    @classmethod
+    def _each_server_once(cls, servers: list[DeployServer] | None) -> list[DeployServer] | None:
+        for index, each in enumerate(servers or ()):
+            if each in (servers or ())[:index]:
+                raise ValueError(f"{each.kind} at {each.url} is named twice")
+        return servers
 
     @field_validator("fields")
     @classmethod

@@ -158,9 +158,17 @@ def _schema_at(schema: Any, place: tuple[int | str, ...]) -> Any:
     for part in place:
         known = {field.alias or name: field.annotation for name, field in schema.model_fields.items()}
         if part in known:
-            candidates = [known[str(part)], *getattr(known[str(part)], "__args__", ())]
-            schema = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), schema)
+            schema = next(
+                (c for c in _parts(known[str(part)]) if isinstance(c, type) and issubclass(c, BaseModel)), schema
+            )
     return schema
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """Yields a type and all that it is made of, as in `list[Field] | None`."""
+    yield annotation
+    for part in getattr(annotation, "__args__", ()):
+        yield from _parts(part)
 
 
 def _keys(schema: Any) -> list[str]:

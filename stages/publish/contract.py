@@ -24,6 +24,8 @@ GIT_SIGNING_KEY = Variable(
     "GIT_SIGNING_KEY", "the private SSH key, without a passphrase, that signs commits; empty: none does", secret=True
 )
 GITHUB_API_URL = Variable("GITHUB_API_URL", "the API that opens pull requests; empty for https://api.github.com")
+OLLAMA_TOKEN = Variable("OLLAMA_TOKEN", "a bearer token for the Ollama servers of deploy.servers", secret=True)
+OPENAI_API_KEY = Variable("OPENAI_API_KEY", "a key for the servers of kind openai in deploy.servers", secret=True)
 STORE_PAGE_URL = Variable("STORE_PAGE_URL", "where people open the store, if not at S3_ENDPOINT")
 EXECUTION = Variable("FLYTE_INTERNAL_EXECUTION_ID", "the execution's name, recorded in the commit")
 ENVIRONMENT = (
@@ -42,6 +44,8 @@ ENVIRONMENT = (
     GIT_COMMITTER_EMAIL,
     GIT_SIGNING_KEY,
     GITHUB_API_URL,
+    OLLAMA_TOKEN,
+    OPENAI_API_KEY,
     STORE_PAGE_URL,
     EXECUTION,
 )

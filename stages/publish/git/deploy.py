@@ -9,16 +9,20 @@ from ruamel.yaml.error import YAMLError
 
 from shared import names
 from shared.agent_config.deployment import PUSH, FieldBump, check_field, check_file, check_mode, check_value
+from shared.agent_config.servers import Server, read_server
 from shared.artifacts import ChatDataset
-from shared.errors import StageError
+from shared.errors import StageError, nearest
+
+_SERVER_KEYS = ("kind", "url", "name", "keep")
 
 
 @dataclass(frozen=True)
 class Deploy:
-    """How a new version gets into Git, and which YAML fields follow it."""
+    """How a new version gets into Git, which YAML fields follow it, and who serves it."""
 
     mode: str
     fields: tuple[FieldBump, ...]
+    servers: tuple[Server, ...] = ()
 
     @classmethod
     def of(cls, dataset: ChatDataset) -> "Deploy":
@@ -42,11 +46,14 @@ class Deploy:
         try:
             known = config.get("deploy") or {}
             fields = [FieldBump(one["file"], one["field"], one["value"]) for one in known.get("fields", [])]
-            return cls(check_mode(known.get("mode", PUSH)), tuple(_checked(field) for field in fields))
+            servers = tuple(_server(one) for one in known.get("servers") or ())
+            return cls(check_mode(known.get("mode", PUSH)), tuple(_checked(field) for field in fields), servers)
         except StageError as error:
             reason = str(error)
         except (LookupError, TypeError, AttributeError):
-            reason = "it must hold mode and fields, each with the texts file, field and value"
+            reason = (
+                "it must hold mode, fields, each with the texts file, field and value, and servers with kind and url"
+            )
         raise StageError(f"{where} cannot be used: {reason}; {remedy}")
 
 
@@ -79,3 +86,9 @@ def _parsed(text: str, file: str) -> Any:
 
 def _checked(field: FieldBump) -> FieldBump:
     return FieldBump(check_file(field.file), check_field(field.field), check_value(field.value))
+
+
+def _server(known: Mapping[str, Any]) -> Server:
+    if odd := sorted(known.keys() - set(_SERVER_KEYS)):
+        raise StageError(f"servers hold {odd[0]!r:.80}, which is not known; {nearest(str(odd[0]), _SERVER_KEYS)}")
+    return read_server(known["kind"], known["url"], known.get("name"), known.get("keep"))

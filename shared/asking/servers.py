@@ -31,14 +31,18 @@ def ollama(
     max_tokens: int = 256,
     context: int = 4096,
     adds_bos: bool = True,
+    token: str = "",
 ) -> Complete:
     """Returns what asks a model of Ollama, with `raw`. context: tokens of prompt and answer that it makes room for.
 
-    timeout: seconds for one whole answer. adds_bos: whether the server puts `<bos>` before a prompt.
+    timeout: seconds for one whole answer. adds_bos: whether the server puts `<bos>` before a prompt. token: what a
+    proxy before the server wants as `Authorization: Bearer`. A prompt longer than context is a CompletionError where
+    the server knows `truncate` (Ollama 0.13.5 does); one that does not cuts it.
     """
     options = {"temperature": 0, "num_predict": max_tokens, "num_ctx": context, "stop": list(STOP_TOKENS)}
-    body = {"model": model, "raw": True, "stream": False, "options": options}
-    post = _Post(f"{url.rstrip('/')}/api/generate", body, timeout, adds_bos)
+    # Without these two it would take the beginning off a long prompt, and answer another one.
+    body = {"model": model, "raw": True, "stream": False, "truncate": False, "shift": False, "options": options}
+    post = _Post(f"{url.rstrip('/')}/api/generate", body, timeout, adds_bos, _bearer(token))
     return lambda prompt: post.text(prompt, lambda answer: answer["response"])
 
 
@@ -59,8 +63,7 @@ def openai_completions(
     # vLLM leaves the tokens of a call out of the text unless it is told; the others do not read the field.
     known = {"temperature": 0, "max_tokens": max_tokens, "stop": list(STOP_TOKENS), "skip_special_tokens": False}
     body = {"model": model, "stream": False, **known, **(extra or {})}
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-    post = _Post(f"{url.rstrip('/')}/completions", body, timeout, adds_bos, headers)
+    post = _Post(f"{url.rstrip('/')}/completions", body, timeout, adds_bos, _bearer(api_key))
     return lambda prompt: post.text(prompt, lambda answer: answer["choices"][0]["text"])
 
 
@@ -71,6 +74,10 @@ def in_thread(complete: Complete) -> Callable[[str], Awaitable[str]]:
         return await asyncio.to_thread(complete, prompt)
 
     return completed
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
