@@ -119,7 +119,7 @@ def create_database(address: str, initialise: Callable[[str], object]) -> None:
     initialise: lets MLflow make its tables in the database of an address. Cut off in between, MLflow would
     find the half of them ever after and refuse the file.
     """
-    file = _database(address)
+    file = database(address)
     if not address.startswith(_SQLITE) or (file.exists() and file.stat().st_size):
         return
     passing = file.with_name(f".{file.name}.{secrets.token_hex(8)}.partial")
@@ -147,7 +147,7 @@ def artifact_location(address: str) -> str | None:
     """Returns where a new experiment keeps its artefacts: beside a SQLite file; None lets a server decide."""
     if not address.startswith(_SQLITE):
         return None
-    return (_database(address).parent.resolve() / "mlflow-artifacts").as_uri()
+    return (database(address).parent.resolve() / "mlflow-artifacts").as_uri()
 
 
 def failure(address: str, reason: str) -> StageError:
@@ -177,12 +177,13 @@ def failure(address: str, reason: str) -> StageError:
     return StageError(f"{where} failed: {without_secret(one_line(reason))[:300]}")
 
 
-def _database(address: str) -> Path:
+def database(address: str) -> Path:
+    """Returns the file of a sqlite:/// address."""
     return Path(address.removeprefix(_SQLITE).partition("?")[0])
 
 
 def _check_database(address: str) -> None:
-    file = _database(address)
+    file = database(address)
     known = f"MLFLOW_TRACKING_URI is {without_secret(address)}, but"
     if not file.name or file.name == ":memory:":
         raise StageError(f"{known} it names no file, so nothing would be kept; write sqlite:///<file>")

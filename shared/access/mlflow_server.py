@@ -58,6 +58,14 @@ def check_artifact_place(client: Any, address: str, experiment: str) -> str:
     return place
 
 
+def check_active(client: Any, experiment: str) -> None:
+    """Raises StageError where somebody deleted the experiment of a name: MLflow keeps the name."""
+    known = client.get_experiment_by_name(experiment)
+    if known and known.lifecycle_stage != "active":
+        reason = f"restore it: mlflow experiments restore --experiment-id {known.experiment_id}"
+        raise StageError(f"the MLflow experiment {experiment} was deleted; {reason}")
+
+
 def checked_place(address: str, experiment: Any) -> str:
     """Returns where the artefacts of an experiment that is there lie. Raises StageError where a server keeps a path."""
     place = str(experiment.artifact_location)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from shared import names
 from shared.access.mlflow import artifact_location
-from shared.access.mlflow_server import check_artifact_place, checked_place, is_server
+from shared.access.mlflow_server import check_active, check_artifact_place, checked_place, is_server
 from shared.artifacts import FineTunedModel
-from shared.errors import StageError
 from stages.register.record.creation import unless_it_exists
 from stages.register.record.run_record import Point, RunRecord
 
@@ -38,6 +37,7 @@ class Experiment:
         Raises StageError where somebody deleted it, as MLflow keeps the name, and where a server keeps no artefacts.
         """
         name = names.experiment(agent)
+        check_active(client, name)
         if is_server(address):
             check_artifact_place(client, address, name)
         if client.get_experiment_by_name(name) is None:
@@ -45,9 +45,6 @@ class Experiment:
                 client.create_experiment(name, artifact_location=artifact_location(address))
         found = client.get_experiment_by_name(name)
         checked_place(address, found)
-        if found.lifecycle_stage != "active":
-            reason = f"restore it: mlflow experiments restore --experiment-id {found.experiment_id}"
-            raise StageError(f"the MLflow experiment {name} was deleted; {reason}")
         return cls(client, found.experiment_id)
 
     def open_run(self, record: RunRecord) -> Run:
