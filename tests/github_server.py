@@ -1,7 +1,7 @@
-"""A small GitHub for tests: the pull requests of one repository, over HTTP, as its REST API has them.
+"""A small GitHub for tests: the pull requests and rules of one repository, over HTTP, as its REST API has them.
 
 Heads and bases are branches of a real bare repository. What it answers is described in
-https://docs.github.com/en/rest/pulls/pulls.
+https://docs.github.com/en/rest/pulls/pulls and https://docs.github.com/en/rest/repos/rules.
 """
 
 import json
@@ -17,12 +17,16 @@ from urllib.parse import parse_qs, urlsplit
 from tests.git_server import TOKEN
 
 OWNER, NAME = "acme", "homelab"
-PULLS = f"/repos/{OWNER}/{NAME}/pulls"
+HERE = f"/repos/{OWNER}/{NAME}"
+PULLS = f"{HERE}/pulls"
 PAGE = "https://github.example/acme/homelab/pull"
 
 
 class GithubServer(ThreadingHTTPServer):
-    """Knows the pull requests of one repository. `failures` are answered first, a status for each request."""
+    """Knows the pull requests of one repository. `failures` are answered first, a status for each request.
+
+    rules: those of each branch; None: it does not know rules. bypassed: the rulesets that the token need not follow.
+    """
 
     daemon_threads = True
 
@@ -31,6 +35,8 @@ class GithubServer(ThreadingHTTPServer):
         self.repository = repository
         self.pulls: list[dict[str, Any]] = []
         self.failures: list[int] = []
+        self.rules: dict[str, list[dict[str, Any]]] | None = None
+        self.bypassed: set[int] = set()
         self.location = ""
         self.api = f"http://127.0.0.1:{self.server_port}"
 
@@ -49,6 +55,15 @@ class GithubServer(ThreadingHTTPServer):
         (head,), (base,), (state,) = query["head"], query["base"], query["state"]
         mine = [pull for pull in self.pulls if (pull["head"]["label"], pull["base"]["ref"]) == (head, base)]
         return [pull for pull in mine if state in ("all", pull["state"])]
+
+    def ruled(self, path: str) -> tuple[int, Any]:
+        """Returns the status and the rules of a branch, or what a ruleset is for the token."""
+        if self.rules is not None and path.startswith("rules/branches/"):
+            return 200, self.rules.get(path.removeprefix("rules/branches/"), [])
+        if self.rules is not None and path.startswith("rulesets/"):
+            number = int(path.removeprefix("rulesets/"))
+            return 200, {"id": number, "current_user_can_bypass": "always" if number in self.bypassed else "never"}
+        return 404, {"message": "Not Found"}
 
     def opened(self, wanted: dict[str, str]) -> tuple[int, dict[str, Any]]:
         """Returns the status and the pull request that was made, or what stands against it."""
@@ -95,7 +110,7 @@ class _Request(BaseHTTPRequestHandler):
         elif self.headers["Authorization"] not in (f"token {TOKEN}", f"Bearer {TOKEN}"):
             self._send(401, {"message": "Bad credentials"})
         elif urlsplit(self.path).path != PULLS:
-            self._send(404, {"message": "Not Found"})
+            self._send(*self.server.ruled(urlsplit(self.path).path.removeprefix(f"{HERE}/")))
         else:
             self._send(*work())
 

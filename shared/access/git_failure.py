@@ -17,6 +17,10 @@ _KNOWN = (
         "there is no room for it here; free some on the device of TMPDIR, and run again",
     ),
     (DAMAGE, DAMAGED),
+    (
+        r"upload-pack: not our ref",
+        "it names a commit that it does not have, or no longer: run again, and look there with `git fsck`",
+    ),
     (r"could not read (Username|Password) for", f"it wants a token, and there is none; set {_TOKEN}"),
     (r"Authentication failed for", f"it does not accept the token; check {_TOKEN}"),
     (r"returned error: 401", f"it does not accept the token (401); check {_TOKEN}"),
@@ -73,7 +77,7 @@ _VERDICT = re.compile(r"! \[.*\] .*?\((.*)\)$")
 _TOLD = re.compile(r"(?:remote: *(?:(?:error|fatal|ERROR): *)?|fatal: |ERROR: )(\S.*?)\s*$")
 # Lines without a word, and what git tells of its progress.
 _NOISE = re.compile(
-    r"[\W_]*$|(remote: )?(Enumerating|Counting|Compressing|Receiving|Resolving|Writing|Unpacking|Updating) [\w ]+:"
+    r"(remote:)?[\W_]*$|(remote: )?(Enumerating|Counting|Compressing|Receiving|Resolving|Writing|Unpacking) [\w ]+:"
     r"|(remote: )?(Total \d|Analyzing objects|Storing|Processing changes|Validating|\(\?\) )"
 )
 # Git's own words begin so, but for what the server says of a pack, and what ssh passes on has no beginning at all.

@@ -84,6 +84,7 @@ class BoundedGit:
         try:
             code = process.wait(allowed)
         except subprocess.TimeoutExpired:
+            _end(process)
             raise GitTimeoutError(self._cleaned(said), allowed) from None
         finally:
             _end(process)

@@ -6,6 +6,7 @@ nothing that was tried already. What a hook of somebody's own says is no line he
 
 import re
 from dataclasses import dataclass
+from posixpath import normpath
 
 
 @dataclass(frozen=True)
@@ -68,17 +69,17 @@ _SPECIFIC: tuple[tuple[str, str, str], ...] = (
     (
         r"(committer|author)('s)?[ _](e-?mail|name)|e-?mail[ _](address|privacy|pattern)|private email"
         r"|cannot push commits for|can only push (your own )?commits|is not a member of team"
-        r"|invalid (committer|author)|[Cc]ommitter is not|VS403702|GH007",
+        r"|invalid (committer|author)|committer is not|VS403702|GH007",
         _PERSON,
         "",
     ),
     (
-        r"PUSH PROTECTION|[Pp]ush [Pp]rotection|contains? (one or more )?secrets|credentials or other secrets|VS403654"
+        r"push protection|contains? (one or more )?secrets|credentials or other secrets|VS403654"
         r"|secrets? ((was|were|has been|have been) )?(found|detected)",
         _SECRET,
         "",
     ),
-    (r"GH001|exceeds \S+ file size limit|[Ff]ile size limit|larger than the allowed|too large|VS403729", _LARGE, ""),
+    (r"GH001|file size limit|larger than the allowed|too large|VS403729", _LARGE, ""),
     (
         r"marked as read.only|Write access to repository not granted|does not have write access|DeployKey does not"
         r"|Permission to \S+ denied to|not allowed to (push code to this project|upload code)|denied for writing"
@@ -89,22 +90,22 @@ _SPECIFIC: tuple[tuple[str, str, str], ...] = (
     (r"archived|TF401456|repository is (disabled|read.only)", _ARCHIVED, ""),
     (r"SAML|single sign.on|\bSSO\b|re-authorize", _SSO, ""),
     (
-        r"[Pp]assword authentication (was removed|is not supported)|HTTP Basic: Access denied|Bad credentials"
+        r"password authentication (was removed|is not supported)|HTTP Basic: Access denied|Bad credentials"
         r"|Invalid (username|credentials)|token (has )?expired|TF400813",
         _TOKEN,
         "",
     ),
-    (r"Unable to create '\S+\.lock': File exists|\.lock': File exists", _LOCKED, ""),
+    (r"\.lock': File exists", _LOCKED, ""),
     (r"branch is currently checked out|refusing to update checked out branch", _CHECKED_OUT, ""),
-    (r"No space left on device|[Dd]isk quota exceeded|insufficient permission for adding an object", _DISK, ""),
+    (r"No space left on device|disk quota exceeded|insufficient permission for adding an object", _DISK, ""),
     (DAMAGE, DAMAGED, ""),
-    (r"rate limit|[Tt]oo many requests|returned error: 429", _OFTEN, ""),
+    (r"rate limit|too many requests|returned error: 429", _OFTEN, ""),
     (r"(through|use) (a )?pull request|TF402455", _MODE, _OPEN),
 )
 _GENERAL: tuple[tuple[str, str, str], ...] = (
     (
-        r"GH006|[Pp]rotected branch|\b(is|are) protected\b|[Pp]ermission denied to update branch|protected ref"
-        r"|[Ss]tatus check|merge queue|not allowed to (push|merge) (code )?(in)?to protected|protected from"
+        r"GH006|protected branch|\b(is|are) protected\b|permission denied to update branch|protected ref"
+        r"|status check|merge queue|not allowed to (push|merge) (code )?(in)?to protected|protected from"
         r"|Branch restriction",
         _MODE,
         _OPEN,
@@ -115,8 +116,8 @@ _LOCK = re.compile(r"'([^']+\.lock)': File exists")
 
 def remedies(said: str, attempt: Attempt) -> list[str]:
     """Returns what helps against what a server said; nothing where its words are not known."""
-    found = [_remedy(line, attempt, said) for line in _SPECIFIC if re.search(line[0], said)]
-    general = [_remedy(line, attempt, said) for line in _GENERAL if re.search(line[0], said)]
+    found = [_remedy(line, attempt, said) for line in _SPECIFIC if re.search(line[0], said, re.IGNORECASE)]
+    general = [_remedy(line, attempt, said) for line in _GENERAL if re.search(line[0], said, re.IGNORECASE)]
     return found or general[:1]
 
 
@@ -128,6 +129,6 @@ def is_locked(said: str) -> bool:
 def _remedy(line: tuple[str, str, str], attempt: Attempt, said: str) -> str:
     _, first, second = line
     is_tried = attempt.signing_key if second is _SIGNED else attempt.is_proposal
-    lock = found[1] if (found := _LOCK.search(said)) else "the lock"
+    lock = normpath(found[1]) if (found := _LOCK.search(said)) else "the lock"
     changed = ", ".join(attempt.changed) or "what its config.yaml names"
     return (second if second and is_tried else first).format(attempt, changed, lock)

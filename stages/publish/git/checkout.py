@@ -27,9 +27,8 @@ def check_not_checked_out(git: BoundedGit, address: str, branch: str) -> None:
         if f"branch {HEADS}{branch}" in lines and not _accepts(git, folder):
             where = lines[0].removeprefix("worktree ")
             remedy = "give a bare repository (`git clone --bare`), or check out another branch there"
-            raise StageError(
-                f"the branch {branch} is checked out in {where}, so that git takes no push to it; {remedy}"
-            )
+            found = f"the branch {branch} is checked out in {where}, where git takes no push to it"
+            raise StageError(f"{found}; {remedy}")
 
 
 def _folder(address: str) -> Path | None:

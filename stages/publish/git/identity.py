@@ -130,7 +130,7 @@ def _unusable(reason: str) -> StageError:
 def _checked_name(variable: Variable) -> str:
     value = variable.read()
     if value and (_NO_NAME.search(value) or len(value) > MOST_CHARACTERS):
-        raise StageError(f"{variable.name} is {value[:80]!r}, give a name of one line, without < and >")
+        raise StageError(f"{variable.name} is {value[:80]!r}; give a name of one line, without < and >")
     return value
 
 

@@ -11,6 +11,7 @@ from git.objects import Blob, Tree
 from shared import names
 from shared.agent_config.deployment import FieldBump
 from shared.errors import StageError
+from stages.publish.git.entries import entry
 from stages.publish.git.yaml_field import with_field
 
 MAX_BYTES = 1 << 20
@@ -87,12 +88,12 @@ class Rollout:
         *folders, name = path.split("/")
         tree = tip.tree
         for depth, folder in enumerate(folders, 1):
-            entry = _entry(tree, folder)
-            if not isinstance(entry, Tree):
-                found = "is no folder" if entry else "is missing"
-                raise StageError(f"{'/'.join(folders[:depth])} {found} in {self.repository}; {reason}")
-            tree = entry
-        file = _entry(tree, name)
+            found = entry(tree, folder)
+            if not isinstance(found, Tree):
+                told = "is no folder" if found else "is missing"
+                raise StageError(f"{'/'.join(folders[:depth])} {told} in {self.repository}; {reason}")
+            tree = found
+        file = entry(tree, name)
         if file is not None and (not isinstance(file, Blob) or file.mode & _KIND != _REGULAR):
             raise StageError(f"{path} in {self.repository} is no regular file; replace it by one")
         return file
@@ -100,17 +101,10 @@ class Rollout:
 
 def regular_file(tip: Commit, path: str) -> Blob | None:
     """Returns the file at path in a commit, None where there is none, or a link or a folder."""
-    entry: object | None = tip.tree
+    found: object | None = tip.tree
     for name in path.split("/"):
-        entry = _entry(entry, name) if isinstance(entry, Tree) else None
-    return entry if isinstance(entry, Blob) and entry.mode & _KIND == _REGULAR else None
-
-
-def _entry(tree: Tree, name: str) -> object | None:
-    try:
-        return tree / name  # not by the entries' names: that of a submodule is written in .gitmodules
-    except KeyError:
-        return None
+        found = entry(found, name) if isinstance(found, Tree) else None
+    return found if isinstance(found, Blob) and found.mode & _KIND == _REGULAR else None
 
 
 def _mode(blob: Blob | None) -> str:
