@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared import names
 from shared.access.mlflow import artifact_location
@@ -43,7 +43,7 @@ class Experiment:
         if client.get_experiment_by_name(name) is None:
             with unless_it_exists():
                 client.create_experiment(name, artifact_location=artifact_location(address))
-        found = client.get_experiment_by_name(name)
+        found: Any = client.get_experiment_by_name(name)
         checked_place(address, found)
         return cls(client, found.experiment_id)
 
