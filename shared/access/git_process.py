@@ -71,7 +71,7 @@ class BoundedGit:
         """
         allowed = min(self.seconds, seconds, self.remaining())
         if allowed <= 0:
-            raise GitTimeoutError("", 0)
+            raise GitTimeoutError("", self.seconds)
         process = subprocess.Popen(
             ["git", *arguments],
             cwd=self.folder,

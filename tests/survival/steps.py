@@ -30,8 +30,8 @@ def _request(_: object, method: str, url: str, *__: object, **___: object) -> st
     return "" if is_asking else f"{method} {_IDS.sub('…', path)}"
 
 
-def _push(_: object, command: list[str], *__: object, **___: object) -> str:
-    return "git push" if "push" in command else ""
+def _push(_: object, *command: str, **__: object) -> str:
+    return "git push" if "push" in command and "--dry-run" not in command else ""
 
 
 def _delivery(*_: object) -> str:
@@ -39,7 +39,7 @@ def _delivery(*_: object) -> str:
 
 
 HTTP = ("urllib3.connectionpool:HTTPConnectionPool.urlopen", _request)
-GIT = ("git.cmd:Git.execute", _push)
+GIT = ("shared.access.git_process:BoundedGit.run", _push)
 DELIVERY = ("shared.stage:_deliver", _delivery)
 DOORS: Mapping[str, tuple[tuple[str, Named], ...]] = {
     "register": (HTTP, DELIVERY),

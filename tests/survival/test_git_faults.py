@@ -1,6 +1,7 @@
 """publish before a GitOps repository that refuses, is moved by others, or is huge."""
 
 import os
+import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,86 @@ def test_a_protected_branch_is_named(world: World, tell: Teller) -> None:
     gave_up(run, world)
     assert words in run.last_line
     (world.repository / "hooks" / "update").unlink()
+    tell(run, recovers(world, registered))
+
+
+@fault("Git", "The server takes signed commits alone, and there is no key.", 15)
+def test_a_signature_that_is_demanded_is_named(world: World, tell: Teller) -> None:
+    words = "- Commits must have verified signatures."
+    unsigned = "git cat-file commit $new | grep -q ^gpgsig ||"
+    hook = f'while read old new ref; do {unsigned} {{ echo "{words}" >&2; exit 1; }}; done'
+    install_hook(world.repository, "pre-receive", hook)
+    registered = world.register()
+    run = world.run("publish", registered)
+    gave_up(run, world)
+    assert "let GIT_SIGNING_KEY_FILE name a private SSH key" in run.last_line
+    key = world.folder / "signing-key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    tell(run, recovers(world.with_environment(GIT_SIGNING_KEY_FILE=str(key)), registered))
+
+
+@fault("Git", "A hook of the server prints 30 MB, and rejects the push.", 30)
+def test_a_flood_is_told_in_part(world: World, tell: Teller) -> None:
+    install_hook(world.repository, "pre-receive", "yes 'a long story' | head -c 30000000 >&2; exit 1")
+    registered = world.register()
+    run = world.run("publish", registered)
+    gave_up(run, world)
+    assert len(run.last_line) < 1000
+    (world.repository / "hooks" / "pre-receive").unlink()
+    tell(run, recovers(world, registered))
+
+
+@fault("Git", "A push that died left a lock of the branch on the server.", 120)
+def test_a_lock_that_was_left_behind_is_named(world: World, tell: Teller) -> None:
+    lock = world.repository / "refs" / "heads" / "main.lock"
+    lock.touch()
+    registered = world.register()
+    run = world.run("publish", registered)
+    gave_up(run, world)
+    assert run.last_line.endswith(f"it is locked on the server: if no git works on it there, remove {lock}")
+    lock.unlink()
+    tell(run, recovers(world, registered))
+
+
+@fault("Git", "A blob of the tip is missing on the server.", 15)
+def test_a_damaged_repository_is_named(world: World, tell: Teller) -> None:
+    git = ["git", "-C", str(world.repository)]
+    registered = world.register()
+    file = f"main:flux/ai/{world.agent}/MODEL_VERSION"
+    found = subprocess.run([*git, "rev-parse", file], check=True, capture_output=True, text=True).stdout.strip()
+    kept = world.repository / "kept"
+    loose = world.repository / "objects" / found[:2] / found[2:]
+    moved_packs(world.repository)
+    loose.rename(kept)
+    run = world.run("publish", registered)
+    gave_up(run, world)
+    assert "look there with `git fsck`" in run.last_line
+    kept.rename(loose)
+    tell(run, recovers(world, registered))
+
+
+def moved_packs(repository: Path) -> None:
+    """Makes loose objects of a repository's packs."""
+    for pack in list(repository.glob("objects/pack/*.pack")):
+        aside = repository / pack.name
+        pack.rename(aside)
+        with aside.open("rb") as content:
+            subprocess.run(["git", "-C", repository, "unpack-objects", "-q"], stdin=content, check=True)
+    for file in repository.glob("objects/pack/*"):
+        file.unlink()
+
+
+@fault("Git", "Somebody commits another MODEL_VERSION by hand while the model is registered.", 15)
+def test_a_version_that_a_person_put_there_stays(world: World, tell: Teller) -> None:
+    registered = world.register()
+    files = f"M 100644 inline flux/ai/{world.agent}/MODEL_VERSION\ndata 19\nv99991231-0123abcd\n\n"
+    fast_import(world.repository, commit_of("Change it by hand", files).encode())
+    run = world.run("publish", registered)
+    gave_up(run, world)
+    assert "names 'v99991231-0123abcd', committed by Anna at " in run.last_line
+    assert world.reader().deployed() == "v99991231-0123abcd"
+    files = f"M 100644 inline flux/ai/{world.agent}/MODEL_VERSION\ndata 5\n{NOBODY}\n"
+    fast_import(world.repository, commit_of("Put it back", files).encode())
     tell(run, recovers(world, registered))
 
 

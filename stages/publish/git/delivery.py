@@ -46,11 +46,8 @@ class Delivery:
         proposal = "" if deploy.mode == PUSH else deployment.proposal_branch(agent, version, replaced)
         repository.branches.check_free(proposal)
         rollout = Rollout(agent, version, deploy.fields, repository.shown, repository.agents)
-        if not repository.is_rolled_out(rollout, branch):
-            repository.check_replaceable(rollout, branch, objection)
-            repository.check_push(proposal or branch, branch if proposal else "")
-            if pull_requests:
-                pull_requests.check_open(proposal, branch)
+        if repository.check_delivery(rollout, branch, proposal, objection) and pull_requests:
+            pull_requests.check_open(proposal, branch)
         return cls(repository, rollout, branch, proposal, pull_requests, objection)
 
     def bump(self, message: Message, model_uri: str) -> Bump:

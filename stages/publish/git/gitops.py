@@ -170,9 +170,18 @@ class GitopsRepository:
         """Returns whether the branch holds all of a rollout. Raises StageError where it cannot be rolled out there."""
         return not rollout.changes(self._fetch(branch))
 
-    def check_replaceable(self, rollout: Rollout, branch: str, objection: Objection) -> None:
-        """Raises StageError, which names who committed it, where the branch names a version that must stay."""
-        self._check_replaceable(rollout, self._fetch(branch), branch, objection)
+    def check_delivery(self, rollout: Rollout, branch: str, proposal: str, objection: Objection) -> bool:
+        """Returns whether the branch lacks anything of a rollout, which then is sure to be taken as far as is known.
+
+        proposal: the branch of its own that it goes to, '' where it is pushed. Raises StageError where the branch
+        names a version that `objection` keeps, where the rollout cannot be made, and as `check_push` does.
+        """
+        tip = self._fetch(branch)
+        if not rollout.changes(tip):
+            return False
+        self._check_replaceable(rollout, tip, branch, objection)
+        self._check_push(tip, proposal or branch)
+        return True
 
     def check_push(self, branch: str, base: str = "") -> None:
         """Raises StageError where a push to a branch would be refused, as far as the server tells without one.
@@ -180,14 +189,19 @@ class GitopsRepository:
         It tells whether key and token may write at all; its hooks and rules are asked by a push alone.
         base: the branch that a new one is made from.
         """
+        self._check_push(self._fetch(base or branch), branch)
+
+    def _check_push(self, tip: Commit, branch: str) -> None:
         check_not_checked_out(self.git, self.address, branch)
-        tip = self._fetch(base or branch)
-        attempt = Attempt(str(self.identity.committer), self.signature.fingerprint, bool(base))
         try:
             self.git.run("push", "--dry-run", "--force", "origin", f"{tip.hexsha}:{HEADS}{branch}")
         except GitFailedError as error:
             what = f", branch {branch}, cannot be pushed to"
-            raise git_failure.failure_of(self.address, what, error, attempt) from None
+            raise git_failure.failure_of(self.address, what, error, self._attempt(branch)) from None
+
+    def _attempt(self, branch: str, *changed: str) -> Attempt:
+        is_proposal = branch.startswith(f"{PROPOSALS}/")
+        return Attempt(str(self.identity.committer), self.signature.fingerprint, is_proposal, changed)
 
     def bump(self, rollout: Rollout, branch: str, message: str, objection: Objection = nothing) -> Bump:
         """Returns the commit that rolls out on branch, pushed and read back.
@@ -340,10 +354,8 @@ class GitopsRepository:
 
     def _refused(self, error: GitFailedError, commit: str, branch: str) -> NoReturn:
         changed = self.git.run("diff-tree", "-r", "--name-only", f"{commit}^", commit).splitlines()
-        is_proposal = branch.startswith(f"{PROPOSALS}/")
-        attempt = Attempt(str(self.identity.committer), self.signature.fingerprint, is_proposal, tuple(changed))
         what = f", branch {branch}, does not accept the push"
-        raise git_failure.failure_of(self.address, what, error, attempt) from None
+        raise git_failure.failure_of(self.address, what, error, self._attempt(branch, *changed)) from None
 
     def _read_back(self, commit: str, branch: str) -> None:
         """Raises StageError where the branch does not hold the commit: a hook on the server can take it back."""
