@@ -78,6 +78,10 @@ OF_AGENT = --agent '$(or $(AGENT),agent-sre)' --repository '$(or $(GITOPS),.runs
 history: .venvs/publish/.made ## an agent's versions, newest first; AGENT=agent-sre GITOPS= BRANCH=
 	@$(OPERATE) history $(OF_AGENT)
 
+.PHONY: preflight
+preflight: .venvs/publish/.made ## before a training: could the model be published? MLflow, store, keys, Git, servers, one line each; AGENT= GITOPS= BRANCH=
+	@$(OPERATE) preflight $(OF_AGENT)
+
 .PHONY: verify
 verify: .venvs/publish/.made ## is what Git rolls out whole? Git, registry, store, signature, one line each; AGENT= GITOPS= BRANCH=
 	@$(OPERATE) verify $(OF_AGENT)

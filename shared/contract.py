@@ -29,6 +29,12 @@ MAX_DIGITS = 40  # of a number's text; Python refuses to read very long ones
 PIPELINE = ("dataset", "convert", "train", "evaluate", "register", "publish")
 """The stages that make and publish a model, in their order."""
 STAGES = (*PIPELINE, "watch")
+PROGRAMS = {"preflight": "publish"}
+"""What is a node of its own beside the stages, by name, and the stage of whose code and image it is.
+
+`stages/<stage>/<name>/` has its contract.py and main.py.
+"""
+NODES = (*STAGES, *PROGRAMS)
 
 Scalar = int | float | bool | str | datetime
 Check = Callable[[Any], bool]
@@ -161,7 +167,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Contract:
-    """Everything that is declared about one stage, and its version."""
+    """Everything that is declared about one stage, or one of PROGRAMS, and its version."""
 
     stage: str
     title: str
@@ -172,6 +178,16 @@ class Contract:
     runtime: tuple[Field, ...]
     input_class: type
     output_class: type
+
+    @property
+    def home(self) -> str:
+        """The stage whose image and environment it runs in: itself, but for one of PROGRAMS."""
+        return PROGRAMS.get(self.stage, self.stage)
+
+    @property
+    def program(self) -> str:
+        """The module that runs it, for `python -m`."""
+        return f"{_package(self.stage)}.main"
 
     def describe(self) -> dict[str, Any]:
         """Returns the contract as JSON data: what `--describe` prints and an image carries as a label."""
@@ -184,16 +200,24 @@ class Contract:
             "outputs": [field.describe() for field in self.outputs],
             "environment": variables,
             "runtime": [field.describe() for field in self.runtime],
-        }
+        } | self._described_programs()
+
+    def _described_programs(self) -> dict[str, Any]:
+        programs = [name for name, stage in PROGRAMS.items() if stage == self.stage]
+        return {"programs": [load(name).describe() for name in programs]} if programs else {}
 
 
 def load(stage: str) -> Contract:
-    """Returns the contract of stages/<stage>. Raises StageError for a stage that does not exist."""
-    if stage not in STAGES:
+    """Returns the contract of a stage or of one of PROGRAMS. Raises StageError for one that does not exist."""
+    if stage not in NODES:
         raise StageError(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
-    module = importlib.import_module(f"stages.{stage}.contract")
-    project = Path(str(module.__file__)).with_name("pyproject.toml")
+    module = importlib.import_module(f"{_package(stage)}.contract")
+    project = Path(__file__).parents[1] / "stages" / PROGRAMS.get(stage, stage) / "pyproject.toml"
     return of(stage, module, tomllib.loads(project.read_text("utf-8"))["project"]["version"])
+
+
+def _package(node: str) -> str:
+    return f"stages.{PROGRAMS[node]}.{node}" if node in PROGRAMS else f"stages.{node}"
 
 
 def of(stage: str, module: Any, version: str) -> Contract:

@@ -42,10 +42,11 @@ def minio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MinioServ
 
 
 @contextmanager
-def running_minio(folder: Path) -> Iterator[MinioServer]:
+def running_minio(folder: Path, **variables: str) -> Iterator[MinioServer]:
     """Yields a MinIO whose data lie in folder, by the program that $MINIO names or that is on the path.
 
-    It speaks TLS where folder holds `certificates/public.crt` and `certificates/private.key`.
+    variables: more of its environment. It speaks TLS where folder holds `certificates/public.crt` and
+    `certificates/private.key`.
     """
     program = os.environ.get("MINIO") or shutil.which("minio")
     if not program:
@@ -55,7 +56,7 @@ def running_minio(folder: Path) -> Iterator[MinioServer]:
     account = {"MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY, "MINIO_BROWSER": "off"}
     options = ["--address", f"127.0.0.1:{port}", "--certs-dir", str(certificates)]
     with (folder / "log").open("wb") as log:
-        environment = {**os.environ, **account, "HOME": str(folder)}
+        environment = {**os.environ, **account, **variables, "HOME": str(folder)}
         command = [program, "server", "--quiet", *options, str(folder / "data")]
         server = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
         try:

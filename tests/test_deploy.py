@@ -225,6 +225,8 @@ def test_the_pipelines_account_publishes_and_keeps_checkpoints(
     store.write(f"{VERSION}/weights", weights)
     assert store.write_if_absent(f"{VERSION}/manifest.json", b"{}")
     assert store.digest(f"{VERSION}/weights")
+    assert store.write_if_absent(".preflight-1", b"") and store.remove(".preflight-1")
+    assert not store.remove(f"{VERSION}/weights")
     checkpoints = Bucket(f"s3://{FLYTES}/data/ab/a1-n2-0/_flytecheckpoints", "checkpoint_to")
     assert checkpoints.newest() is None
     checkpoints.part().write_bytes(b"checkpoint")

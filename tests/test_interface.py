@@ -72,6 +72,28 @@ def test_an_image_may_have_more_than_the_workflow_uses(change: Change) -> None:
     assert misfits(changed(change), TREE_INTERFACE) == []
 
 
+PROGRAM = {"stage": "preflight", "version": "0.2.0", "inputs": [], "outputs": [], "environment": []}
+WITH_PROGRAM = Interface.model_validate(TREE | {"programs": [PROGRAM]})
+
+
+def test_an_image_without_a_program_that_the_workflow_runs_is_refused() -> None:
+    assert misfits(TREE_INTERFACE, WITH_PROGRAM) == ["train 0.2.0 has no program preflight, which the workflow runs"]
+    assert misfits(WITH_PROGRAM, TREE_INTERFACE) == []
+
+
+def test_a_program_that_does_not_fit_is_told_as_a_stage_is() -> None:
+    wanting = changed(lambda c: c.update(programs=[PROGRAM | {"inputs": [{"name": "x", "type": "str"}]}]))
+    reason = "preflight 0.2.0 requires the input x, which the workflow does not pass"
+    assert misfits(wanting, WITH_PROGRAM) == [reason]
+    assert demanded_part(WITH_PROGRAM, wanting) == ("major", [reason])
+
+
+def test_a_new_program_and_a_new_output_of_one_demand_a_minor_version() -> None:
+    assert demanded_part(TREE_INTERFACE, WITH_PROGRAM) == ("minor", ["the program preflight is new"])
+    more = changed(lambda c: c.update(programs=[PROGRAM | {"outputs": [{"name": "x", "type": "str"}]}]))
+    assert demanded_part(WITH_PROGRAM, more) == ("minor", ["the output x is new"])
+
+
 def test_all_reasons_are_named_at_once() -> None:
     def rename(described: dict[str, Any]) -> None:
         described["inputs"][1] = {"name": "lora_rank", "type": "int"}

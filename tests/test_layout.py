@@ -77,6 +77,13 @@ def test_a_contract_needs_the_standard_library_and_shared_alone(stage: str) -> N
     assert foreign(ROOT / "stages" / stage / "contract.py", ("shared.",)) == []
 
 
+@pytest.mark.parametrize(("program", "stage"), contract.PROGRAMS.items())
+def test_what_runs_beside_a_stage_has_a_contract_that_knows_the_stage_s_alone(program: str, stage: str) -> None:
+    folder = ROOT / "stages" / stage / program
+    assert [name for name in ("contract.py", "main.py", "README.md") if not (folder / name).is_file()] == []
+    assert foreign(folder / "contract.py", ("shared.", f"stages.{stage}.contract.")) == []
+
+
 @pytest.mark.parametrize("stage", contract.STAGES)
 def test_the_engine_s_inputs_are_inputs(stage: str) -> None:
     declared = contract.load(stage)

@@ -14,7 +14,7 @@ import kubernetes_validate
 import pytest
 
 from shared import contract
-from shared.contract import STAGES, Field, Scalar
+from shared.contract import NODES, STAGES, Field, Scalar
 from shared.engine.command_line import Parser
 from shared.errors import StageError
 from tests.mlflow_server import free_port
@@ -70,8 +70,8 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Package:
 
 
 def test_every_stage_is_a_task_with_its_contract(known: Package) -> None:
-    assert known.tasks.keys() == set(STAGES)
-    for stage in STAGES:
+    assert known.tasks.keys() == set(NODES)
+    for stage in NODES:
         declared, interface = contract.load(stage), known.tasks[stage]["template"]["interface"]
         assert known.tasks[stage]["description"]["shortDescription"] == declared.title
         for side, fields in (("inputs", declared.inputs), ("outputs", declared.outputs)):
@@ -99,7 +99,7 @@ def test_every_input_of_a_node_is_bound(known: Package) -> None:
 
 
 def test_kubernetes_accepts_every_pod(known: Package) -> None:
-    for stage in STAGES:
+    for stage in NODES:
         pod = known.tasks[stage]["template"]["k8sPod"]
         manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": pod["metadata"], "spec": pod["podSpec"]}
         kubernetes_validate.validate(manifest, kubernetes_validate.latest_version(), strict=True)
@@ -268,7 +268,7 @@ def test_a_flyte_that_does_not_answer_ends_the_registration(monkeypatch: pytest.
 
 def test_two_of_one_name_are_refused() -> None:
     found = entities.entities()
-    with pytest.raises(StageError, match=r"^there are two tasks of the name dataset; rename one of the agents$"):
+    with pytest.raises(StageError, match=r"^there are two tasks of the name preflight; rename one of the agents$"):
         entities.check_names([*found, found[0]])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.contract import STAGES
+from shared.contract import NODES, PROGRAMS
 from shared.errors import StageError
 from workflows.placement import Image, Placement, Profile, read_image, read_placement
 
@@ -24,10 +24,10 @@ def written(tmp_path: Path) -> Callable[[str], Path]:
     return write
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", NODES)
 def test_every_stage_has_a_placement_and_an_image(stage: str) -> None:
     assert read_placement(stage).timeout >= timedelta(minutes=1)
-    assert read_image(stage).reference.rpartition("/")[2].startswith(f"{stage}:")
+    assert read_image(stage).reference.rpartition("/")[2].startswith(f"{PROGRAMS.get(stage, stage)}:")
 
 
 def test_train_goes_to_the_apple_silicon_runner() -> None:

@@ -10,10 +10,10 @@ from flytekit.configuration import Image, ImageConfig, SerializationSettings
 from kubernetes.client import ApiClient
 
 from shared import contract
-from shared.contract import STAGES, Variable
+from shared.contract import NODES, Variable
 from shared.errors import StageError
 from workflows.flyte.pods import pod_template
-from workflows.flyte.variables import environment
+from workflows.flyte.variables import SET_BY_THE_CLUSTER, environment
 from workflows.placement import read_placement
 from workflows.tasks import stage_task
 
@@ -34,17 +34,17 @@ def secrets(stage: str) -> dict[str, str]:
     return {item["key"]: each["secret"]["name"] for each in sources for item in each["secret"]["items"]}
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", NODES)
 def test_a_pod_gets_every_variable_of_its_contract_and_no_other(stage: str) -> None:
     declared = {variable.name for variable in contract.load(stage).environment}
     ours = {"HOST_IP", "MLX_RUNNER_URL", "SECRETS_FOLDER"}
-    files = {name.removesuffix("_FILE") for name in declared if name.endswith("_FILE")}
+    files = {name.removesuffix("_FILE") for name in declared if name.startswith("GIT_") and name.endswith("_FILE")}
     assert variables(stage).keys() - ours | secrets(stage).keys() - files == {
-        name for name in declared if not name.startswith("FLYTE_")
+        name for name in declared if not name.startswith(SET_BY_THE_CLUSTER)
     }
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", NODES)
 def test_a_secret_is_a_file_and_no_variable_that_an_argument_could_name(stage: str) -> None:
     for variable in contract.load(stage).environment:
         if variable.secret:
@@ -52,7 +52,7 @@ def test_a_secret_is_a_file_and_no_variable_that_an_argument_could_name(stage: s
             assert secrets(stage)[variable.name].startswith("agent-training-")
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", NODES)
 def test_a_variable_comes_by_name_and_only_a_required_one_must_be_there(stage: str) -> None:
     for variable in contract.load(stage).environment:
         if entry := variables(stage).get(variable.name):
@@ -90,7 +90,7 @@ def test_the_secrets_are_mounted_where_the_stage_looks_for_them() -> None:
     assert mounts[volume["name"]]["mountPath"] == variables("dataset")["SECRETS_FOLDER"]["value"]
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", NODES)
 def test_a_pod_has_no_right_that_it_does_not_need(stage: str) -> None:
     spec = pod(stage)
     (container,) = spec["containers"]
@@ -111,7 +111,7 @@ def test_a_pod_has_no_right_that_it_does_not_need(stage: str) -> None:
     }
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", NODES)
 def test_a_pod_may_write_to_a_temporary_folder_of_limited_size(stage: str) -> None:
     spec, placement = pod(stage), read_placement(stage)
     assert spec["volumes"][0] == {"name": "temporary", "emptyDir": {"sizeLimit": placement.ephemeral_storage}}
@@ -124,7 +124,7 @@ def test_a_pod_may_write_to_a_temporary_folder_of_limited_size(stage: str) -> No
 @pytest.mark.parametrize("profile", ["apple-silicon", "cuda", "cpu"])
 def test_kubernetes_accepts_every_pod(version: str, profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRAIN_PROFILE", profile)
-    for stage in STAGES:
+    for stage in NODES:
         assert kubernetes_validate.validate(manifest(stage), version, strict=True) == version.removesuffix(".0")
 
 
@@ -140,7 +140,7 @@ def manifest(stage: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": stage, "labels": labels}, "spec": pod(stage)}
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", NODES)
 def test_costs_are_told_apart_by_a_pods_labels(stage: str) -> None:
     labels = pod_template(contract.load(stage), read_placement(stage)).labels
     assert labels == {"app.kubernetes.io/part-of": "agent-training", "agent-training/stage": stage}
@@ -169,7 +169,7 @@ def test_train_anywhere_selects_no_node(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_train_alone_is_given_flytes_checkpoint_prefixes() -> None:
-    given = {stage: [text for text in arguments(stage) if "heckpoint" in text] for stage in STAGES}
+    given = {stage: [text for text in arguments(stage) if "heckpoint" in text] for stage in NODES}
     assert given.pop("train") == [
         "--checkpoint-to={{.checkpointOutputPrefix}}",
         "--checkpoint-from={{.prevCheckpointPrefix}}",

@@ -20,7 +20,7 @@ from workflows.retraining import no_training, retraining, training
 
 IMAGES = ImageConfig(default_image=Image("default", "unused", "unused"))
 SETTINGS = SerializationSettings(project="p", domain="d", version="v", env={}, image_config=IMAGES)
-TRAINED = sorted((*PIPELINE, "watch"))
+TRAINED = sorted(("preflight", *PIPELINE, "watch"))
 
 
 def serialised(entity: Any) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def test_both_branches_give_the_same_and_outcome_comes_first() -> None:
 
 def test_the_training_has_the_stages_behind_dataset() -> None:
     names = [node["metadata"]["name"] for node in serialised(training)["nodes"]]
-    assert names == list(PIPELINE[1:])
+    assert names == ["preflight", *PIPELINE[1:]]
     whole = {node["metadata"]["name"]: node for node in serialised(agent_training.agent_training_pipeline)["nodes"]}
     for node in serialised(training)["nodes"]:
         assert node["taskNode"] == whole[node["metadata"]["name"]]["taskNode"]

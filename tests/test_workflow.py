@@ -19,7 +19,8 @@ from git import Repo
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 
 from shared import contract
-from shared.contract import PIPELINE, STAGES, Field
+from shared.contract import NODES as ALL_NODES
+from shared.contract import PIPELINE, Field
 from tests.stage_programs import OUTPUTS, arguments, write_programs
 from workflows import agent_training, placement, tasks
 from workflows.agent_training import agent_training_pipeline
@@ -30,7 +31,8 @@ from workflows.tasks import stage_task
 
 IMAGES = ImageConfig(default_image=Image("default", "unused", "unused"))
 SETTINGS = SerializationSettings(project="p", domain="d", version="v", env={}, image_config=IMAGES)
-CONTRACTS = {stage: contract.load(stage) for stage in PIPELINE}
+RUN = ("preflight", *PIPELINE)
+CONTRACTS = {stage: contract.load(stage) for stage in RUN}
 SIMPLE_TYPES = {int: "INTEGER", float: "FLOAT", bool: "BOOLEAN", str: "STRING"}
 
 
@@ -42,7 +44,7 @@ def serialised(entity: Any) -> dict[str, Any]:
 WORKFLOW = serialised(agent_training_pipeline)
 NODES = {node["metadata"]["name"]: node for node in WORKFLOW["nodes"]}
 STAGE_OF = {node["id"]: name for name, node in NODES.items()}
-TASKS = {stage: serialised(getattr(agent_training, stage)) for stage in PIPELINE}
+TASKS = {stage: serialised(getattr(agent_training, stage)) for stage in RUN}
 
 
 def flyte_types(fields: tuple[Field, ...]) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def output(stage: str, name: str) -> Field:
 # ── the tasks ────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("stage", PIPELINE)
+@pytest.mark.parametrize("stage", RUN)
 def test_a_tasks_interface_is_the_contract(stage: str) -> None:
     interface = TASKS[stage]["interface"]
     assert types(interface["inputs"]) == flyte_types(CONTRACTS[stage].inputs)
@@ -86,7 +88,7 @@ def test_a_tasks_interface_is_the_contract(stage: str) -> None:
     assert TASKS[stage]["id"]["name"] == stage
 
 
-@pytest.mark.parametrize("stage", PIPELINE)
+@pytest.mark.parametrize("stage", RUN)
 def test_a_task_passes_each_input_as_one_argument_to_the_images_entrypoint(stage: str) -> None:
     expected = [
         f"{field.flag}=/var/inputs/{field.name}" if field.artifact else f"{field.flag}={{{{.inputs.{field.name}}}}}"
@@ -94,18 +96,19 @@ def test_a_task_passes_each_input_as_one_argument_to_the_images_entrypoint(stage
     ]
     filled = [text for text in container(stage)["args"] if text.startswith("--checkpoint-")]  # by Flyte: test_pods.py
     assert container(stage)["args"] == [*expected, *filled, "--outputs=/var/outputs"]
-    assert container(stage).get("command", []) == []
+    program = ["/opt/venv/bin/python", "-m", "stages.publish.preflight.main"]
+    assert container(stage).get("command", []) == (program if stage == "preflight" else [])
     assert container(stage)["image"] == read_image(stage).reference
 
 
-@pytest.mark.parametrize("stage", PIPELINE)
+@pytest.mark.parametrize("stage", RUN)
 def test_flyte_moves_inputs_and_outputs_where_the_arguments_say(stage: str) -> None:
     task = TASKS[stage]
     config = task["container"] if "container" in task else task["k8sPod"]
     assert config["dataConfig"] == {"enabled": True, "inputPath": "/var/inputs", "outputPath": "/var/outputs"}
 
 
-@pytest.mark.parametrize("stage", PIPELINE)
+@pytest.mark.parametrize("stage", RUN)
 def test_a_task_has_the_placement_of_its_stage(stage: str) -> None:
     known, metadata = read_placement(stage), TASKS[stage]["metadata"]
     assert metadata["retries"] == {"retries": known.retries}
@@ -114,7 +117,7 @@ def test_a_task_has_the_placement_of_its_stage(stage: str) -> None:
     assert container(stage)["resources"] == {"requests": known.requests(), "limits": known.limits()}
 
 
-@pytest.mark.parametrize("stage", PIPELINE)
+@pytest.mark.parametrize("stage", RUN)
 def test_convert_and_train_alone_are_cached_by_their_image(stage: str) -> None:
     metadata = TASKS[stage]["metadata"]
     if stage in ("convert", "train"):
@@ -152,18 +155,18 @@ def test_a_stage_is_swapped_by_its_line_in_images_toml(tmp_path: Path, monkeypat
 
 
 def test_a_node_is_a_stage_and_none_is_a_condition() -> None:
-    assert list(NODES) == list(PIPELINE)
+    assert list(NODES) == list(RUN)
     for stage, node in NODES.items():
         assert node["taskNode"]["referenceId"]["name"] == stage
         assert not node.keys() & {"branchNode", "workflowNode", "gateNode", "arrayNode"}
 
 
-@pytest.mark.parametrize("stage", PIPELINE)
+@pytest.mark.parametrize("stage", RUN)
 def test_every_input_of_a_stage_is_passed(stage: str) -> None:
     assert bindings(stage).keys() == {field.name for field in CONTRACTS[stage].inputs}
 
 
-@pytest.mark.parametrize("stage", PIPELINE)
+@pytest.mark.parametrize("stage", RUN)
 def test_an_edge_joins_equal_kinds(stage: str) -> None:
     for field in CONTRACTS[stage].inputs:
         source, name = bindings(stage)[field.name]
@@ -200,8 +203,15 @@ def test_artefacts_take_the_way_that_the_stages_describe() -> None:
     }
 
 
+def test_train_waits_for_preflight_and_dataset_and_convert_do_not() -> None:
+    preflight = NODES["preflight"]["id"]
+    waiting = {stage for stage, node in NODES.items() if preflight in node.get("upstreamNodeIds", [])}
+    assert waiting == {"train"}
+    assert "upstreamNodeIds" not in NODES["preflight"]
+
+
 def test_a_scalar_is_passed_under_its_own_name() -> None:
-    for stage in PIPELINE:
+    for stage in RUN:
         for field in CONTRACTS[stage].inputs:
             if not field.artifact:
                 assert bindings(stage)[field.name][1] == field.name
@@ -214,7 +224,7 @@ def test_publish_takes_the_decision_of_register() -> None:
 
 
 def test_every_input_of_the_workflow_is_used() -> None:
-    used = {name for stage in PIPELINE for source, name in bindings(stage).values() if not source}
+    used = {name for stage in RUN for source, name in bindings(stage).values() if not source}
     assert used == WORKFLOW["interface"]["inputs"]["variables"].keys()
 
 
@@ -277,7 +287,7 @@ def test_the_workflow_is_packaged_without_docker(tmp_path: Path) -> None:
         "agent_training_pipeline",
         *(f"{agent}-{purpose}" for agent in agents for purpose in ("training", "watch")),
     ]
-    tasks = (f"{stage}_1" for stage in STAGES)
+    tasks = (f"{stage}_1" for stage in ALL_NODES)
     assert entities == sorted([*tasks, *(f"{name}_2" for name in workflows), *(f"{plan}_3" for plan in plans)])
 
 
@@ -331,13 +341,24 @@ def test_a_real_stage_leaves_its_outputs_in_the_run_folder(gitops: Path, run_fol
     assert files_of_flytekit() == before
 
 
-def test_a_real_stages_reason_comes_through_flytekit(gitops: Path) -> None:
+def test_a_real_preflights_faults_come_through_flytekit_before_anything_else_runs(
+    gitops: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MLFLOW_TRACKING_URI", "STORE_URI"):
+        monkeypatch.delenv(name, raising=False)
     with pytest.raises(Exception) as error:
         agent_training_pipeline(agent_name="agent-x", repository=str(gitops))
     failure = own_cause(error.value)
-    assert (failure.stage, failure.code) == ("dataset", 1)
-    told = "dataset failed with exit code 1: dataset: there is no agent agent-x in flux/ai of the repository"
-    assert str(failure).startswith(told)
+    assert (failure.stage, failure.code) == ("preflight", 1)
+    assert str(failure).startswith("preflight failed with exit code 1: preflight: 4 of ")
+    for fault in (
+        "mlflow: the environment variable MLFLOW_TRACKING_URI is not set",
+        "store: the environment variable STORE_URI is not set",
+        f"git push: the branch main is checked out in {gitops}",
+        f"git config: there is no agent agent-x in {gitops} on main",
+    ):
+        assert fault in str(failure)
+    assert {folder.name for folder in run_folder.iterdir()} == {"preflight"}  # no row was made
 
 
 @pytest.fixture
@@ -374,7 +395,7 @@ def test_a_failing_stage_ends_the_run(programs: Path, run_folder: Path) -> None:
     with pytest.raises(Exception) as error:
         agent_training_pipeline(agent_name="agent-sre", repository="/r")
     assert str(own_cause(error.value)) == "evaluate failed with exit code 1: it gave no reason"
-    assert {folder.name for folder in run_folder.iterdir()} == {"dataset", "convert", "train", "evaluate"}
+    assert {folder.name for folder in run_folder.iterdir()} == {"preflight", "dataset", "convert", "train", "evaluate"}
 
 
 def own_cause(error: BaseException | None) -> StageFailed:

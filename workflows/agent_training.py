@@ -12,7 +12,8 @@ from shared.contract import PIPELINE
 from workflows.inputs import Settings, of, settings_of, taking
 from workflows.tasks import file_of, stage_task
 
-dataset, convert, train = stage_task("dataset"), stage_task("convert"), stage_task("train")
+preflight, dataset, convert = stage_task("preflight"), stage_task("dataset"), stage_task("convert")
+train = stage_task("train")
 evaluate, register, publish = stage_task("evaluate"), stage_task("register"), stage_task("publish")
 
 DatasetFile, EvaluationFile = file_of(ChatDataset), file_of(Evaluation)
@@ -39,18 +40,22 @@ class Result(NamedTuple):
 def agent_training_pipeline(**settings: Any) -> Result:
     """Train, evaluate, register and publish the model of one agent from its runbook.
 
-    Trains in any case. dataset turns the runbook into rows, convert the base model into MLX; train tunes it, evaluate
+    Trains in any case. preflight finds out whether what will be trained could be published; without that nothing is
+    trained. dataset turns the runbook into rows, convert the base model into MLX; train tunes it, evaluate
     compares it with the base, register records it in MLflow and decides, publish stores it and bumps MODEL_VERSION in
     Git. A model that is not good enough is rejected: `outcome` says why, and nothing changes.
     """
+    # A laptop runs what is called first, first.
+    checked = preflight(**of("preflight", settings))
     rows = dataset(**of("dataset", settings))
-    return train_to_publish(rows.dataset, settings)
+    return train_to_publish(rows.dataset, checked, settings)
 
 
-def train_to_publish(rows: Any, settings: Settings) -> Result:
-    """Wires the stages behind dataset: rows is its artefact."""
+def train_to_publish(rows: Any, checked: Any, settings: Settings) -> Result:
+    """Wires the stages behind dataset: rows is its artefact, and checked what preflight gives."""
     base = convert(**of("convert", settings))
     trained = train(dataset=rows, model=base.model, **of("train", settings))
+    checked >> trained.metrics  # train waits for it, and takes nothing of it
     measured = evaluate(
         dataset=rows, base_model=base.model, model=trained.model, metrics=trained.metrics, **of("evaluate", settings)
     )

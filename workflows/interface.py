@@ -44,6 +44,7 @@ class Interface(BaseModel):
     inputs: list[Port]
     outputs: list[Port]
     environment: list[Variable]
+    programs: list["Interface"] = []
 
     @property
     def name(self) -> str:
@@ -86,7 +87,8 @@ def check_image(stage: str, version: str, labels: Mapping[str, str]) -> None:
 
 def misfits(image: Interface, tree: Interface) -> list[str]:
     """Returns one sentence for each reason why the tree's workflow cannot run the image; none where it can."""
-    return [*_input_misfits(image, tree), *_output_misfits(image, tree), *_environment_misfits(image, tree)]
+    own = [*_input_misfits(image, tree), *_output_misfits(image, tree), *_environment_misfits(image, tree)]
+    return [*own, *_program_misfits(image, tree)]
 
 
 def _input_misfits(image: Interface, tree: Interface) -> Iterator[str]:
@@ -117,15 +119,26 @@ def _environment_misfits(image: Interface, tree: Interface) -> Iterator[str]:
             yield f"{image.name} requires the environment variable {variable.name}, which the workflow does not set"
 
 
+def _program_misfits(image: Interface, tree: Interface) -> Iterator[str]:
+    """Yields the reasons why the image cannot run what runs beside the stage in it."""
+    known = {program.stage: program for program in image.programs}
+    for program in tree.programs:
+        if program.stage in known:
+            yield from misfits(known[program.stage], program)
+        else:
+            yield f"{image.name} has no program {program.stage}, which the workflow runs"
+
+
 def demanded_part(old: Interface, new: Interface) -> tuple[Part, list[str]]:
     """Returns the least part of the version that a change of a contract must raise, and why: one sentence each.
 
     major: who used the old one cannot use the new one. minor: there is a new input or output.
     """
-    broken = [*misfits(new, old), *_newly_required(old, new)]
+    pairs = [(old, new), *_same_programs(old, new)]
+    broken = [*misfits(new, old), *(reason for pair in pairs for reason in _newly_required(*pair))]
     if broken:
         return "major", broken
-    added = [*_added("input", old.inputs, new.inputs), *_added("output", old.outputs, new.outputs)]
+    added = [reason for pair in pairs for reason in _additions(*pair)]
     return ("minor", added) if added else ("patch", [])
 
 
@@ -134,6 +147,18 @@ def _newly_required(old: Interface, new: Interface) -> Iterator[str]:
     for port in new.inputs:
         if port.is_required and port.name in optional:
             yield f"the input {port.name} has lost its default"
+
+
+def _same_programs(old: Interface, new: Interface) -> list[tuple[Interface, Interface]]:
+    known = {program.stage: program for program in old.programs}
+    return [(known[program.stage], program) for program in new.programs if program.stage in known]
+
+
+def _additions(old: Interface, new: Interface) -> list[str]:
+    known = [program.stage for program in old.programs]
+    programs = [f"the program {program.stage} is new" for program in new.programs if program.stage not in known]
+    ports = [*_added("input", old.inputs, new.inputs), *_added("output", old.outputs, new.outputs)]
+    return [*ports, *programs]
 
 
 def _added(what: str, old: Iterable[Port], new: Iterable[Port]) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from shared.contract import STAGES
+from shared.contract import NODES, PROGRAMS, STAGES, Contract
 from shared.errors import StageError, nearest
 from workflows import toml_file
 from workflows.toml_file import Quantity, Table
@@ -16,6 +16,7 @@ FOLDER = Path(__file__).parent
 FILE = FOLDER / "placement.toml"
 IMAGES = FOLDER / "images.toml"
 TRAIN_PROFILE = "TRAIN_PROFILE"  # a profile for train instead of placement.toml's
+PYTHON = "/opt/venv/bin/python"  # in every image, as their ENTRYPOINT has it
 SOURCES = ("config_maps", "secrets")  # read by workflows/flyte/variables.py
 
 _REQUIRED: dict[str, type] = {
@@ -119,7 +120,7 @@ def read_placement(stage: str, file: Path = FILE) -> Placement:
     """
     whole = toml_file.read(file)
     _check_stage(stage)
-    _check_stages(whole, {*STAGES, "profiles", *SOURCES})
+    _check_stages(whole, {*NODES, "profiles", *SOURCES})
     entry = whole.table(stage).values(_REQUIRED | _OPTIONAL, _REQUIRED)
     profile = _read_profile(whole, stage, entry.pop("profile", ""))
     return Placement(timeout=timedelta(minutes=entry.pop("timeout_minutes")), profile=profile, **entry)
@@ -128,11 +129,13 @@ def read_placement(stage: str, file: Path = FILE) -> Placement:
 def read_image(stage: str, file: Path = IMAGES, variant: str = "") -> Image:
     """Returns the image of a stage, or that variant of it which the line `<stage>-<variant>` names.
 
+    One of PROGRAMS runs in the image of its stage.
     Raises StageError where the file lacks it or it has no version.
     """
     whole = toml_file.read(file)
     _check_stage(stage)
     _check_stages(whole, {*STAGES, *(name for name in whole.entries if name.partition("-")[0] in STAGES)})
+    stage = PROGRAMS.get(stage, stage)
     key = f"{stage}-{variant}" if variant else stage
     if variant and key not in whole.entries:
         pushed = f"`make image-{stage} push-{stage} VARIANT={variant}`"
@@ -145,13 +148,18 @@ def read_image(stage: str, file: Path = IMAGES, variant: str = "") -> Image:
     return Image(reference, found["version"].removesuffix(f"-{variant}"), found["digest"] or "")
 
 
+def entrypoint(declared: Contract) -> list[str]:
+    """Returns what is run in place of an image's ENTRYPOINT, which runs the stage: nothing, but for one of PROGRAMS."""
+    return [] if declared.home == declared.stage else [PYTHON, "-m", declared.program]
+
+
 def placed_image(stage: str) -> Image:
     """Returns the image of a stage that its profile asks for. Raises StageError as the two files' readers do."""
     return read_image(stage, variant=read_placement(stage).profile.image_variant)
 
 
 def _check_stage(stage: str) -> None:
-    if stage not in STAGES:
+    if stage not in NODES:
         raise StageError(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
 
 

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 from flytekit import conditional, sleep, workflow
 
 from shared.contract import PIPELINE
-from workflows.agent_training import DatasetFile, dataset, train_to_publish
+from workflows.agent_training import DatasetFile, dataset, preflight, train_to_publish
 from workflows.inputs import of, settings_of, taking
 from workflows.placement import placed_image
 from workflows.tasks import stage_task
 
 watch = stage_task("watch")
 
-BEHIND_DATASET = settings_of(*PIPELINE[1:])
+BEHIND_DATASET = settings_of(*PIPELINE[1:], "preflight")
 # What is the same at every start: which train would run, and that the decision is written down.
 GIVEN = {"train_version": placed_image("train").version, "remember": True}
 ASKED = {name: field for name, field in settings_of("watch", *PIPELINE).items() if name not in GIVEN}
@@ -50,9 +50,9 @@ class Outcome(NamedTuple):
 def training(rows: DatasetFile, **settings: Any) -> Outcome:
     """Train, evaluate, register and publish a model on rows that are there already.
 
-    The stages of agent_training_pipeline behind dataset.
+    preflight, and the stages of agent_training_pipeline behind dataset.
     """
-    result = train_to_publish(rows, settings)
+    result = train_to_publish(rows, preflight(**of("preflight", settings)), settings)
     return Outcome(result.outcome, result.model_version, result.run_page, result.model_page)
 
 

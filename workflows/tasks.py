@@ -24,7 +24,7 @@ from workflows.flyte.pods import pod_template
 from workflows.local import container, process
 from workflows.local.copilot import INPUTS, OUTPUTS
 from workflows.local.execution import Execution
-from workflows.placement import Placement, read_image, read_placement
+from workflows.placement import Placement, entrypoint, read_image, read_placement
 
 BACK_ENDS = {"process": process.run_stage, "docker": container.run_stage}
 BACK_END = "AGENT_TRAINING_BACK_END"  # which of them runs a stage on this machine
@@ -68,7 +68,7 @@ def stage_task(stage: str) -> StageTask:
     return StageTask(
         declared,
         image=image.reference,
-        command=[],  # the image's ENTRYPOINT runs
+        command=entrypoint(declared),
         arguments=_arguments(declared, placement),
         inputs=OrderedDict((field.name, flyte_type(field)) for field in declared.inputs),
         outputs=kwtypes(**{field.name: flyte_type(field) for field in declared.outputs}),

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shared.access.git import without_secret
+from shared.access.mlflow_server import check_version, is_server, too_old
 from shared.contract import Variable
 from shared.errors import StageError, one_line
 
@@ -59,7 +60,7 @@ def prepare(address: str, credentials: Mapping[str, str]) -> None:
     """
     if address.startswith(_SQLITE):
         _check_database(address)
-    elif urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).hostname:
+    elif not is_server(address) or not urlsplit(address).hostname:
         known = "http(s)://host:port or sqlite:///file"
         raise StageError(f"MLFLOW_TRACKING_URI is {without_secret(address)}; it must be {known}")
     os.environ.update(_QUIET)
@@ -85,7 +86,7 @@ def connected() -> Iterator[Any]:
     """Yields an MlflowClient of the MLflow that the environment names, which was asked whether it is there.
 
     For stages whose environment holds MLflow. Raises StageError, with the address and the remedy, where MLflow is not
-    there or refuses, also later in the block.
+    there, refuses or is too old, also later in the block.
     """
     address = prepare_from_environment()
     # MLflow reads the environment while it is imported, and takes seconds for it.
@@ -104,6 +105,8 @@ def connected() -> Iterator[Any]:
     try:
         with impatience():
             create_database(address, reached)
+            if is_server(address):
+                check_version(address)
             client = reached(address)
         yield client
     except errors as error:
@@ -116,7 +119,7 @@ def create_database(address: str, initialise: Callable[[str], object]) -> None:
     initialise: lets MLflow make its tables in the database of an address. Cut off in between, MLflow would
     find the half of them ever after and refuse the file.
     """
-    file = _database(address)
+    file = database(address)
     if not address.startswith(_SQLITE) or (file.exists() and file.stat().st_size):
         return
     passing = file.with_name(f".{file.name}.{secrets.token_hex(8)}.partial")
@@ -144,7 +147,7 @@ def artifact_location(address: str) -> str | None:
     """Returns where a new experiment keeps its artefacts: beside a SQLite file; None lets a server decide."""
     if not address.startswith(_SQLITE):
         return None
-    return (_database(address).parent.resolve() / "mlflow-artifacts").as_uri()
+    return (database(address).parent.resolve() / "mlflow-artifacts").as_uri()
 
 
 def failure(address: str, reason: str) -> StageError:
@@ -157,6 +160,8 @@ def failure(address: str, reason: str) -> StageError:
         host = urlsplit(address).netloc.rpartition("@")[2]
         remedy = f"give the account the right, or start the server with --allowed-hosts {host}"
         return StageError(f"{where} refuses the request (403); {remedy}")
+    if re.search(r"/logged-models\S* failed with error code 404", reason):
+        return too_old(address, "does not know logged models")
     # Where the server fails before it has read an artefact, it answers 500 or just breaks off.
     if "/mlflow-artifacts/" in reason and re.search(r"too many 5\d\d|Connection aborted|Broken pipe", reason):
         remedy = "check the server's log, and the space and the rights where it keeps them"
@@ -172,12 +177,13 @@ def failure(address: str, reason: str) -> StageError:
     return StageError(f"{where} failed: {without_secret(one_line(reason))[:300]}")
 
 
-def _database(address: str) -> Path:
+def database(address: str) -> Path:
+    """Returns the file of a sqlite:/// address."""
     return Path(address.removeprefix(_SQLITE).partition("?")[0])
 
 
 def _check_database(address: str) -> None:
-    file = _database(address)
+    file = database(address)
     known = f"MLFLOW_TRACKING_URI is {without_secret(address)}, but"
     if not file.name or file.name == ":memory:":
         raise StageError(f"{known} it names no file, so nothing would be kept; write sqlite:///<file>")

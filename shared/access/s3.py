@@ -4,12 +4,25 @@ The server comes from the environment; bucket and prefix from an s3:// address t
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from shared.access.git import without_secret
 from shared.contract import Variable
 from shared.errors import StageError, one_line
+
+# What stands in the place of keys; Amazon's SDKs call these so, and EKS and ECS set all but the last in a pod.
+_ROLE = {
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "the path of the token that a role's keys are given for",
+    "AWS_ROLE_ARN": "the role that is taken with it",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "where a pod asks for the keys of its role",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "the same on ECS, a path",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN": "the token that is shown there",
+    "AWS_ENDPOINT_URL_STS": "the server that gives a role's keys for the token; empty for S3_ENDPOINT, or Amazon's",
+}
+WEB_IDENTITY = "AWS_WEB_IDENTITY_TOKEN_FILE"
+POD_ROLES = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
 
 
 def variables(use: str, runtime: bool = False) -> tuple[Variable, ...]:
@@ -18,7 +31,9 @@ def variables(use: str, runtime: bool = False) -> tuple[Variable, ...]:
         Variable("S3_ENDPOINT", "the S3 server's address, http(s)://host:port; empty for Amazon's", runtime=runtime),
         Variable("AWS_ACCESS_KEY_ID", f"the access key for {use}", runtime=runtime),
         Variable("AWS_SECRET_ACCESS_KEY", "the secret key for it", secret=True, runtime=runtime),
+        Variable("AWS_SESSION_TOKEN", "the session token that temporary keys come with", secret=True, runtime=runtime),
         Variable("AWS_REGION", f"the region of {use}; needed for Amazon's", runtime=runtime),
+        *(Variable(name, description, runtime=runtime) for name, description in _ROLE.items()),
     )
 
 
@@ -30,6 +45,8 @@ _PREFIX_PART = re.compile(r"[\w!*'()+=,@ -][\w.!*'()+=,@ -]*", re.ASCII)
 _KEY = re.compile(r"[!-~]+")
 
 _CREDENTIALS = "does not accept the credentials; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+_TOKEN = "does not accept the session token; temporary keys need their own AWS_SESSION_TOKEN, others need none"
+_EXPIRED = "finds the temporary keys expired; set new ones, with their AWS_SESSION_TOKEN"
 _RIGHT = "refuses the request; give the account the right to list, read and write there"
 _FULL = "has no space left for it; free some, or raise the quota, and run again"
 _REGION = "is in another region; check AWS_REGION"
@@ -38,8 +55,9 @@ _BUSY = "is busy or out of order; run again later"
 _KNOWN = {
     "InvalidAccessKeyId": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
-    "InvalidToken": _CREDENTIALS,
-    "ExpiredToken": _CREDENTIALS,
+    "InvalidToken": _TOKEN,
+    "InvalidTokenId": _TOKEN,
+    "ExpiredToken": _EXPIRED,
     "AccessDenied": _RIGHT,
     "AllAccessDisabled": _RIGHT,
     "NoSuchBucket": "has no such bucket; create it, or check the address",
@@ -64,14 +82,26 @@ _INSUFFICIENT_STORAGE = 507
 
 
 @dataclass(frozen=True)
+class Keys:
+    """Who asks. `session` is the token that temporary keys come with, '' for others."""
+
+    access: str
+    secret: str = field(repr=False)
+    session: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class Endpoint:
-    """An S3 server: host, port where there is one, region, and who asks."""
+    """An S3 server: host, port where there is one, region, and who asks.
+
+    keys: None where the keys of a role are asked for. sts: the address that gives a role's keys for a web identity.
+    """
 
     host: str
     is_secure: bool
     region: str
-    access_key: str
-    secret_key: str
+    keys: "Keys | None"
+    sts: str = ""
 
     def __str__(self) -> str:
         return f"{'https' if self.is_secure else 'http'}://{self.host}"
@@ -82,8 +112,8 @@ def read_endpoint(declared: tuple[Variable, ...], named: str) -> Endpoint:
 
     Raises StageError, with the variable's name, for what is missing or wrong.
     """
-    server, access_key, secret_key, place = declared
-    address, region = server.read(), place.read()
+    known = {variable.name: variable for variable in declared}
+    address, region = known["S3_ENDPOINT"].read(), known["AWS_REGION"].read()
     if not address and not region:
         raise StageError(
             f"{named} names a bucket, but neither S3_ENDPOINT nor AWS_REGION is set; let S3_ENDPOINT name the server, "
@@ -92,12 +122,31 @@ def read_endpoint(declared: tuple[Variable, ...], named: str) -> Endpoint:
     if region and not re.fullmatch(r"[A-Za-z0-9_-]+", region):
         raise StageError(f"AWS_REGION is {region!r}; it must be a name such as eu-central-1")
     host, is_secure = _server(address) if address else (AMAZON, True)
-    access, secret = access_key.read(), secret_key.read()
-    for variable, value in ((access_key, access), (secret_key, secret)):
+    region = region or DEFAULT_REGION
+    return Endpoint(host, is_secure, region, _keys(known, is_amazon=not address), _sts(known, address, region))
+
+
+def _keys(known: Mapping[str, Variable], is_amazon: bool) -> Keys | None:
+    """Returns the keys of the environment, None where there is a role instead: on Amazon's machines there may be."""
+    pair = known["AWS_ACCESS_KEY_ID"], known["AWS_SECRET_ACCESS_KEY"]
+    access, secret = (variable.read() for variable in pair)
+    if not access and not secret and (is_amazon or any(known[name].read() for name in (WEB_IDENTITY, *POD_ROLES))):
+        return None
+    session = known["AWS_SESSION_TOKEN"]
+    given = [*zip(pair, (access, secret), strict=True), *([(session, session.read())] if session.read() else [])]
+    for variable, value in given:
         if not _KEY.fullmatch(value):
             found = "holds a character that no key has" if value else "is not set"
             raise StageError(f"the environment variable {variable.name} {found}; it must hold {variable.description}")
-    return Endpoint(host, is_secure, region or DEFAULT_REGION, access, secret)
+    return Keys(access, secret, session.read())
+
+
+def _sts(known: Mapping[str, Variable], address: str, region: str) -> str:
+    """Returns who gives keys for a web identity: MinIO and Ceph do that at the address of the store itself."""
+    server = known["AWS_ENDPOINT_URL_STS"].read()
+    if server and not re.fullmatch(r"https?://[^\s?#@]+", server):
+        raise StageError(f"AWS_ENDPOINT_URL_STS is {without_secret(server)}; it must be http(s)://host:port")
+    return server or address or f"https://sts.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
 
 
 def read_bucket(uri: str, named: str) -> tuple[str, str]:

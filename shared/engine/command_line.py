@@ -20,7 +20,7 @@ class Parser(argparse.ArgumentParser):
     @classmethod
     def of(cls, declared: Contract) -> "Parser":
         parser = cls(
-            prog=f"python -m stages.{declared.stage}.main",
+            prog=f"python -m {declared.program}",
             description=f"{declared.title}\n\nVersion {declared.version}",
             epilog=_environment_help(declared),
             formatter_class=argparse.RawDescriptionHelpFormatter,

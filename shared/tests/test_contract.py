@@ -323,6 +323,14 @@ def test_every_default_keeps_its_own_limits() -> None:
                 field.check(field.default)
 
 
+def test_what_runs_beside_a_stage_has_its_version_and_a_program_of_its_own() -> None:
+    publish, preflight = contract.load("publish"), contract.load("preflight")
+    assert (preflight.home, preflight.version) == ("publish", publish.version)
+    assert (publish.program, preflight.program) == ("stages.publish.main", "stages.publish.preflight.main")
+    assert publish.describe()["programs"] == [preflight.describe()]
+    assert "programs" not in contract.load("train").describe()
+
+
 def test_an_unknown_stage_is_named() -> None:
     with pytest.raises(StageError) as raised:
         contract.load("trian")

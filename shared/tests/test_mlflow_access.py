@@ -100,6 +100,10 @@ def test_artefacts_lie_beside_a_database_and_where_a_server_puts_them(tmp_path: 
             "give the account the right, or start the server with --allowed-hosts mlflow.ml:5000",
         ),
         (
+            "API request to endpoint /api/2.0/mlflow/logged-models/search failed with error code 404 != 200.",
+            "is too old: the server does not know logged models; 3 or newer is needed",
+        ),
+        (
             "Max retries exceeded with url: https://anna:geheim@mlflow.ml/api",
             "does not answer; check MLFLOW_TRACKING_URI and that the server runs",
         ),

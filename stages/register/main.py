@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from shared import model_stages, stage
-from shared.access.mlflow import MLFLOW_TRACKING_URI, artifact_location, connected
+from shared.access.mlflow import MLFLOW_TRACKING_URI, connected
 from shared.answers import tuned_texts
 from shared.artifacts import FineTunedModel
 from shared.champion import Champion
@@ -36,7 +36,7 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
     policy, content = read_policy(inputs), inputs.model.content_digest()
     record = run_record.describe(inputs, origin, content)
     with connected() as client, TemporaryDirectory() as folder:
-        experiment = Experiment.of(client, origin.agent, artifact_location(MLFLOW_TRACKING_URI.read()))
+        experiment = Experiment.of(client, origin.agent, MLFLOW_TRACKING_URI.read())
         model = RegisteredModel.of(client, origin.agent)
         champion = Champion.of(client, origin.agent)
         verdict, comparison = _decide(inputs, policy, content, champion)

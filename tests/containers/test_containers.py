@@ -23,7 +23,7 @@ from tests.containers.conftest import Run
 from workflows.local import container, copilot
 from workflows.local.copilot import INPUTS, OUTPUTS
 from workflows.local.execution import Execution, StageFailed
-from workflows.placement import Placement, read_image
+from workflows.placement import Placement, entrypoint, read_image
 
 STAGES = contract.STAGES
 WITH_ARTEFACTS = ("train", "evaluate", "register", "publish")
@@ -143,6 +143,16 @@ def test_the_image_describes_itself_as_its_label_and_the_tree_do(stage: Stage) -
     assert code == 0
     label = stage.image.labels["io.agent-training.contract"]
     assert json.loads("\n".join(lines)) == json.loads(label) == stage.contract.describe()
+
+
+@pytest.mark.parametrize("program", contract.PROGRAMS)
+def test_what_runs_beside_a_stage_is_in_its_image(
+    engine: docker.DockerClient, undisturbed: Run, tmp_path: Path, program: str
+) -> None:
+    declared = contract.load(program)
+    python, *module = entrypoint(declared)
+    code, lines = Stage(engine, declared.home, undisturbed, tmp_path).run(*module, "--describe", entrypoint=[python])
+    assert (code, json.loads("\n".join(lines))) == (0, declared.describe())
 
 
 def test_the_labels_say_what_the_image_is(stage: Stage) -> None:

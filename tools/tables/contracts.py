@@ -1,4 +1,4 @@
-"""Writes each stage's contract into its README."""
+"""Writes each stage's contract into its README, and that of what runs beside the stages."""
 
 import sys
 from pathlib import Path
@@ -11,8 +11,9 @@ BLOCK = Block("contract")
 
 
 def contents() -> dict[Path, str]:
-    """Returns each stage's README, and the tables of its contract."""
-    return {ROOT / "stages" / stage / "README.md": table(contract.load(stage)) for stage in contract.STAGES}
+    """Returns the README of each node, and the tables of its contract."""
+    homes = {node: Path(contract.PROGRAMS.get(node, ""), node) for node in contract.NODES}
+    return {ROOT / "stages" / home / "README.md": table(contract.load(node)) for node, home in homes.items()}
 
 
 def table(declared: Contract) -> str:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 
 from shared import contract
-from shared.contract import STAGES, Variable
+from shared.contract import NODES, Variable
 from shared.errors import StageError
 from tools.tables.blocks import ROOT, Block
 from workflows.flyte import variables
@@ -17,13 +17,13 @@ def declared() -> Iterator[tuple[Variable, tuple[str, ...]]]:
     """Yields each variable that is set for a stage, with the stages that read it, by name."""
     readers: dict[str, list[str]] = {}
     known: dict[str, Variable] = {}
-    for stage in STAGES:
+    for stage in NODES:
         for variable in contract.load(stage).environment:
             readers.setdefault(variable.name, []).append(stage)
             other = known.get(variable.name, variable)
             # Of two descriptions the longer one says more.
             known[variable.name] = max(other, variable, key=lambda each: len(each.description))
-    for name in sorted(name for name in known if not name.startswith(variables.SET_BY_FLYTE)):
+    for name in sorted(name for name in known if not name.startswith(variables.SET_BY_THE_CLUSTER)):
         yield known[name], tuple(readers[name])
 
 

@@ -25,7 +25,8 @@ from workflows import toml_file
 from workflows.placement import FILE
 
 FOLDER = "/etc/agent-training"  # where a pod's secrets lie, each key a file
-SET_BY_FLYTE = "FLYTE_INTERNAL_"
+# Flyte and, for a pod whose account has a role, EKS and ECS set these themselves, where nobody else does.
+SET_BY_THE_CLUSTER = ("FLYTE_INTERNAL_", "AWS_ROLE_", "AWS_WEB_IDENTITY_", "AWS_CONTAINER_")
 CONFIG_MAPS, SECRETS = "config_maps", "secrets"  # tables of placement.toml
 _FILE = "_FILE"
 
@@ -46,7 +47,7 @@ class Holder:
 
 
 def environment(declared: Contract, file: Path = FILE) -> list[V1EnvVar]:
-    """Returns the variables of a stage from ConfigMaps, and where its secrets lie; what Flyte sets itself is left out.
+    """Returns the variables of a stage from ConfigMaps, and where its secrets lie; not those that the cluster sets.
 
     Raises StageError for a variable that placement.toml does not place.
     """
@@ -56,7 +57,7 @@ def environment(declared: Contract, file: Path = FILE) -> list[V1EnvVar]:
         holder = known.get(variable.name)
         if holder and not holder.is_secret:
             found.append(_from_config_map(variable, holder.name))
-        elif not holder and not variable.name.startswith(SET_BY_FLYTE):
+        elif not holder and not variable.name.startswith(SET_BY_THE_CLUSTER):
             reason = f"{declared.stage} reads {variable.name}, which neither [{CONFIG_MAPS}] nor [{SECRETS}] names"
             raise StageError(f"{file}: {reason}; add it to one of them")
     return found

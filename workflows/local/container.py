@@ -30,7 +30,7 @@ from workflows.interface import check_image
 from workflows.local import copilot
 from workflows.local.execution import GRACE_SECONDS, TIMED_OUT, Execution, run_to_end, say
 from workflows.local.mounts import surroundings
-from workflows.placement import Image, read_image
+from workflows.placement import Image, entrypoint, read_image
 
 RUN_LABEL = "io.agent-training.run"  # `<process id> <its start>` of the run that a container belongs to
 REASON = "/dev/termination-log"  # Kubernetes mounts a file there, too
@@ -110,7 +110,7 @@ def _pull(client: docker.DockerClient, stage: str, image: Image) -> Any:
 
 def _run(execution: Execution, inputs: Mapping[str, Any]) -> int:
     with connected() as client:
-        image = find_image(client, execution.contract.stage, execution.image)
+        image = find_image(client, execution.contract.home, execution.image)
         name = f"{execution.folder.parent.name}-{execution.contract.stage}"
         try:
             container = client.containers.create(image, name=name, **_options(client, execution, inputs))
@@ -126,6 +126,7 @@ def _options(client: docker.DockerClient, execution: Execution, inputs: Mapping[
     cores = min(_quantity(placement.cpu), client.info()["NCPU"])
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {
+        "entrypoint": entrypoint(execution.contract) or None,
         "command": copilot.arguments(execution.contract, inputs),
         "environment": passed | execution.environment(),
         "mounts": _mounts(execution, inputs, around.paths, not around.is_writable),

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from workflows.local.execution import Execution
 
 # The stages that change what they were given; the others only read it.
-WRITERS = ("register", "publish", "watch")
+WRITERS = ("register", "publish", "preflight", "watch")
 _REMOTE = re.compile(r"(https?|ssh|s3)://\S+|\w[\w.-]*@\w[\w.-]*:\S+")
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|\[?::1\]?")
 

@@ -51,7 +51,7 @@ def _run(execution: Execution, inputs: Mapping[str, Any]) -> int:
 
 
 def _start(execution: Execution, inputs: Mapping[str, Any]) -> subprocess.Popen[bytes]:
-    stage = execution.contract.stage
+    stage = execution.contract.home
     python = ROOT / ".venvs" / stage / "bin" / "python"
     if not python.exists():
         raise StageError(f"the environment of {stage} has not been made; run `make environments`")
@@ -60,7 +60,7 @@ def _start(execution: Execution, inputs: Mapping[str, Any]) -> subprocess.Popen[
         for field in execution.contract.inputs
         for value in (inputs[field.name],)
     ]
-    command = [str(python), "-m", f"stages.{stage}.main", *arguments, f"--outputs={execution.outputs}"]
+    command = [str(python), "-m", execution.contract.program, *arguments, f"--outputs={execution.outputs}"]
     # A session of its own: Ctrl-C reaches this process alone, which then stops the stage in order.
     return subprocess.Popen(
         command, cwd=ROOT, env=_environment(execution), stdin=subprocess.DEVNULL, start_new_session=True

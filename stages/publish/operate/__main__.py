@@ -1,4 +1,4 @@
-"""What is done with published versions: `python -m stages.publish.operate verify|reconcile|rollback|history`."""
+"""What is done with published versions: `python -m stages.publish.operate preflight|verify|…`."""
 
 import argparse
 import signal
@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from shared.errors import StageError, one_line
-from stages.publish.operate import history, reconcile, rollback, verify
+from stages.publish.operate import history, preflight, reconcile, rollback, verify
 
-COMMANDS = {"verify": verify, "reconcile": reconcile, "rollback": rollback, "history": history}
+COMMANDS = {"preflight": preflight, "verify": verify, "reconcile": reconcile, "rollback": rollback, "history": history}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -79,6 +79,12 @@ class FolderStore:
             self.remove_unfinished(key)
         return self.read(key) == content
 
+    def remove(self, key: str) -> bool:
+        path = self._path(key)
+        with _told(path, "removed"):
+            path.unlink(missing_ok=True)
+        return True
+
     def remove_unfinished(self, key: str) -> None:
         path = self._path(key)
         for passing in path.parent.glob(_passing_name(path, "*")):

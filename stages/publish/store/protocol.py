@@ -33,5 +33,8 @@ class Store(Protocol):
     def write_if_absent(self, key: str, content: bytes) -> bool:
         """Stores content unless something is there. Returns whether content is what is there now."""
 
+    def remove(self, key: str) -> bool:
+        """Removes what is stored, if anything is. Returns whether it could: not every account may."""
+
     def remove_unfinished(self, key: str) -> None:
         """Removes what writers that were cut off left of a key that is stored, as well as it can."""

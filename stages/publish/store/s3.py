@@ -17,7 +17,9 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError, ProtocolError
 
+from shared.access import s3_credentials
 from shared.access.s3 import Endpoint, read_bucket, read_endpoint
+from shared.errors import StageError
 from stages.publish.contract import S3
 from stages.publish.store.protocol import UNREADABLE
 from stages.publish.store.s3_failure import told
@@ -77,11 +79,10 @@ class S3Store:
         self.http = patience.http_client()
         self.client = Minio(
             endpoint.host,
-            endpoint.access_key,
-            endpoint.secret_key,
             secure=endpoint.is_secure,
             region=endpoint.region,
             http_client=self.http,
+            credentials=s3_credentials.provider(endpoint, self.http),
         )
 
     def check(self) -> None:
@@ -137,6 +138,14 @@ class S3Store:
                 return self.read(key) == content
             if response.status >= 300:
                 raise _refusal(response)
+        return True
+
+    def remove(self, key: str) -> bool:
+        try:
+            with self._told(key):
+                self.client.remove_object(self.bucket, self._name(key))
+        except StageError:
+            return False
         return True
 
     def remove_unfinished(self, key: str) -> None:

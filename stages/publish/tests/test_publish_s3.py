@@ -20,7 +20,7 @@ from minio.credentials import StaticProvider
 from minio.minioadmin import MinioAdmin
 
 from shared import archive
-from shared.access.s3 import Endpoint, refusal
+from shared.access.s3 import Endpoint, Keys, refusal
 from shared.errors import StageError
 from stages.publish.contract import Inputs
 from stages.publish.main import run
@@ -52,7 +52,9 @@ def opened(bucket: str) -> Store:
 
 def store_of(server: MinioServer, bucket: str, patience: Patience = AT_WORK) -> S3Store:
     host = server.endpoint.removeprefix("http://")
-    return S3Store(Endpoint(host, False, "us-east-1", server.access_key, server.secret_key), bucket, "models", patience)
+    return S3Store(
+        Endpoint(host, False, "us-east-1", Keys(server.access_key, server.secret_key)), bucket, "models", patience
+    )
 
 
 def contents(s3: Minio, bucket: str) -> dict[str, tuple[bytes, object]]:
@@ -257,7 +259,7 @@ def test_equal_bytes_at_the_commit_point_are_success(opened: Store) -> None:
 def test_an_answer_that_is_lost_is_looked_up(minio_server: MinioServer, bucket: str, tmp_path: Path) -> None:
     store = store_of(minio_server, bucket, SHORT)
     with deaf_proxy(minio_server) as host:
-        endpoint = Endpoint(host, False, "us-east-1", minio_server.access_key, minio_server.secret_key)
+        endpoint = Endpoint(host, False, "us-east-1", Keys(minio_server.access_key, minio_server.secret_key))
         through_proxy = S3Store(endpoint, bucket, "models", SHORT)
         assert through_proxy.write_if_absent("a/manifest.json", b"mine")
     assert store.read("a/manifest.json") == b"mine"

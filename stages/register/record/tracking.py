@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared import names
+from shared.access.mlflow import artifact_location
+from shared.access.mlflow_server import check_active, check_artifact_place, checked_place, is_server
 from shared.artifacts import FineTunedModel
-from shared.errors import StageError
 from stages.register.record.creation import unless_it_exists
 from stages.register.record.run_record import Point, RunRecord
 
@@ -30,20 +31,20 @@ class Experiment:
     id: str
 
     @classmethod
-    def of(cls, client: MlflowClient, agent: str, artifact_location: str | None) -> Experiment:
-        """Returns the agent's experiment, which is created where it is missing.
+    def of(cls, client: MlflowClient, agent: str, address: str) -> Experiment:
+        """Returns the agent's experiment at an address, which is created where it is missing.
 
-        Raises StageError where somebody deleted it: MLflow keeps the name.
+        Raises StageError where somebody deleted it, as MLflow keeps the name, and where a server keeps no artefacts.
         """
         name = names.experiment(agent)
-        found = client.get_experiment_by_name(name)
-        if found is None:
+        check_active(client, name)
+        if is_server(address):
+            check_artifact_place(client, address, name)
+        if client.get_experiment_by_name(name) is None:
             with unless_it_exists():
-                return cls(client, client.create_experiment(name, artifact_location=artifact_location))
-            found = client.get_experiment_by_name(name)
-        if found.lifecycle_stage != "active":
-            reason = f"restore it: mlflow experiments restore --experiment-id {found.experiment_id}"
-            raise StageError(f"the MLflow experiment {name} was deleted; {reason}")
+                client.create_experiment(name, artifact_location=artifact_location(address))
+        found: Any = client.get_experiment_by_name(name)
+        checked_place(address, found)
         return cls(client, found.experiment_id)
 
     def open_run(self, record: RunRecord) -> Run:

@@ -15,6 +15,7 @@ from stages.register.contract import Inputs
 from stages.register.main import run
 from stages.register.tests.conftest import with_weights
 from tests.mlflow_server import MlflowServer, running_mlflow
+from tests.small_servers import serving
 
 PASSWORD = "geheim-geheim-geheim"
 CREDENTIALS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
@@ -105,3 +106,71 @@ def test_an_artefact_that_the_server_cannot_keep_is_told(
         assert refusal_of(with_weights(inputs, b"other"), tmp_path) == f"MLflow at {guarded.address} {told}"
     finally:
         (place / "artifacts").unlink()
+
+
+# ── servers on which nothing is recorded ──────────────────────────────────────────────────────────
+
+
+def recorded(address: str) -> list[str]:
+    """Returns the names of what a server has beside its own experiment."""
+    client = MlflowClient(address)
+    models = [model.name for model in client.search_registered_models()]
+    return models + [each.name for each in client.search_experiments() if each.name != "Default"]
+
+
+def test_an_older_server_is_told_at_the_first_request(inputs: Inputs, tmp_path: Path) -> None:
+    with serving({"/version": b"2.22.1", "/health": b"OK"}) as address:
+        os.environ["MLFLOW_TRACKING_URI"] = address
+        told = refusal_of(inputs, tmp_path)
+    assert told == f"MLflow at {address} is too old: the server is MLflow 2.22.1; 3 or newer is needed"
+
+
+def test_a_server_whose_version_nobody_can_read_is_asked_all_the_same(inputs: Inputs, tmp_path: Path) -> None:
+    with serving({"/version": b"<html>"}) as address:
+        os.environ["MLFLOW_TRACKING_URI"] = address
+        assert "/api/2.0/mlflow/experiments/search failed with error code 501" in refusal_of(inputs, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def careless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """A server that leaves it to its clients to write artefacts to a path."""
+    folder = tmp_path_factory.mktemp("careless")
+    options = ["--no-serve-artifacts", "--default-artifact-root", str(folder / "of-the-server")]
+    with running_mlflow(folder, *options) as server:
+        yield server
+
+
+def test_a_server_that_has_its_clients_write_to_a_path_is_refused_before_anything_is_recorded(
+    inputs: Inputs, careless: MlflowServer, tmp_path: Path
+) -> None:
+    os.environ["MLFLOW_TRACKING_URI"] = careless.address
+    told = refusal_of(inputs, tmp_path)
+    assert told.startswith(f"MLflow at {careless.address} has artefacts written to /")
+    assert told.endswith("a path of the machine that writes; start it with --artifacts-destination, or give a bucket")
+    assert recorded(careless.address) == []
+
+
+def test_an_experiment_that_such_a_server_made_stays_refused(
+    inputs: Inputs, careless: MlflowServer, tmp_path: Path
+) -> None:
+    os.environ["MLFLOW_TRACKING_URI"] = careless.address
+    client = MlflowClient(careless.address)
+    experiment = client.create_experiment("agent-test-training")
+    told = refusal_of(inputs, tmp_path)
+    client.rename_experiment(experiment, "agent-test-training-before")
+    assert told.endswith(
+        "start it with --artifacts-destination, or give a bucket; MLflow's experiment agent-test-training "
+        "stays there: rename it, and the next training makes another"
+    )
+
+
+def test_once_the_server_keeps_artefacts_the_next_training_is_recorded(
+    inputs: Inputs, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    folder = tmp_path_factory.mktemp("mended")
+    with running_mlflow(folder, "--no-serve-artifacts", "--default-artifact-root", str(folder / "path")):
+        pass  # its own experiment lies at the path ever after
+    with running_mlflow(folder) as mended:
+        os.environ["MLFLOW_TRACKING_URI"] = mended.address
+        assert run(inputs, tmp_path).run_id
+        assert recorded(mended.address) == ["agent-test-functiongemma", "agent-test-training"]

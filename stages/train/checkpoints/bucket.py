@@ -10,6 +10,7 @@ from minio.error import MinioException, S3Error
 from urllib3 import PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError
 
+from shared.access import s3_credentials
 from shared.access.s3 import Endpoint, read_bucket, read_endpoint, refusal
 from shared.errors import StageError, one_line
 from stages.train.checkpoints.place import FILE, PART
@@ -71,5 +72,6 @@ class Bucket:
 def _client(endpoint: Endpoint) -> Minio:
     # The SDK's own client would wait for 30 minutes.
     http = PoolManager(timeout=Timeout(connect=5, read=60), retries=Retry(3, backoff_factor=0.5))
-    keys = endpoint.access_key, endpoint.secret_key
-    return Minio(endpoint.host, *keys, secure=endpoint.is_secure, region=endpoint.region, http_client=http)
+    credentials = s3_credentials.provider(endpoint, http)
+    secure, region = endpoint.is_secure, endpoint.region
+    return Minio(endpoint.host, secure=secure, region=region, http_client=http, credentials=credentials)

@@ -14,6 +14,8 @@ from pathlib import Path
 import mlx.core as mx
 import pytest
 from minio import Minio
+from minio.credentials import AssumeRoleProvider, StaticProvider
+from minio.minioadmin import MinioAdmin
 
 from shared.contract import load
 from shared.errors import StageError
@@ -166,6 +168,23 @@ def test_an_attempt_that_ends_at_once_passes_on_what_it_was_given(tmp_path: Path
     found = Checkpoints(third, {}, 1, second).load()
     assert found
     assert (found.iteration, found.arrays["a"].item()) == (3, 1.0)
+
+
+def test_temporary_keys_keep_a_checkpoint(
+    bucket: str, minio_server: MinioServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = StaticProvider(minio_server.access_key, minio_server.secret_key)
+    host = minio_server.endpoint.removeprefix("http://")
+    admin = MinioAdmin(endpoint=host, credentials=keys, region="us-east-1", secure=False)
+    admin.user_add("trainer", "trainer-secret")
+    admin.attach_policy(["readwrite"], user="trainer")
+    own = {"access_key": "trainer", "secret_key": "trainer-secret", "region": "us-east-1"}
+    given = AssumeRoleProvider(sts_endpoint=minio_server.endpoint, **own).retrieve()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", given.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", given.secret_key)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", str(given.session_token))
+    Checkpoints(known_place(bucket), {}, 1).save(Checkpoint(3, {"a": mx.array([1.0])}, {}))
+    assert known_place(bucket).newest()
 
 
 def test_a_bucket_that_cannot_be_reached_is_named(
