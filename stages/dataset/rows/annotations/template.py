@@ -86,6 +86,7 @@ def render(prepared: str, value_of: Callable[[Placeholder], str], value: float) 
     return _parsed(prepared)(Scope(label, value))
 
 
+@lru_cache(maxsize=4096)
 def holds_value(prepared: str) -> bool:
     """Returns whether a prepared text shows the alert's value."""
     return (
