@@ -50,6 +50,7 @@ class Row:
         return self.prefix + self.turn
 
 
+_IN_JSON = json.JSONEncoder(sort_keys=True)
 _NOT_IN_FILES = {"split", "id", "prefix", "turn", "stated", "is_alike"}
 
 
@@ -84,8 +85,8 @@ class Writer:
             completion=render_completion(inside, "" if call else NO_CALL_ANSWER),
             alert=alert,
             function=call.name if call else "",
-            call=json.dumps(written, sort_keys=True),
-            notification=json.dumps(shown, sort_keys=True),
+            call=_IN_JSON.encode(written),
+            notification=_IN_JSON.encode(shown),
             alertname=alertname,
             answer=answer,
             stated=frozenset(stated),
