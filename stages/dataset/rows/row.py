@@ -41,8 +41,7 @@ class Row:
 
     def columns(self) -> dict[str, str]:
         """Returns what the file holds of the row."""
-        kept = {key: value for key, value in vars(self).items() if key not in _NOT_IN_FILES}
-        return {"id": self.id, "prompt": self.prompt} | kept
+        return {"id": self.id, "prompt": self.prompt} | {key: getattr(self, key) for key in _IN_FILES}
 
     @property
     def prompt(self) -> str:
@@ -51,7 +50,7 @@ class Row:
 
 
 _IN_JSON = json.JSONEncoder(sort_keys=True)
-_NOT_IN_FILES = {"split", "id", "prefix", "turn", "stated", "is_alike"}
+_IN_FILES = ("completion", "alert", "function", "call", "notification", "alertname", "answer")
 
 
 @dataclass(frozen=True)
