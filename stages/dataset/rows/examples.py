@@ -71,7 +71,8 @@ class _Maker:
         self.writer = Writer(prompt, tools.names)
         self.names = {remedy.alert.name for remedy in findings.remedies}
         self.names |= {entry.name for entry in findings.skipped} | {alert.name for alert in findings.uncovered}
-        self.teachers = _teachers(findings.remedies)
+        self.texts = [phrasings(remedy.alert, answers_of(remedy)) for remedy in findings.remedies]
+        self.teachers = _teachers(findings.remedies, self.texts)
         self.severities = Counter(remedy.alert.name for remedy in findings.remedies)
         self.known = Known()
         self.silent: dict[tuple[str, int], Sketch] = {}
@@ -80,11 +81,10 @@ class _Maker:
         unseen = held_out(self.findings.remedies, self.sampling.unseen_alerts_share)
         silence, tested = apart(self.findings.uncovered)
         rows: list[Row] = []
-        for remedy in self.findings.remedies:
+        for remedy, texts in zip(self.findings.remedies, self.texts, strict=True):
             split_sizes = counts(self.sampling.per_alert)
             if remedy.alert.name in unseen:
                 split_sizes = {UNSEEN_ALERTS: 2 * split_sizes["test"]}
-            texts = phrasings(remedy.alert, answers_of(remedy))
             for split, count in split_sizes.items():
                 rows += self._calls(remedy, of_split(texts, split) if split in SPLITS else texts, split, count)
         if not rows:
@@ -227,10 +227,10 @@ def call_of(remedy: Remedy, drawn: Drawn) -> Call:
     return Call(remedy.function.name, filled)
 
 
-def _teachers(remedies: Sequence[Remedy]) -> dict[str, set[str]]:
+def _teachers(remedies: Sequence[Remedy], texts: Sequence[Sequence[str]]) -> dict[str, set[str]]:
     """Returns for each phrasing the alerts that it describes: one of several does not tell which."""
     found: dict[str, set[str]] = defaultdict(set)
-    for remedy in remedies:
-        for text in phrasings(remedy.alert, answers_of(remedy)):
+    for remedy, own in zip(remedies, texts, strict=True):
+        for text in own:
             found[text].add(remedy.alert.name)
     return found
