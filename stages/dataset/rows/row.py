@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from shared.alert import render_notification
@@ -72,15 +73,17 @@ class Writer:
         stated: Collection[str] = (),
     ) -> Row:
         """Returns the row of one alert as Alertmanager has it. is_constant: whether no label fills the call."""
-        text = self.prompt.prompt(render_notification(shown))
+        turn = self.prompt.prompt(render_notification(shown)).removeprefix(self.prompt.prefix)
+        digest = self._digest_of_prefix.copy()
+        digest.update(turn.encode())
         inside = [self.functions.to_model(call)] if call else []
         answer: Answer = "none" if call is None else "constant" if is_constant else "filled"
         written = {"name": call.name, "arguments": call.arguments} if call else None
         return Row(
             split=split,
-            id=hashlib.sha256(text.encode()).hexdigest()[:16],
+            id=digest.hexdigest()[:16],
             prefix=self.prompt.prefix,
-            turn=text.removeprefix(self.prompt.prefix),
+            turn=turn,
             completion=render_completion(inside, "" if call else NO_CALL_ANSWER),
             alert=alert,
             function=call.name if call else "",
@@ -90,3 +93,8 @@ class Writer:
             answer=answer,
             stated=frozenset(stated),
         )
+
+    @cached_property
+    def _digest_of_prefix(self) -> "hashlib._Hash":
+        """What the declarations, which are most of a prompt, add to the digest of each."""
+        return hashlib.sha256(self.prompt.prefix.encode())
