@@ -11,13 +11,15 @@ _MOST = 64  # words of one pattern: to look for more takes as long as to try it
 _SHORTEST = 2
 _ASCII = 128
 # Letters that a pattern takes for another one, and that `lower` leaves as they are.
-_ALIKE = str.maketrans({"ı": "i", "ſ": "s", "İ": "i"})
+_ALIKE = (("ı", "i"), ("İ", "i"), ("ſ", "s"))
 _INNER = {codes.SUBPATTERN: 3, codes.MAX_REPEAT: 2, codes.MIN_REPEAT: 2}
 
 
 def folded(text: str) -> str:
     """Returns a text as `may_match` looks at it."""
-    return text.translate(_ALIKE).lower()
+    for letter, alike in _ALIKE:
+        text = text.replace(letter, alike)
+    return text.lower()
 
 
 def may_match(words: Sequence[str], text: str) -> bool:
