@@ -141,22 +141,23 @@ def _texts(alert: Mapping[str, Any], own: str, common: str, place: str) -> Itera
         raise StageError(f"the alert {_NO_ALERT}")
     shared = alert.get(common)
     for key, value in [*(shared.items() if isinstance(shared, dict) else ()), *(alert.get(own) or {}).items()]:
-        name, text = _line(str(key)), _text(value, f"{place}: {own}.{key!s:.40}")
+        name, text = _line(str(key)), _text(value, (place, own, key))
         if name and text:
             yield name, text
 
 
-def _text(value: Any, place: str) -> str:
+def _text(value: Any, at: tuple[str, str, object]) -> str:
+    if isinstance(value, str):
+        return _line(value)
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str):
-        return _line(value)
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return str(value)
     found = "no number" if isinstance(value, float) else "a list or an object"
-    raise StageError(f"{place} holds {found}, not a text; send each value as one text")
+    place, own, key = at
+    raise StageError(f"{place}: {own}.{key!s:.40} holds {found}, not a text; send each value as one text")
 
 
 def _status(alert: Mapping[str, Any], place: str) -> str:

@@ -5,9 +5,11 @@ The library that writes the splits takes seconds to import: it is imported when 
 """
 
 import dataclasses
+import gc
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +42,32 @@ def _run(inputs: Inputs, outputs: Path) -> Outputs:
         source = read_source(repo, inputs.repository, inputs.revision, inputs.agent_name, inputs.runbook_path)
     pages = f", {len(source.pages)} pages," if len(source.pages) > 1 else ""
     log(f"reading {source.runbook_path}{pages} as of commit {source.commit[:8]}")
-    studied = study(source, inputs.agent_name)
+    with _without_garbage_collection():
+        studied = study(source, inputs.agent_name)
     if studied.findings:
         _log_findings(studied.findings, studied.secrets, studied.without_alert)
     config, tools, findings = studied.sound()
     source = dataclasses.replace(source, **vars(studied.files))
-    rows, dropped = draw_rows(findings, tools, sampling_of(inputs))
+    with _without_garbage_collection():
+        rows, dropped = draw_rows(findings, tools, sampling_of(inputs))
     dataset = _write(outputs / "dataset", inputs.agent_name, source, config, tools, findings, rows)
     dropped |= {"secrets": len(studied.secrets)}
     card = summarise(inputs.agent_name, source, findings, rows, dropped, dataset.path, studied.without_alert)
     write_card(card, dataset.path)
     log(f"{len(findings.remedies)} alerts, {len(rows)} rows, {len(findings.skipped)} alerts teach no call")
     return Outputs(dataset, source.commit, len(rows))
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Keeps Python from looking for cycles: alerts and rows make none, but there are ever more of them to look at."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def log(line: str) -> None:

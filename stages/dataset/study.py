@@ -98,7 +98,9 @@ def _without_call(findings: Findings, files: Files) -> str:
 
 def _unknown_confirmations(alerts: Sequence[Alert], tools: Tools, files: Files) -> Iterator[str]:
     """Yields what tools.yaml confirms and nobody asked: of an alert, or a command, that the runbook does not have."""
-    commands = {name: [c for a in alerts if a.name == name for c in a.commands] for name in {a.name for a in alerts}}
+    commands: dict[str, list[Command]] = {}
+    for alert in alerts:
+        commands.setdefault(alert.name, []).extend(alert.commands)
     for number, each in enumerate(tools.confirm):
         fault = _unknown_confirmation(each, commands)
         if fault:

@@ -7,6 +7,7 @@ what a command does. A chain of commands is compared by the one that it is for.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -72,10 +73,16 @@ def bind_words(marked: str, template: Template, is_resource: bool) -> dict[str, 
 
 def _bind(pattern: str, word: str) -> list[tuple[str | None, str]]:
     """Returns what each parameter of a template's word stands for; the name None where the word is another."""
-    names = _PARAMETER.findall(pattern)
-    expression = "(.+)".join(map(re.escape, _PARAMETER.split(pattern)[::2]))
-    found = re.fullmatch(expression, word, re.DOTALL)
+    names, expression = _expression(pattern)
+    found = expression.fullmatch(word)
     return list(zip(names, found.groups(), strict=True)) if found else [(None, word)]
+
+
+@lru_cache(maxsize=1024)  # every command is held against every template
+def _expression(pattern: str) -> tuple[list[str], re.Pattern[str]]:
+    """Returns the parameters of a template's word, and an expression with a group for each."""
+    between = map(re.escape, _PARAMETER.split(pattern)[::2])
+    return _PARAMETER.findall(pattern), re.compile("(.+)".join(between), re.DOTALL)
 
 
 def _typed(bound: dict[str, str], function: Function, template: Template) -> Arguments | None:

@@ -92,7 +92,7 @@ class Function(BaseModel):
                 raise PlacedError(f"the template {template.command!r} {reason}", ("commands", number))
         return self
 
-    @property
+    @cached_property
     def names(self) -> FunctionNames:
         """The names inside the model: dashes and dots become underscores, parameters as `model_parameters` says."""
         inside = self.model_name or re.sub(r"\W", "_", self.name)

@@ -71,20 +71,22 @@ class _Maker:
         self.writer = Writer(prompt, tools.names)
         self.names = {remedy.alert.name for remedy in findings.remedies}
         self.names |= {entry.name for entry in findings.skipped} | {alert.name for alert in findings.uncovered}
-        self.teachers = _teachers(findings.remedies)
+        self.texts = [phrasings(remedy.alert, answers_of(remedy)) for remedy in findings.remedies]
+        self.teachers = _teachers(findings.remedies, self.texts)
         self.severities = Counter(remedy.alert.name for remedy in findings.remedies)
         self.known = Known()
+        self.silent: dict[tuple[str, int], Sketch] = {}
 
     def rows(self) -> list[Row]:
         unseen = held_out(self.findings.remedies, self.sampling.unseen_alerts_share)
         silence, tested = apart(self.findings.uncovered)
         rows: list[Row] = []
-        for remedy in self.findings.remedies:
+        for remedy, texts in zip(self.findings.remedies, self.texts, strict=True):
+            split_sizes = counts(self.sampling.per_alert)
             if remedy.alert.name in unseen:
-                rows += self._calls(remedy, UNSEEN_ALERTS, 2 * counts(self.sampling.per_alert)["test"])
-            else:
-                for split, count in counts(self.sampling.per_alert).items():
-                    rows += self._calls(remedy, split, count)
+                split_sizes = {UNSEEN_ALERTS: 2 * split_sizes["test"]}
+            for split, count in split_sizes.items():
+                rows += self._calls(remedy, of_split(texts, split) if split in SPLITS else texts, split, count)
         if not rows:
             return rows
         for split in SPLITS:
@@ -93,33 +95,34 @@ class _Maker:
             rows += self._uncovered(alert)
         return rows
 
-    def _calls(self, remedy: Remedy, split: str, count: int) -> Iterator[Row]:
+    def _calls(self, remedy: Remedy, texts: Sequence[str], split: str, count: int) -> Iterator[Row]:
         chance = random.Random(f"{self.sampling.seed} {remedy.alert.name} {remedy.alert.severity} {split}")
-        texts = phrasings(remedy.alert, answers_of(remedy))
-        texts = of_split(texts, split) if split in SPLITS else texts
+        own = [text for text in texts if len(self.teachers[text]) == 1]
         told_by = {"severity"} if self.severities[remedy.alert.name] > 1 else set()
         fixed = _fixed(remedy)
         is_constant = {*remedy.label_of.values()} <= {*fixed, "alertname", "severity"}
+        sketch = Sketch(remedy.alert, texts, remedy.label_of, self.tools.placeholders, self.names, told_by, fixed)
+        nameless = replace(sketch, texts=own)
 
         def draw() -> Row:
-            kind = self._kind(remedy, texts, chance)
-            own = [text for text in texts if len(self.teachers[text]) == 1] if kind == "missing" else texts
-            sketch = Sketch(remedy.alert, own, remedy.label_of, self.tools.placeholders, self.names, told_by, fixed)
-            drawn = _fitting(remedy, lambda: sketch.draw(_values_of(split), kind, chance))
-            call, name = call_of(remedy, drawn), remedy.alert.name
-            stated = fixed.values()
+            kind = self._kind(remedy, own, chance)
+            chosen = nameless if kind == "missing" else sketch
+            drawn, call = _fitting(remedy, lambda: chosen.draw(_values_of(split), kind, chance))
+            name, stated = remedy.alert.name, fixed.values()
             return self.writer.row(
                 split, name, drawn.alert, call, alertname=kind, is_constant=is_constant, stated=stated
             )
 
         return self._distinct(draw, count, remedy.place)
 
-    def _kind(self, remedy: Remedy, texts: Sequence[str], chance: random.Random) -> NameKind:
-        """Returns how the name is shown: never missing where nothing else tells the alert from another."""
+    def _kind(self, remedy: Remedy, own: Sequence[str], chance: random.Random) -> NameKind:
+        """Returns how the name is shown: never missing where nothing else tells the alert from another.
+
+        own: the texts that no other alert has.
+        """
         needs_name = "alertname" in remedy.label_of.values()
         kind: NameKind = "stated" if needs_name else name_kind(self.sampling.renamed_share, chance)
-        is_told = any(len(self.teachers[text]) == 1 for text in texts)
-        return "stated" if kind == "missing" and not is_told else kind
+        return "stated" if kind == "missing" and not own else kind
 
     def _without_call(self, split: str, uncovered: Sequence[Alert], calls: int) -> Iterator[Row]:
         """Returns rows of one split without a call: a share of all, and in training some of each uncovered alert.
@@ -142,14 +145,21 @@ class _Maker:
         return self._distinct(lambda: self._silent(UNCOVERED_ALERTS, alert, chance), _OF_UNCOVERED, alert.place)
 
     def _silent(self, split: str, alert: Alert, chance: random.Random) -> Row:
-        names = {function.name for function in self.tools.functions}
-        texts = of_split(phrasings(alert, names), split)
-        fixed = dict(alert.firing.labels) if alert.firing else {}
-        sketch = Sketch(alert, texts, {}, self.tools.placeholders, self.names, fixed=fixed)
+        sketch = self._silent_sketch(split, alert)
         drawn = sketch.draw(_values_of(split), "stated", chance)
         return self.writer.row(
-            split, alert.name if alert.name in self.names else "", drawn.alert, stated=fixed.values()
+            split, alert.name if alert.name in self.names else "", drawn.alert, stated=sketch.fixed.values()
         )
+
+    def _silent_sketch(self, split: str, alert: Alert) -> Sketch:
+        """Returns what an alert without a call is drawn from: made once, as the few of a split come in turns."""
+        known = self.silent.get((split, id(alert)))
+        if not known:
+            texts = of_split(phrasings(alert, self.tools.names.functions), split)
+            fixed = dict(alert.firing.labels) if alert.firing else {}
+            known = Sketch(alert, texts, {}, self.tools.placeholders, self.names, fixed=fixed)
+            self.silent[split, id(alert)] = known
+        return known
 
     def _distinct(self, draw: Callable[[], Row], count: int, place: str) -> Iterator[Row]:
         """Yields count rows that are new; of calls without a label's value one is enough that is merely not the same.
@@ -192,17 +202,17 @@ def _fixed(remedy: Remedy) -> dict[str, str]:
     return {label: value for label, value in named.items() if label not in varying} | of_rule
 
 
-def _fitting(remedy: Remedy, draw: Callable[[], Drawn]) -> Drawn:
-    """Returns a drawn alert whose call is what tools.yaml declares: not every value fits a pattern or a length."""
+def _fitting(remedy: Remedy, draw: Callable[[], Drawn]) -> tuple[Drawn, Call]:
+    """Returns a drawn alert and its call, as tools.yaml declares it: not every value fits a pattern or a length."""
     properties = remedy.function.parameters.properties
     wrong = ""
     for _ in range(_FITTING):
         drawn = draw()
-        arguments = call_of(remedy, drawn).arguments
-        misfits = (name for name, value in arguments.items() if not is_valid(properties[name], value))
+        call = call_of(remedy, drawn)
+        misfits = (name for name, value in call.arguments.items() if not is_valid(properties[name], value))
         wrong = next(misfits, "")
         if not wrong:
-            return drawn
+            return drawn, call
     told = "whose values are drawn as Kubernetes makes them; loosen its pattern or length in tools.yaml"
     raise StageError(f"{remedy.place}: {wrong} of {remedy.function.name} takes no label's value, {told}")
 
@@ -217,10 +227,10 @@ def call_of(remedy: Remedy, drawn: Drawn) -> Call:
     return Call(remedy.function.name, filled)
 
 
-def _teachers(remedies: Sequence[Remedy]) -> dict[str, set[str]]:
+def _teachers(remedies: Sequence[Remedy], texts: Sequence[Sequence[str]]) -> dict[str, set[str]]:
     """Returns for each phrasing the alerts that it describes: one of several does not tell which."""
     found: dict[str, set[str]] = defaultdict(set)
-    for remedy in remedies:
-        for text in phrasings(remedy.alert, answers_of(remedy)):
+    for remedy, own in zip(remedies, texts, strict=True):
+        for text in own:
             found[text].add(remedy.alert.name)
     return found

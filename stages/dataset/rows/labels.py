@@ -6,6 +6,8 @@ few values in all, such as a severity or a kind of object, are exempt (`is_share
 """
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 
 from stages.dataset.calls.placeholders import Placeholder
 from stages.dataset.calls.words import RESOURCE_NAMES
@@ -40,7 +42,7 @@ RESOLVABLE = frozenset(
 )
 
 
-def resolve(placeholder: Placeholder, aliases: dict[str, str]) -> str | None:
+def resolve(placeholder: Placeholder, aliases: Mapping[str, str]) -> str | None:
     """Returns the alert label that a placeholder stands for, None where no rule tells.
 
     `{{ $labels.x }}` is the label x. Any other name is looked up in aliases (tools.yaml), then among
@@ -48,16 +50,23 @@ def resolve(placeholder: Placeholder, aliases: dict[str, str]) -> str | None:
     """
     if placeholder.is_label:
         return placeholder.name
-    plain = _plain(placeholder.name)
     lowered = {_plain(name): label for name, label in aliases.items()}
-    without = re.sub(r"^(?:my|your|the)_|_name$", "", plain)
-    for name in (plain, without, _without_words_around(plain), re.sub(r"(?<=\w)_?name$", "", plain)):
+    for name in _forms(placeholder.name):
         label = lowered.get(name) or RESOURCE_NAMES.get(name, {"ns": "namespace"}.get(name, name))
         if name in lowered or label in RESOLVABLE:
             return label
     return None
 
 
+@lru_cache(maxsize=4096)  # a runbook has the same few in all of its texts
+def _forms(name: str) -> tuple[str, ...]:
+    """Returns a placeholder's name in lower case, and without each kind of words around it."""
+    plain = _plain(name)
+    without = re.sub(r"^(?:my|your|the)_|_name$", "", plain)
+    return plain, without, _without_words_around(plain), re.sub(r"(?<=\w)_?name$", "", plain)
+
+
+@lru_cache(maxsize=4096)
 def _plain(name: str) -> str:
     """Returns `podName`, `Pod Name` and `pod-name` as `pod_name`."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,13 +72,13 @@ def find_leaks(splits: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterator[Le
     for split, rows in splits.items():
         for row in rows:
             content = normalised(_content(row["prompt"]))
-            place = (split, row["id"])
-            found = _repeated(content, split, words) or _shared_value(row, split, values)
+            place, own = (split, row["id"]), label_values(row)
+            found = _repeated(content, split, words) or _shared_value(own, split, values)
             found = found or _near(content, row, split, answers[row["completion"]])
             if found:
                 yield Leak(found[0], *place, *found[1])
             words.setdefault(content, place)
-            for value in label_values(row):
+            for value in own:
                 values.setdefault(value, place)
             if row.get("function"):
                 answers[row["completion"]].append((content, *place))
@@ -106,9 +106,9 @@ def _repeated(content: str, split: str, words: Mapping[str, tuple[str, str]]) ->
 
 
 def _shared_value(
-    row: Mapping[str, Any], split: str, values: Mapping[str, tuple[str, str]]
+    own: Collection[str], split: str, values: Mapping[str, tuple[str, str]]
 ) -> tuple[str, tuple[str, str]] | None:
-    for value in sorted(label_values(row)):
+    for value in sorted(own):
         other = values.get(value)
         if other and not _may_share(split, other[0]):
             return f"share the label value {value!r:.60}", other

@@ -1,7 +1,7 @@
 """Whether two prompts say the same: equal words, or nearly so."""
 
-import re
 from collections import defaultdict
+from functools import lru_cache
 
 from rapidfuzz import fuzz
 
@@ -11,9 +11,22 @@ from stages.dataset.rows.row import Row
 NEAR = 97.0  # of 100, by rapidfuzz.fuzz.ratio
 
 
+class _Letters(dict[int, str]):
+    """Letters, digits and `_` as they are, and a space for any other sign: several times quicker than a pattern."""
+
+    def __missing__(self, code: int) -> str:
+        sign = chr(code)
+        self[code] = sign if sign.isalnum() or sign == "_" else " "
+        return self[code]
+
+
+_LETTERS = _Letters()
+
+
+@lru_cache(maxsize=16)  # a row is compared, and then added
 def normalised(text: str) -> str:
     """Returns the words of a text: lower case, without punctuation and white space that tell nothing."""
-    return " ".join(re.findall(r"\w+", text.lower()))
+    return " ".join(text.lower().translate(_LETTERS).split())
 
 
 def is_near(words: str, other: str) -> bool:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from stages.dataset.calls.placeholders import Placeholder, placeholders
@@ -48,7 +49,7 @@ class Sketch:
 
         It says what its rule says; under another name it is of somebody else's rule, which says what the runbook does.
         """
-        said = (said_by_rule(self.alert) if kind == "stated" else {}) or self._said(chance)
+        said = (self._said_by_rule if kind == "stated" else {}) or self._said(chance)
         chosen = list(said.values())
         label_of = self._labels(chosen)
         values = self._values(set(label_of.values()), split, chance)
@@ -67,18 +68,32 @@ class Sketch:
 
     def _labels(self, texts: Sequence[str]) -> dict[Placeholder, str]:
         found = [placeholder for text in texts for placeholder in placeholders(text)]
-        known = {placeholder: labels.resolve(placeholder, dict(self.aliases)) for placeholder in found}
-        return {placeholder: label for placeholder, label in known.items() if label} | dict(self.label_of)
+        known = {placeholder: labels.resolve(placeholder, self.aliases) for placeholder in found}
+        return {placeholder: label for placeholder, label in known.items() if label} | self._label_of
 
     def _values(self, needed: set[str], split: str, chance: random.Random) -> dict[str, str]:
-        stated = {**self.fixed, "alertname": self.alert.name, "severity": self.alert.severity}
-        varying = self.alert.firing.varying if self.alert.firing else ()
-        about = " ".join((self.alert.name, *self.texts))
+        stated, varying = self._stated, self.alert.firing.varying if self.alert.firing else ()
         wanted = {*needed, *varying, ALWAYS} - stated.keys()
-        drawn = labels.draw_all(wanted, split, chance, about, self.fixed)
+        drawn = labels.draw_all(wanted, split, chance, self._about, self.fixed)
         return (
             drawn | noise_labels(drawn.keys() | stated.keys(), split, chance) | {k: v for k, v in stated.items() if v}
         )
+
+    @cached_property
+    def _said_by_rule(self) -> dict[str, str]:
+        return said_by_rule(self.alert)
+
+    @cached_property
+    def _label_of(self) -> dict[Placeholder, str]:
+        return dict(self.label_of)
+
+    @cached_property
+    def _stated(self) -> dict[str, str]:
+        return {**self.fixed, "alertname": self.alert.name, "severity": self.alert.severity}
+
+    @cached_property
+    def _about(self) -> str:
+        return " ".join((self.alert.name, *self.texts))
 
     def _shown(self, values: dict[str, str], split: str, kind: NameKind, chance: random.Random) -> dict[str, str]:
         shown = dict(values)

@@ -20,8 +20,8 @@ def phrasings(alert: Alert, answers: Collection[str]) -> list[str]:
 
     answers: texts of which none may be in a prompt, because they tell the answer.
     """
-    told = dict.fromkeys(text for _, text in candidates(alert) if text)
-    kept = [prepared for text in told if not _tells(text, answers) and (prepared := prepare(text))]
+    told, lowered = dict.fromkeys(text for _, text in candidates(alert) if text), [each.lower() for each in answers]
+    kept = [prepared for text in told if not _tells(text.lower(), lowered) and (prepared := prepare(text))]
     return kept or [prepare(in_words(alert.name)) or re.sub(r"\W+", " ", alert.name)]
 
 
@@ -57,6 +57,5 @@ def in_words(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_-]", " ", name)
 
 
-def _tells(text: str, answers: Collection[str]) -> bool:
-    lowered = text.lower()
-    return any(answer.lower() in lowered for answer in answers)
+def _tells(text: str, answers: Sequence[str]) -> bool:
+    return any(answer in text for answer in answers)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from shared.alert import render_notification
@@ -41,8 +42,7 @@ class Row:
 
     def columns(self) -> dict[str, str]:
         """Returns what the file holds of the row."""
-        kept = {key: value for key, value in vars(self).items() if key not in _NOT_IN_FILES}
-        return {"id": self.id, "prompt": self.prompt} | kept
+        return {"id": self.id, "prompt": self.prompt} | {key: getattr(self, key) for key in _IN_FILES}
 
     @property
     def prompt(self) -> str:
@@ -50,7 +50,8 @@ class Row:
         return self.prefix + self.turn
 
 
-_NOT_IN_FILES = {"split", "id", "prefix", "turn", "stated", "is_alike"}
+_IN_JSON = json.JSONEncoder(sort_keys=True)
+_IN_FILES = ("completion", "alert", "function", "call", "notification", "alertname", "answer")
 
 
 @dataclass(frozen=True)
@@ -72,21 +73,28 @@ class Writer:
         stated: Collection[str] = (),
     ) -> Row:
         """Returns the row of one alert as Alertmanager has it. is_constant: whether no label fills the call."""
-        text = self.prompt.prompt(render_notification(shown))
+        turn = self.prompt.prompt(render_notification(shown)).removeprefix(self.prompt.prefix)
+        digest = self._digest_of_prefix.copy()
+        digest.update(turn.encode())
         inside = [self.functions.to_model(call)] if call else []
         answer: Answer = "none" if call is None else "constant" if is_constant else "filled"
         written = {"name": call.name, "arguments": call.arguments} if call else None
         return Row(
             split=split,
-            id=hashlib.sha256(text.encode()).hexdigest()[:16],
+            id=digest.hexdigest()[:16],
             prefix=self.prompt.prefix,
-            turn=text.removeprefix(self.prompt.prefix),
+            turn=turn,
             completion=render_completion(inside, "" if call else NO_CALL_ANSWER),
             alert=alert,
             function=call.name if call else "",
-            call=json.dumps(written, sort_keys=True),
-            notification=json.dumps(shown, sort_keys=True),
+            call=_IN_JSON.encode(written),
+            notification=_IN_JSON.encode(shown),
             alertname=alertname,
             answer=answer,
             stated=frozenset(stated),
         )
+
+    @cached_property
+    def _digest_of_prefix(self) -> "hashlib._Hash":
+        """What the declarations, which are most of a prompt, add to the digest of each."""
+        return hashlib.sha256(self.prompt.prefix.encode())

@@ -7,6 +7,7 @@ from pathlib import Path
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is fetched; without it the import looks for a token file
 
 from datasets import Dataset, Features, Value, disable_progress_bars  # type: ignore[import-untyped]
+from datasets.table import InMemoryTable  # type: ignore[import-untyped]
 
 from shared.artifacts import ALL_SPLITS, SPLITS
 from stages.dataset.rows.row import Row
@@ -29,5 +30,8 @@ def write_splits(rows: Sequence[Row], folder: Path) -> None:
             continue
         with (folder / f"{split}.jsonl").open("wb") as file:
             for start in range(0, len(chosen), _AT_ONCE):
-                columns = [row.columns() for row in chosen[start : start + _AT_ONCE]]
-                Dataset.from_list(columns, features=FEATURES).to_json(file, force_ascii=False)
+                table = InMemoryTable.from_pylist(
+                    [row.columns() for row in chosen[start : start + _AT_ONCE]], schema=FEATURES.arrow_schema
+                )
+                # A fingerprint is for the library's cache: to make one takes longer than to write the rows.
+                Dataset(table, fingerprint=split).to_json(file, force_ascii=False)

@@ -45,6 +45,7 @@ _CONTAINER = re.compile(
     r"[ \t]*(?::{3,}[ \t]*(?P<kind>\w+)?(?P<title>.*)|\{%-?[ \t]*(?:end)?hint\b.*%\}[ \t]*)$", re.IGNORECASE
 )
 _STRIKES = re.compile(r"[ \t]*<(?P<end>/?)(?:s|del|strike)>[ \t]*$", re.IGNORECASE)
+_TITLE = re.compile(r"[A-Z][\w/&-]*(?: [\w/&-]+){0,2}")
 _SHORTCODE = re.compile(r"[ \t]*\{\{[<%].*[%>]\}\}[ \t]*$")
 
 
@@ -351,8 +352,8 @@ def _heads_a_list(tokens: Sequence[Token], index: int) -> bool:
     """Returns whether a paragraph is the name of a section alone on a line, right above its list."""
     text, behind = tokens[index].content, tokens[index + 2 : index + 3]
     is_above_list = bool(behind) and behind[0].type in ("bullet_list_open", "ordered_list_open")
-    is_title = bool(re.fullmatch(r"[A-Z][\w/&-]*(?: [\w/&-]+){0,2}", text)) and tokens[index - 1].level == 0
-    return is_title and is_above_list and bool(section_kind(text))
+    is_title = tokens[index - 1].level == 0 and is_above_list and _TITLE.fullmatch(text)
+    return bool(is_title) and bool(section_kind(text))
 
 
 def _labels_apart(paragraph: Paragraph) -> Iterator[Paragraph]:

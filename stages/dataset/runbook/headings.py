@@ -2,6 +2,8 @@
 
 import re
 import tomllib
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from stages.dataset.runbook.sections.kinds import MAX_TITLE, section_kind
@@ -97,7 +99,7 @@ def prose_name(heading: str, is_of_symptoms: bool = False) -> str:
 
 def alert_name(heading: str) -> str:
     """Returns the first alert that a heading names, '' where it names none."""
-    return next(iter(alert_names(heading)), "")
+    return next(iter(_alert_names(heading)), "")
 
 
 def alert_names(heading: str) -> list[str]:
@@ -106,6 +108,11 @@ def alert_names(heading: str) -> list[str]:
     A heading states them (`Alert: X`), or is nothing but identifiers such as `KubePodCrashLooping`, whatever stands
     around them: a number, quotes, an emoji, `(Warning)`, `[Deprecated]`, the word runbook.
     """
+    return list(_alert_names(heading))
+
+
+@lru_cache(maxsize=4096)  # asked for by what tells the subject of a page, its sections and its alerts
+def _alert_names(heading: str) -> Sequence[str]:
     if len(heading) > MAX_TITLE:
         return []
     if stated := _STATED.match(heading):

@@ -208,7 +208,6 @@ class _Reader:
         self._settle(self.alternatives.leave())
         text = visible(heading.content)
         self.expects_severity = bool(LABEL.fullmatch(text))
-        self.scope.heading(heading)
         self._group(heading.level, text)
         if self.alert and heading.level > self.alert.level and re.search(r"\bseverity\b", text, re.IGNORECASE):
             self.alert.severity = self.alert.severity or told_severity(text, self.alert.name)
@@ -220,7 +219,14 @@ class _Reader:
         if name:
             self._named(name, text, heading)
             self.scope = Scope()
-        elif kind and not self._is_title(heading, text) and not self._is_behind(kind, heading):
+        else:
+            self.scope.heading(heading)
+            self._nameless(kind, text, heading)
+        self._inline(heading)
+
+    def _nameless(self, kind: str, text: str, heading: Heading) -> None:
+        """Goes on to a heading that names no alert: of a section, or above what is none's."""
+        if kind and not self._is_title(heading, text) and not self._is_behind(kind, heading):
             self._section_heading(kind, text, heading)
         elif self.alert and 0 < heading.level <= self.alert.level:
             self.alert = None
@@ -229,7 +235,6 @@ class _Reader:
             self.prose = heading
             if not self._is_title(heading, text):
                 self._section_heading("", text, heading)
-        self._inline(heading)
 
     def _name(self, text: str, kind: str, level: int) -> str:
         """Returns the alert that a heading starts: not below a section of another, unless it states it."""

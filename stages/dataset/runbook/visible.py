@@ -2,7 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
+from typing import TypeVar
 
 from markdown_it.token import Token
 
@@ -18,14 +20,30 @@ _PLACEHOLDER = re.compile(r"<([A-Za-z][\w. -]*)>")
 _STRUCK = re.compile(r"<(?P<end>/?)(?:s|del|strike)>", re.IGNORECASE)
 _LABEL = re.compile(r"[A-Z][\w' ]{0,24}:(?:\s|$)")
 _MAX_LABEL = 80
+_Told = TypeVar("_Told")
 _SHOWN = {"text": None, "code_inline": None, "softbreak": " ", "hardbreak": " ", "html_inline": None}
 
 
+def _kept(tell: Callable[[Token], _Told]) -> Callable[[Token], _Told]:
+    """Returns what keeps with a token what is told of it, since each is asked for many times."""
+
+    @wraps(tell)
+    def kept(token: Token) -> _Told:
+        if tell.__name__ not in token.meta:
+            token.meta[tell.__name__] = tell(token)
+        found: _Told = token.meta[tell.__name__]
+        return found
+
+    return kept
+
+
+@_kept
 def visible(token: Token) -> str:
     """Returns the text that a reader sees, code included, and `<pod>`, which Markdown takes for HTML; no images."""
     return "".join(shown(child) for child in token.children or []).strip()
 
 
+@_kept
 def masked(token: Token) -> str:
     """Returns the text that a reader sees, with MARK for each inline code; comments, but nothing struck through."""
     return "".join(told(token.children or [])).strip()
@@ -74,6 +92,7 @@ def _is_html(token: Token) -> bool:
     return name is None or name[1].split()[0].lower() in HTML_TAGS
 
 
+@_kept
 def bold_label(token: Token) -> tuple[str, str]:
     """Returns the bold or italic text with which a paragraph begins ('' if it begins otherwise) and what follows it.
 

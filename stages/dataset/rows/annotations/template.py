@@ -65,6 +65,8 @@ def prepare(text: str) -> str | None:
 @lru_cache(maxsize=4096)
 def why_not(text: str) -> str:
     """Returns what in a text cannot be written out; empty where all of it can."""
+    if _is_plain(text):
+        return ""
     if found := _NO_LABEL.search(text):
         return found[0]
     try:
@@ -86,6 +88,7 @@ def render(prepared: str, value_of: Callable[[Placeholder], str], value: float) 
     return _parsed(prepared)(Scope(label, value))
 
 
+@lru_cache(maxsize=4096)
 def holds_value(prepared: str) -> bool:
     """Returns whether a prepared text shows the alert's value."""
     return (
@@ -99,7 +102,14 @@ def is_value(placeholder: Placeholder) -> bool:
     return not placeholder.is_label and placeholder.name.lower() == "value"
 
 
+def _is_plain(text: str) -> bool:
+    """Returns whether a text holds no template, as most of a runbook's."""
+    return "{{" not in text and "}}" not in text
+
+
 def _prepared(text: str) -> str:
+    if _is_plain(text):
+        return mark_text(text)
     # Runbooks quote rules out of JSON, escapes and all.
     plain = _ESCAPED.sub(lambda action: action[0].replace('\\"', '"'), text)
     trimmed = _TRIM.sub(lambda found: found[1] or found[2], plain)
@@ -140,7 +150,7 @@ class _Parser:
             self.place += 2
             nodes.append(self.action(keyword, action, depth))
             nodes.append(_plain(self.parts[self.place]))
-        return lambda scope: "".join(node(scope) for node in nodes)
+        return nodes[0] if len(nodes) == 1 else lambda scope: "".join(node(scope) for node in nodes)
 
     def action(self, keyword: str, action: str, depth: int) -> Node:
         if _COMMENT.fullmatch(action):

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from shared.errors import StageError
 
 SHARES = {"test": 0.15, "valid": 0.15, "train": 0.70}
-_WIDTHS = tuple(SHARES.items())
 _KEYED = hashlib.blake2b(key=b"agent-training split 1", digest_size=8)  # copied, which is quicker than to key each anew
 _DRAWS = 10_000
 
@@ -22,11 +21,9 @@ def split_of(value: str) -> str:
     keyed = _KEYED.copy()
     keyed.update(value.encode())
     share = int.from_bytes(keyed.digest(), "big") / 2**64
-    for split, width in _WIDTHS:
-        share -= width
-        if share < 0:
-            return split
-    return "train"
+    if share < SHARES["test"]:
+        return "test"
+    return "valid" if share - SHARES["test"] < SHARES["valid"] else "train"
 
 
 def draw_of(generate: Draw, label: str, split: str, chance: random.Random) -> str:

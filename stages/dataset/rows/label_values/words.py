@@ -30,7 +30,8 @@ def below(chance: random.Random, end: int) -> int:
 def mixed(*shares: tuple[int, Draw]) -> Draw:
     """Returns what draws by one of several generators, each in its share."""
     table = tuple(generate for share, generate in shares for _ in range(share))
-    return lambda chance: table[int(chance.random() * len(table))](chance)
+    count = len(table)
+    return lambda chance: table[int(chance.random() * count)](chance)
 
 
 def joined(first: Sequence[str], second: Sequence[str], between: str = "-") -> Draw:

@@ -20,6 +20,7 @@ COMPOUNDS = {"for", "while", "until", "if", "case", "select", "function", "[", "
 
 _ROUND = r"\((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*+\))*+\))*+\))*+\)"
 _VALUE = rf"\${_ROUND}|`[^`]*+`|<[A-Za-z][\w. -]*+>|\{{\{{[^{{}}]*+\}}\}}|\"[^\"]*+\"|'[^']*+'|[^\s;&|\"'`]"
+_IN_A_SENTENCE = re.compile(r"[A-Za-z']+[.,:;]?")
 _ASSIGNMENT = re.compile(rf"(?P<name>[A-Za-z_]\w*)\+?=(?P<value>(?:{_VALUE})*+)")
 _BETWEEN = re.compile(r"[\s;&]*")
 _SETS = re.compile(r"\s*[A-Za-z_]\w*\+?=")
@@ -235,7 +236,7 @@ def may_be_command(text: str) -> bool:
 
 
 def _reads_like_a_sentence(words: list[str]) -> bool:
-    plain = [word for word in words if re.fullmatch(r"[A-Za-z']+[.,:;]?", word)]
+    plain = [word for word in words if _IN_A_SENTENCE.fullmatch(word)]
     ends = words[-1].endswith((".", ":", "!", "?")) and not words[-1].endswith(("..", "/."))
     if ends and len(words) > 2 and len(plain) >= len(words) - 1:
         return True

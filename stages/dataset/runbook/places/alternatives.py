@@ -49,6 +49,8 @@ class Alternatives:
 
     def told(self, text: str, line: int) -> Iterator[tuple[int, Standing]]:
         """Yields the commands of which a text speaks by the name of their way, and what it says of them."""
+        if not self.named:
+            return
         found = [each for each in _NAME.finditer(text[:REACH]) if _name(each) in self.named]
         chosen = set()
         for each in found:
@@ -67,7 +69,7 @@ class Alternatives:
 
     def names(self, text: str) -> bool:
         """Returns whether a text calls a way by its name."""
-        return any(_name(each) in self.named for each in _NAME.finditer(text[:REACH]))
+        return bool(self.named) and any(_name(each) in self.named for each in _NAME.finditer(text[:REACH]))
 
     def leave(self) -> Iterator[tuple[int, Standing]]:
         """Yields the commands of the section that ends here which another one replaces, and why."""

@@ -8,6 +8,7 @@ words such as `immediate`. The words themselves are in kinds.toml.
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 MAX_TITLE = 300  # characters of a heading that names something
@@ -44,6 +45,7 @@ _OF = {
 _LAST = re.compile(r"required|needed|taken|recommended|includes?|are|may|can|might|\d+|[a-z]")
 
 
+@lru_cache(maxsize=4096)  # the sections of all alerts have the same few names
 def section_kind(text: str) -> str:
     """Returns the kind of section that a heading or label names, '' where it names none."""
     if len(text) > MAX_TITLE:
@@ -54,6 +56,7 @@ def section_kind(text: str) -> str:
     return next((kind for clause in clauses if (kind := _kind(clause))), "")
 
 
+@lru_cache(maxsize=4096)
 def label_kind(text: str) -> str:
     """Returns the kind that a label, or a heading inside a section, names; a step such as `Check logs` names none."""
     clauses = list(_clauses(text[:MAX_TITLE]))

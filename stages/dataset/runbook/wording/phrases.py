@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET
+from stages.dataset.runbook.wording.needed import folded, may_match, needed
 
 _SIGNS = {"T": TARGET, "M": f"[{MARK}{TARGET}]"}
 _MAX_LABEL = 200
@@ -16,8 +17,10 @@ _AHEAD = re.compile(r"^[*_#>\-–—:.!^↑ ⚠\ufe0f]+")
 @lru_cache(maxsize=1024)
 def plainly(text: str) -> str:
     """Returns a text with plainer words for ways of speaking that no grammar explains."""
-    for pattern, instead in _rewrites():
-        text = pattern.sub(instead, text)
+    words_in = folded(text)
+    for needs, pattern, instead in _rewrites():
+        if may_match(needs, words_in) and (plainer := pattern.sub(instead, text)) != text:
+            text, words_in = plainer, folded(plainer)
     return text
 
 
@@ -36,10 +39,12 @@ def judged_by_label(text: str) -> tuple[Literal["forbidden", "doubtful"], str] |
 
 
 @lru_cache(maxsize=1)
-def _rewrites() -> list[tuple[re.Pattern[str], str]]:
+def _rewrites() -> list[tuple[tuple[str, ...], re.Pattern[str], str]]:
+    """Returns what each pattern needs in a text, the pattern, and what stands for it."""
     read = _read("phrases.toml")
     pairs = [(_filled(rule["pattern"], read["lists"]), rule["with"].replace("T", TARGET)) for rule in read["rewrites"]]
-    return [(re.compile(_signed(pattern), re.IGNORECASE), instead) for pattern, instead in pairs]
+    found = [(re.compile(_signed(pattern), re.IGNORECASE), instead) for pattern, instead in pairs]
+    return [(needed(pattern.pattern), pattern, instead) for pattern, instead in found]
 
 
 @lru_cache(maxsize=1)

@@ -15,6 +15,7 @@ from stages.dataset.secrets.span import Span
 _TOKEN = re.compile(
     r"(?P<end>[;&|`\n]+|\$\(|\))|(?P<word>(?:\$?\"(?:[^\"\\]|\\[\s\S])*\"|'[^']*'|\\[^\n]|[^\s;&|`\"'\\)]|[\"'])+)"
 )
+_SPACE, _QUOTE = re.compile(r"\s"), re.compile(r"[\"']")
 _PIPED = re.compile(
     r"\b(?:echo|printf)\s+(?:-[neE]+\s+)?(?P<quote>[\"']?)(?P<secret>[^\s\"'|`]{1,300})(?P=quote)\s*\|\s*(?:sudo\s+)?"
     r"(?:[^|\n]{0,200}?(?:--password-stdin|--stdin\b|-S\b|chpasswd|login\b|cryptsetup|kinit|passwd\b|gpg\b|create\s+secret\b|vault\s))"
@@ -89,8 +90,8 @@ def _in_words(line: str, start: int, end: int, depth: int) -> Iterator[Span]:
             words = []
             continue
         words.append(Word(token["word"], token.start()))
-        if depth and re.search(r"\s", token["word"]):
-            for opening in re.finditer(r"[\"']", token["word"]):
+        if depth and _SPACE.search(token["word"]):
+            for opening in _QUOTE.finditer(token["word"]):
                 yield from _in_words(line, token.start() + opening.end(), token.end(), depth - 1)
                 break
     yield from _of_command(line, words)
