@@ -141,6 +141,6 @@ def create(server: Any, folder: Path, kind: str) -> None:
 
 
 def ollama_answer(server: Any, prompt: str, adds_bos: bool) -> str:
-    # The rest is in the Modelfile.
+    # The rest is in the Modelfile. Several threads wait for each other where the machine does something else too.
     body = {"model": "judged", "prompt": prompt.removeprefix("<bos>") if adds_bos else prompt, "stream": False}
-    return server.asked("/api/generate", body | {"raw": True})["response"]  # type: ignore[no-any-return]
+    return server.asked("/api/generate", body | {"raw": True, "options": {"num_thread": 1}})["response"]  # type: ignore[no-any-return]
