@@ -3,12 +3,13 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import takewhile
 
 from stages.dataset.runbook.places.labels import of_clauses, of_words
 from stages.dataset.runbook.places.patterns import patterns_of
 from stages.dataset.runbook.places.pointers import of_pointed
 from stages.dataset.runbook.places.weighing import CROSSED, REACH, TICKED, netted, shown, weighed, without_callout
-from stages.dataset.runbook.standing import MEANT, Standing
+from stages.dataset.runbook.standing import MEANT, Standing, first
 from stages.dataset.runbook.wording.clauses import GRAMMAR, clauses_of
 from stages.dataset.runbook.wording.fragments import named
 from stages.dataset.runbook.wording.lexicon import MARK, words_of
@@ -132,7 +133,8 @@ def of_following(text: str) -> Standing:
     plain = without_callout(plainly(text[:REACH]))[0].lstrip(_UPWARD + "( ")
     sentences = _speaking_back(sentences_of(plain))
     found = weighed(Passage().told(sentences))
-    found = found or (netted(found, sentences[0]) if sentences and MARK not in plain else MEANT)
+    unnamed = takewhile(lambda sentence: MARK not in sentence, sentences[:3])
+    found = found or first([netted(found, sentence) for sentence in unnamed])
     if not sentences:
         return found
     is_said = plain.rstrip("*_ )").endswith((".", "!")) or len(plain.split()) <= 6

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from stages.dataset.runbook.places.labels import of_label
 from stages.dataset.runbook.places.patterns import patterns_of
 from stages.dataset.runbook.places.pointers import of_pointed
-from stages.dataset.runbook.places.weighing import REACH, weighed, without_callout
-from stages.dataset.runbook.standing import MEANT, Standing
+from stages.dataset.runbook.places.weighing import REACH, netted, weighed, without_callout
+from stages.dataset.runbook.standing import MEANT, Standing, first
 from stages.dataset.runbook.wording.clauses import GRAMMAR
 from stages.dataset.runbook.wording.lexicon import MARK
 from stages.dataset.runbook.wording.passage import Passage, sentences_of
@@ -29,7 +29,7 @@ def of_comment(text: str, is_alone: bool = True) -> Standing:
     sentences = sentences_of(text)
     is_note = is_alone and bool(sentences) and bool(_FINITE.match(sentences[0])) and not sentences[0].endswith("?")
     found = of_label(text) or weighed(Passage().told(sentences, is_note=is_note, is_loose=True))
-    return found or of_pointed(text)
+    return found or of_pointed(text) or first([netted(found, sentence) for sentence in sentences])
 
 
 def of_note(text: str) -> Standing:

@@ -5,6 +5,7 @@ import re
 from stages.dataset.runbook.standing import MEANT, Standing
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET
 from stages.dataset.runbook.wording.net import unexplained
+from stages.dataset.runbook.wording.suspicion import suspicious
 from stages.dataset.runbook.wording.passage import CROSSES, TICKS, Evidence
 from stages.dataset.runbook.wording.reading import (
     DOUBTS,
@@ -67,7 +68,7 @@ def _unordered(evidence: Evidence, found: dict[str, str], warns: bool) -> Standi
 
 def netted(standing: Standing, text: str) -> Standing:
     """Returns the standing, or doubt where a text judges what it speaks of in words that gave no standing."""
-    words = "" if standing else unexplained(text)
+    words = "" if standing else unexplained(text) or suspicious(text)
     return Standing("doubtful", shown(words)) if words else standing
 
 

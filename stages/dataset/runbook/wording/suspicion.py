@@ -1,0 +1,83 @@
+"""A clause about a command in which words of judgement stand that no rule explained."""
+
+from collections.abc import Sequence
+
+from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause, clauses_of
+from stages.dataset.runbook.wording.lexicon import MARK, TARGET, Span, spans_of
+
+_CUES = {"bad", "gone", "shun", "doubt", "reserve", "risk", "harm", "former", "calamity"}
+_TURNS = {"not", "innocent", "without", "spare"}
+_REACH = 4
+_TELLING = (GRAMMAR["auxiliaries"] - {"to", "do", "need"}) | {"that", "which"}
+_NOUNS = 3  # words that may stand between an article and what it names
+_SUBJECTS = GRAMMAR["pronouns"] | {"all", "none", "neither", "either", "nothing", "such", "everything"}
+_GERUNDS = {"running", "doing", "using", "executing", "trying", "following"}
+_WORLD = GRAMMAR["determiners"] | {"if", "when", "on", "in", "at"}
+
+
+def suspicious(text: str) -> str:
+    """Returns the words that judge a command of which a text speaks; '' where there are none."""
+    if text.rstrip(' )"”*_').endswith("?"):
+        return ""
+    return next((words for clause in clauses_of(text) if (words := _judged(clause))), "")
+
+
+def _judged(clause: Clause) -> str:
+    texts, spans = clause.texts, spans_of(clause.texts)
+    if clause.kind == "condition" or not _is_about(texts, spans):
+        return ""
+    for number, span in enumerate(spans):
+        is_said = span.families & _CUES and not _is_turned(spans[:number], span)
+        if is_said and not _is_attribute(texts, span) and not _is_order(texts, span) and not _is_of_other(texts, span):
+            return " ".join(texts[span.first : span.end])
+    return ""
+
+
+def _is_order(texts: Sequence[str], span: Span) -> bool:
+    """Returns whether words of harm are what is to be done: `take the replica out`, `skip the broken one with T`."""
+    if "harm" in span.families and not span.families & {"bad", "risk", "gone"}:
+        first, before = texts[span.first], texts[max(0, span.first - 2) : span.first]
+        is_finite = first.endswith(("s", "ed", "en", "ing", "ght", "st", "oke")) or bool(set(before) & _TELLING)
+        return not is_finite
+    if "shun" in span.families:
+        behind = texts[span.end] if span.end < len(texts) else ""
+        return bool(behind) and behind not in GRAMMAR["objects"] | GRAMMAR["behind_orders"] | {TARGET, MARK, "the"}
+    return False
+
+
+def _is_of_other(texts: Sequence[str], span: Span) -> bool:
+    """Returns whether `it` stands for what comes: `it is a mistake to wait`."""
+    behind = texts[span.end : span.end + 2]
+    is_run = any(each.first == 0 and "run" in each.families for each in spans_of(behind[1:]))
+    return "it" in texts[: span.first] and behind[:1] == ["to"] and len(behind) > 1 and not is_run
+
+
+def _is_turned(before: Sequence[Span], span: Span) -> bool:
+    if span.families & {"innocent", "waste", "please", "good", "act"}:
+        return True
+    return any(other.families & _TURNS and span.first - other.end <= _REACH for other in before)
+
+
+def _is_attribute(texts: Sequence[str], span: Span) -> bool:
+    """Returns whether a word tells which thing is meant: `the dangerous queue`."""
+    behind = texts[span.end] if span.end < len(texts) else ""
+    if not behind.isalpha() or behind in GRAMMAR["closing"] | {MARK, TARGET}:
+        return False
+    return not any(other.first == span.end and other.families & {"command", "run", "not"} for other in spans_of(texts))
+
+
+def _is_about(texts: Sequence[str], spans: Sequence[Span]) -> bool:
+    """Returns whether a clause speaks of a command: by a word that stands for it, or without a subject."""
+    if TARGET in texts:
+        return True
+    at = next((place for place, text in enumerate(texts) if text not in GRAMMAR["skipped"] | {","}), -1)
+    if at < 0:
+        return False
+    first = texts[at]
+    if first in _SUBJECTS or first in _GERUNDS or first in GRAMMAR["finite"]:
+        return True
+    if first in GRAMMAR["determiners"] | GRAMMAR["pointing"]:
+        return any("command" in span.families and at < span.first <= at + _NOUNS for span in spans)
+    if first in GRAMMAR["persons"]:
+        return any("run" in span.families for span in spans) and bool(GRAMMAR["objects"] & set(texts[at + 1 :]))
+    return any(span.first == at and span.families & (_CUES | {"not", "proof", "restricted", "past", "command"}) for span in spans)
