@@ -19,7 +19,7 @@ from mdit_py_plugins.front_matter import front_matter_plugin
 from stages.dataset.runbook.headings import alert_name
 from stages.dataset.runbook.marks import admonition_at, with_signs
 from stages.dataset.runbook.sections.kinds import plain_label, section_kind
-from stages.dataset.runbook.visible import masked
+from stages.dataset.runbook.visible import bold_label, masked
 
 MAX_LINE = 10_000  # characters that are looked at of one line
 _LIST = r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*"
@@ -144,11 +144,18 @@ def _with_texts_behind(blocks: Sequence[Block]) -> list[Block]:
     for place, (block, behind) in enumerate(pairwise(blocks)):
         if not isinstance(block, Paragraph) or not isinstance(behind, Paragraph) or block.column or behind.column:
             continue
+        if names_what_comes(behind):
+            continue
         if behind.content.level <= 1 or behind.content.level < block.content.level:
             found[place] = replace(block, behind=masked(behind.content))
         elif block.items and behind.items[:-1] == block.items and behind.content.level > block.content.level:
             found[place] = replace(block, note=masked(behind.content))
     return found
+
+
+def names_what_comes(paragraph: Paragraph) -> bool:
+    """Returns whether a paragraph is a label: in bold and without a full stop."""
+    return bool(bold_label(paragraph.content)[0]) and not masked(paragraph.content).endswith((".", "!", ")"))
 
 
 def _take_code(lines: list[str]) -> list[Code | Fold | Comment | Strike]:

@@ -26,6 +26,13 @@ def visible(token: Token) -> str:
     return "".join(shown(child) for child in token.children or []).strip()
 
 
+def unstruck(token: Token) -> str:
+    """Returns the text that a reader sees, code included, but for what is struck through."""
+    children = token.children or []
+    parts = zip(children, struck(children), strict=True)
+    return "".join("" if is_struck else shown(child) for child, is_struck in parts).strip()
+
+
 def masked(token: Token) -> str:
     """Returns the text that a reader sees, with MARK for each inline code; comments, but nothing struck through."""
     return "".join(told(token.children or [])).strip()

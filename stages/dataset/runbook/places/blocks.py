@@ -31,6 +31,7 @@ _AHEAD_TWO = re.compile(r"\bfollowing two\b|\btwo (?:below|that follow)\b", re.I
 _ALL_ABOVE = _PATTERNS["all_above"]
 _POINTS_BACK = re.compile(r"\b(?:above|previous|preceding|former)\b", re.IGNORECASE)
 _RANK_PARTS = re.compile(r"[;,] +|(?<= )(?:but|while|whereas|so|and) +")
+_REPLACED = _PATTERNS["replaced"]
 _SAID_FIRST = _PATTERNS["said_first"]
 _AHEAD, _BACK = _PATTERNS["ahead"], _PATTERNS["back"]
 
@@ -74,6 +75,9 @@ def _of_last_sentence(text: str) -> tuple[Standing, str, bool]:
     sentences = [sentence for sentence in sentences if not _POINTS_BACK.search(sentence)] or [last]
     pointing = [sentence for sentence in sentences[-2:] if _FOLLOWS.search(sentence)]
     near = sentences[-3:] if len(sentences) > 2 and _POINTS_ALL.search(sentences[-3]) else sentences[-2:]
+    announcing = next((at for at, each in enumerate(sentences[-4:]) if _AHEAD.search(each)), None)
+    near = near if announcing is None else sentences[-4:][announcing:]
+    pointing = pointing if announcing is None else near
     if not standing and (pointing or len(near) > 2) and not any(MARK in sentence for sentence in near):
         standing = weighed(Passage().told([each.rstrip(":： ") for each in near], is_ahead=True))
     pointing = pointing or near[:-2]
@@ -131,6 +135,8 @@ def goes_on(text: str) -> bool:
 def of_following(text: str) -> Standing:
     """Returns the standing that a text gives to the command right before it: `This makes it worse.`"""
     plain = without_callout(plainly(text[:REACH]))[0].lstrip(_UPWARD + "( ")
+    if replaced := _REPLACED.match(plain):
+        return Standing("forbidden", shown(replaced.group()))
     sentences = _speaking_back(sentences_of(plain))
     found = weighed(Passage().told(sentences))
     unnamed = takewhile(lambda sentence: MARK not in sentence, sentences[:3])

@@ -9,6 +9,7 @@ _CUES = {"bad", "gone", "shun", "doubt", "reserve", "risk", "harm", "former", "c
 _TURNS = {"not", "innocent", "without", "spare"}
 _REACH = 4
 _TELLING = (GRAMMAR["auxiliaries"] - {"to", "do", "need"}) | {"that", "which"}
+_KINDS = {"common", "frequent", "typical", "popular", "widespread", "some", "most", "several", "two", "three", "other"}
 _NOUNS = 3  # words that may stand between an article and what it names
 _SUBJECTS = GRAMMAR["pronouns"] | {"all", "none", "neither", "either", "nothing", "such", "everything"}
 _GERUNDS = {"running", "doing", "using", "executing", "trying", "following"}
@@ -19,7 +20,18 @@ def suspicious(text: str) -> str:
     """Returns the words that judge a command of which a text speaks; '' where there are none."""
     if text.rstrip(' )"”*_').endswith("?"):
         return ""
-    return next((words for clause in clauses_of(text) if (words := _judged(clause))), "")
+    clauses = clauses_of(text)
+    for number, clause in enumerate(clauses):
+        if clause.kind == "which" and number and _is_replaced(clauses[number - 1]):
+            continue
+        if words := _judged(clause):
+            return words
+    return ""
+
+
+def _is_replaced(clause: Clause) -> bool:
+    """Returns whether a clause names what gives way to the command: `instead of the above, which is obsolete`."""
+    return any("instead" in span.families for span in spans_of(clause.texts))
 
 
 def _judged(clause: Clause) -> str:
@@ -27,7 +39,7 @@ def _judged(clause: Clause) -> str:
     if clause.kind == "condition" or not _is_about(texts, spans):
         return ""
     for number, span in enumerate(spans):
-        is_said = span.families & _CUES and not _is_turned(spans[:number], span)
+        is_said = span.families & _CUES and not _is_turned(texts, spans[:number], span)
         if is_said and not _is_attribute(texts, span) and not _is_order(texts, span) and not _is_of_other(texts, span):
             return " ".join(texts[span.first : span.end])
     return ""
@@ -35,6 +47,8 @@ def _judged(clause: Clause) -> str:
 
 def _is_order(texts: Sequence[str], span: Span) -> bool:
     """Returns whether words of harm are what is to be done: `take the replica out`, `skip the broken one with T`."""
+    if span.families & {"harm", "shun"} and TARGET in texts[span.end :] and _is_means(texts):
+        return True
     if "harm" in span.families and not span.families & {"bad", "risk", "gone"}:
         first, before = texts[span.first], texts[max(0, span.first - 2) : span.first]
         is_finite = first.endswith(("s", "ed", "en", "ing", "ght", "st", "oke")) or bool(set(before) & _TELLING)
@@ -45,6 +59,12 @@ def _is_order(texts: Sequence[str], span: Span) -> bool:
     return False
 
 
+def _is_means(texts: Sequence[str]) -> bool:
+    """Returns whether a clause tells what the command is the means to: `avoid a second page by running T`."""
+    at = texts.index(TARGET)
+    return bool({"by", "with", "via", "using", "through"} & set(texts[max(0, at - 2) : at]))
+
+
 def _is_of_other(texts: Sequence[str], span: Span) -> bool:
     """Returns whether `it` stands for what comes: `it is a mistake to wait`."""
     behind = texts[span.end : span.end + 2]
@@ -52,9 +72,13 @@ def _is_of_other(texts: Sequence[str], span: Span) -> bool:
     return "it" in texts[: span.first] and behind[:1] == ["to"] and len(behind) > 1 and not is_run
 
 
-def _is_turned(before: Sequence[Span], span: Span) -> bool:
-    if span.families & {"innocent", "waste", "please", "good", "act"}:
+def _is_turned(texts: Sequence[str], before: Sequence[Span], span: Span) -> bool:
+    """Returns whether what stands around words takes them back: `never dangerous`, `duplicates cannot occur`."""
+    if "innocent" in span.families or ("bad" not in span.families and span.families & {"please", "good", "act"}):
         return True
+    behind = texts[span.end : span.end + 3]
+    if behind[1:2] == ["not"] and behind[:1] and behind[0] in GRAMMAR["auxiliaries"] and behind[2:] != []:
+        return "bad" not in span.families
     return any(other.families & _TURNS and span.first - other.end <= _REACH for other in before)
 
 
@@ -69,7 +93,7 @@ def _is_attribute(texts: Sequence[str], span: Span) -> bool:
 def _is_about(texts: Sequence[str], spans: Sequence[Span]) -> bool:
     """Returns whether a clause speaks of a command: by a word that stands for it, or without a subject."""
     if TARGET in texts:
-        return True
+        return not texts[0] == "they"
     at = next((place for place, text in enumerate(texts) if text not in GRAMMAR["skipped"] | {","}), -1)
     if at < 0:
         return False
@@ -79,5 +103,8 @@ def _is_about(texts: Sequence[str], spans: Sequence[Span]) -> bool:
     if first in GRAMMAR["determiners"] | GRAMMAR["pointing"]:
         return any("command" in span.families and at < span.first <= at + _NOUNS for span in spans)
     if first in GRAMMAR["persons"]:
-        return any("run" in span.families for span in spans) and bool(GRAMMAR["objects"] & set(texts[at + 1 :]))
-    return any(span.first == at and span.families & (_CUES | {"not", "proof", "restricted", "past", "command"}) for span in spans)
+        has_verb = any(span.families & ({"run"} | _CUES) for span in spans)
+        return has_verb and bool(GRAMMAR["objects"] & set(texts[at + 1 :]))
+    at = next((place for place in range(at, len(texts)) if texts[place] not in _KINDS), at)
+    begun = [span for span in spans if span.first <= at < span.end]
+    return any(span.families & (_CUES | {"not", "proof", "restricted", "past", "command"}) for span in begun)
