@@ -143,7 +143,7 @@ def of_following(text: str) -> Standing:
     found = found or first([netted(found, sentence) for sentence in unnamed])
     if not sentences:
         return found
-    is_said = plain.rstrip("*_ )").endswith((".", "!")) or len(plain.split()) <= 6
+    is_said = text.lstrip("( ")[:1] in _UPWARD or plain.rstrip("*_ )").endswith((".", "!")) or len(plain.split()) <= 6
     is_label = is_said and MARK not in plain and not plain.rstrip("*_ ").endswith((":", "："))
     return found or (of_words(plain) if is_label else MEANT) or of_pointed(" ".join(sentences), is_behind=True)
 

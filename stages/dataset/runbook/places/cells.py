@@ -16,7 +16,7 @@ _TELLS_WHEN = _PATTERNS["tells_when"]
 _NEVER = _PATTERNS["never"]
 _NONE, _BURDEN, _WHO, _OURS = (_PATTERNS[name] for name in ("none", "burden", "who", "ours"))
 _OURS_NOT = _PATTERNS["ours_not"]
-_REFUSES = _PATTERNS["refuses"]
+_REFUSES, _POINTS = _PATTERNS["refuses"], re.compile(r"\b(?:it|this|that|these)\b", re.IGNORECASE)
 _VERDICT, _FLAT = _PATTERNS["verdict"], _PATTERNS["flat"]
 _UNSURE, _OUTCOME = _PATTERNS["unsure"], _PATTERNS["outcome"]
 _AGAINST = {"bad", "risk", "harm", "mild", "restricted", "shun", "gone", "reserve", "calamity"}
@@ -26,8 +26,8 @@ _FOR = {"good", "run", "please", "proof"}
 
 def of_cell(head: str, text: str) -> Standing:
     """Returns the standing that another cell of its row, below a head, gives to the commands of a cell."""
-    if _REFUSES.fullmatch(head) and re.match(r"\w", text):
-        text = f"{head.strip(' *_:')} {text}"
+    if _REFUSES.fullmatch(head):  # it tells what else is not to be done
+        return _said(f"{head.strip(' *_:')} {text}") if _POINTS.search(text) else MEANT
     if not re.search(r"\w", head):
         return of_label(text) if len(text.split()) <= _ROW else MEANT
     if _TELLS_WHEN.search(head) and not _OUTCOME.match(head):

@@ -20,7 +20,7 @@ _PART = re.compile(r"[,;.](?=\s|$)|\s[-–—]\s")
 _PATTERNS = patterns_of("comments")
 _EDITS = _PATTERNS["edits"]
 _BEGINS, _ENDS = _PATTERNS["begins"], _PATTERNS["ends"]
-_UPWARD = _PATTERNS["upward"]
+_UPWARD, _ON_COMMAND = _PATTERNS["upward"], _PATTERNS["on_command"]
 
 
 def of_comment(text: str, is_alone: bool = True) -> Standing:
@@ -80,5 +80,5 @@ def of_hidden(text: str) -> Standing:
         return MEANT
     is_edit = bool(_EDITS.search(text))
     parts = [part for part in _PART.split(text[:REACH]) if not _EDITS.search(part)]
-    parts = [part for part in parts if part.strip() and (not is_edit or len(part.split()) > 3)]
+    parts = [part for part in parts if part.strip() and (not is_edit or _ON_COMMAND.search(part))]
     return of_comment(_BEGINS.sub("", ", ".join(parts))) if parts else MEANT

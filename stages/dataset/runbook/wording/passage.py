@@ -82,6 +82,8 @@ class Passage:
         """1 or 2 for the former and the latter of two commands that are named together."""
         self.is_only = False
         """Whether the clause before tells to run it `only` on a condition."""
+        self.was_bad = False
+        """Whether the sentence tells what once spoke against the command: `it used to be risky`."""
         self.is_ahead = False
         """Whether the command comes behind, and was not spoken of yet."""
 
@@ -89,6 +91,7 @@ class Passage:
         """Returns what is said of TARGET in own, a sentence, and of it in those before and after."""
         clauses = clauses_of(own)
         at = next(number for number, clause in enumerate(clauses) if clause.has(TARGET))
+        self.was_bad = _was_against(clauses[at])
         remarks = self._own(own, clauses, at)
         self.evidence.is_ordered, self.evidence.is_reported = remarks.orders, remarks.is_reported
         self._reserved(own, clauses[:at])
@@ -96,7 +99,8 @@ class Passage:
         if remarks.is_bare:
             self._led_to(own, clauses, at)
         asked = any(sentence.rstrip().endswith("?") for sentence in (own, *before[-2:-1]))
-        if _NAMES.match(own) and before and MARK not in before[-1] and not asked:
+        is_back = MARK in "".join(before[:-1]) and bool(before) and spoken_of(clauses_of(before[-1])[0]) is not None
+        if _NAMES.match(own) and before and MARK not in before[-1] and not asked and not is_back:
             self._named(before[-1])
         if clauses[at].kind == "condition" and not remarks.orders:
             self._halted(own, clauses[at + 1 :])
@@ -135,8 +139,12 @@ class Passage:
         self.is_ahead = is_ahead
         if sentences and _HALT.fullmatch(sentences[0]) and not self.evidence.is_ordered:
             self.evidence.said.append((DOUBTS, sentences[0]))
+        is_asked = False
         for number, sentence in enumerate(sentences[:_SENTENCES]):
             if sentence.rstrip(' )"”*_').endswith("?") and MARK not in sentence:
+                is_asked = True
+                continue
+            if is_asked and (_REFUSED.match(sentence) or _AGREED.match(sentence)) and len(sentence.split()) <= 3:
                 continue
             if MARK in sentence and not number:
                 self._refused_before_another(sentence)
@@ -256,7 +264,7 @@ class Passage:
         if clause.kind == "condition":
             self._on_condition(text, clause)
             return
-        if clause.kind == "reason" and self.evidence.is_ordered:
+        if (clause.kind == "reason" or _is_of_place(clause)) and self.evidence.is_ordered:
             return
         if _is_ours_not(clause):
             self.evidence.said.append((FORBIDS, text[clause.words[0].start : clause.words[-1].end]))
@@ -297,10 +305,10 @@ class Passage:
 
     def _denial(self) -> str:
         """Returns what `it is not` says: that what was said against the command is not so, or that it is not meant."""
-        was_good = any("used to" in words.lower() for _, words in self.evidence.said)
+        was_good = any("used to" in words.lower() for _, words in self.evidence.said) and not self.was_bad
         return (
             LIFTS
-            if not was_good and {FORBIDS, FORBADE, HARMS, RISKS, DOUBTS} & {said for said, _ in self.evidence.said}
+            if self.was_bad or not was_good and {FORBIDS, FORBADE, HARMS, RISKS, DOUBTS} & {said for said, _ in self.evidence.said}
             else FORBIDS
         )
 
@@ -342,9 +350,26 @@ class Passage:
         return any(_is_chosen(clause) for clause in others[:2])
 
 
+def _was_against(clause: Clause) -> bool:
+    """Returns whether a clause tells that something spoke against the command in the past."""
+    spans = spans_of(clause.texts)
+    used = next((at for at, text in enumerate(clause.texts) if text == "used"), -1)
+    if used < 0 or clause.texts[used + 1 : used + 2] != ["to"]:
+        return False
+    against = {"bad", "risk", "harm", "mild", "restricted", "need", "objection"}
+    return any(span.first > used and span.families & against for span in spans)
+
+
+def _is_of_place(clause: Clause) -> bool:
+    """Returns whether a clause speaks of running the command elsewhere, or otherwise: `running it on the primary`."""
+    texts = clause.texts
+    is_run = texts[:1] in (["running"], ["using"], ["doing"], ["executing"]) and texts[1:2] in (["it"], ["this"], ["that"])
+    return is_run and texts[2:3] != [] and texts[2] in GRAMMAR["loose"] | {"without", "before", "after", "while", "as"}
+
+
 def _was_so(about: Clause, remarks: Remarks) -> bool:
     """Returns whether a clause tells what the command once was: `it was the fix before the move`."""
-    return remarks.is_past and about.has("was", "were", "used") and not about.has("i")
+    return remarks.is_past and about.has("was", "were", "used", "did") and not about.has("i")
 
 
 def _bare_start(clause: Clause) -> str:
@@ -374,6 +399,8 @@ def _is_ours_not(clause: Clause) -> bool:
 def _is_ellipsis(clause: Clause) -> bool:
     """Returns whether a clause only takes back what was said before: `it is not`, `it does not any more`."""
     texts = clause.texts
+    if texts[0] in GRAMMAR["adverbial"] and TARGET in texts:
+        texts = texts[texts.index(TARGET) :]
     rest = [
         text
         for text in texts

@@ -80,11 +80,13 @@ class Reading:
     def _is_of_world(self, negation: Span) -> bool:
         """Returns whether a negation has a subject that is neither a person nor a command."""
         before = self.texts[self.low : negation.first]
+        if before[-1:] and before[-1] in ("us", "you", "everyone", "everybody", "me", "people", "engineers", "operators"):
+            return False  # they are told not to
         subject = [text for text in before if text not in GRAMMAR["skipped"] | GRAMMAR["auxiliaries"]]
         if (
             not subject
             or {subject[0], subject[-1]} & GRAMMAR["persons"]
-            or subject[0] in ("it", "there", "that", "this")
+            or subject[0] in ("it", "there", "that", "this", "what", "how")
         ):
             return False
         earlier = [span for span in self.spans if span.end <= negation.first]

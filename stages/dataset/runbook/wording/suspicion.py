@@ -85,9 +85,15 @@ def _is_turned(texts: Sequence[str], before: Sequence[Span], span: Span) -> bool
 def _is_attribute(texts: Sequence[str], span: Span) -> bool:
     """Returns whether a word tells which thing is meant: `the dangerous queue`."""
     behind = texts[span.end] if span.end < len(texts) else ""
-    if not behind.isalpha() or behind in GRAMMAR["closing"] | {MARK, TARGET}:
+    if "about" in texts[: span.first]:
+        return True
+    if span.end - span.first > 1 or not behind.isalpha() or behind in GRAMMAR["closing"] | {MARK, TARGET}:
         return False
     return not any(other.first == span.end and other.families & {"command", "run", "not"} for other in spans_of(texts))
+
+
+def _has_verb(texts: Sequence[str]) -> bool:
+    return bool(set(texts) & (GRAMMAR["auxiliaries"] - {"to"}))
 
 
 def _is_about(texts: Sequence[str], spans: Sequence[Span]) -> bool:
@@ -101,7 +107,8 @@ def _is_about(texts: Sequence[str], spans: Sequence[Span]) -> bool:
     if first in _SUBJECTS or first in _GERUNDS or first in GRAMMAR["finite"]:
         return True
     if first in GRAMMAR["determiners"] | GRAMMAR["pointing"]:
-        return any("command" in span.families and at < span.first <= at + _NOUNS for span in spans)
+        heads = {"command"} if _has_verb(texts) else {"command", "bad"}
+        return any(span.families & heads and at < span.first <= at + _NOUNS for span in spans)
     if first in GRAMMAR["persons"]:
         has_verb = any(span.families & ({"run"} | _CUES) for span in spans)
         return has_verb and bool(GRAMMAR["objects"] & set(texts[at + 1 :]))
