@@ -8,7 +8,7 @@ strict parser takes the sections behind for code. The parser sees blank lines in
 import html
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -40,6 +40,9 @@ _JUDGES = re.compile(
     r"forbidden|risk|note|remark|comment|result|outcome|effect|who|level|audience|role|tier|permission|decision|rule|category|rating|works)\b",
     re.IGNORECASE,
 )
+_FLAT = re.compile(r"\W*(?:never|not ever|do not|don[’']?t|forbidden|banned|prohibited|retired)\W*$", re.IGNORECASE)
+_FORMER = re.compile(r"\bthe (?:former|first|left)(?: one| command)?\b", re.IGNORECASE)
+_LATTER = re.compile(r"\bthe (?:latter|second|right)(?: one| command)?\b", re.IGNORECASE)
 _COMMENT_END = re.compile(r"^(?:/|end\b|until here\b|up to here\b)|[:\s-](?:end|stop)\W*$", re.IGNORECASE)
 _CONTAINER = re.compile(
     r"[ \t]*(?::{3,}[ \t]*(?P<kind>\w+)?(?P<title>.*)|\{%-?[ \t]*(?:end)?hint\b.*%\}[ \t]*)$", re.IGNORECASE
@@ -324,10 +327,23 @@ def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, str, tuple[tu
             row[index] = token.content
         elif token.type == "tr_close":
             cells = list(zip(row.items(), heads, strict=False))
+            coded = [number for number, ((_, text), _) in enumerate(cells) if "`" in text]
             for number, ((place, _), head) in enumerate(cells):
                 first = cells[0][0][1] if number else ""
-                found[place] = (head, first, tuple(_notes(cells[number + 1 :], cells[:number])))
+                rank = coded.index(number) if number in coded and len(coded) == 2 else -1
+                notes = _notes(cells[number + 1 :], cells[:number])
+                found[place] = (head, first, tuple(_of_rank(notes, rank)))
     return found
+
+
+def _of_rank(notes: Iterable[tuple[str, str]], rank: int) -> Iterator[tuple[str, str]]:
+    """Yields the cells that speak of the command of a row with that rank: `the former`, `the second one`."""
+    for head, text in notes:
+        ranked = _FORMER.search(text), _LATTER.search(text)
+        if rank < 0 or bool(ranked[0]) == bool(ranked[1]):
+            yield head, text
+        elif ranked[rank]:
+            yield head, (_FORMER, _LATTER)[rank].sub("it", text)
 
 
 def _notes(right: Sequence[_Cell], left: Sequence[_Cell]) -> Iterator[tuple[str, str]]:
@@ -341,7 +357,7 @@ def _notes(right: Sequence[_Cell], left: Sequence[_Cell]) -> Iterator[tuple[str,
             break
         yield head, text
     for (_, text), head in left:
-        if "`" not in text and (_JUDGES.search(head) or not re.search(r"\w", head)):
+        if "`" not in text and (_JUDGES.search(head) or not re.search(r"\w", head) or _FLAT.match(text)):
             yield head, text
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from markdown_it.token import Token
 
+from stages.dataset.runbook.places.comments import is_for_editors
 from stages.dataset.runbook.sections.kinds import plain_label
 from stages.dataset.runbook.wording.lexicon import MARK
 
@@ -47,7 +48,8 @@ def told(children: Sequence[Token]) -> Iterator[str]:
         elif child.type == "code_inline":
             yield MARK
         elif child.type == "html_inline" and child.content.startswith("<!--"):
-            yield f"({child.content[4:].removesuffix('-->').strip()})"
+            text = child.content[4:].removesuffix("-->").strip()
+            yield "" if is_for_editors(text) else f"({text})"
         else:
             yield "" if is_struck else shown(child)
 

@@ -55,6 +55,11 @@ def of_place(lines: Sequence[str], number: int) -> Standing:
     return MEANT
 
 
+def is_for_editors(text: str) -> bool:
+    """Returns whether a comment of the page is for those who edit it, and says nothing of a command."""
+    return bool(_EDITS.search(text)) and not _ON_COMMAND.search(text)
+
+
 def is_upward(text: str) -> bool:
     """Returns whether a comment speaks of what stands above it: `^ deprecated`."""
     return bool(_UPWARD.match(text))

@@ -10,6 +10,8 @@ from stages.dataset.runbook.wording.lexicon import MARK, TARGET
 
 _SIGNS = {"T": TARGET, "M": f"[{MARK}{TARGET}]"}
 _MAX_LABEL = 200
+_KINDS: tuple[Literal["forbidden", "doubtful"], ...] = ("forbidden", "doubtful")
+_PARTS = re.compile(r": +| +[—–] +")
 _AHEAD = re.compile(r"^[*_#>\-–—:.!^↑ ⚠\ufe0f]+")
 
 
@@ -29,8 +31,9 @@ def judged_by_label(text: str) -> tuple[Literal["forbidden", "doubtful"], str] |
     patterns = _labels()
     if patterns["innocent"].match(label):
         return None
-    for kind in ("forbidden", "doubtful"):
-        if found := patterns[kind].match(label):
+    parts = [label, *_PARTS.split(label)[1:]]
+    for kind, part in ((kind, part) for kind in _KINDS for part in parts):
+        if found := patterns[kind].match(part):
             return kind, found.group()
     return None
 

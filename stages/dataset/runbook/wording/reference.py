@@ -133,8 +133,8 @@ def _as_object(
 
 def _has_object(texts: Sequence[str], spans: Sequence[Span], at: int, place: int) -> bool:
     """Returns whether a verb has another object: `do not use the console for this`."""
-    verb = next((span for span in spans if span.first >= at and "run" in span.families and span.end < place - 1), None)
-    return verb is not None and texts[verb.end] in GRAMMAR["determiners"]
+    verbs = (span for span in spans if span.first >= at and "run" in span.families and span.end < place - 1)
+    return any(texts[verb.end] in GRAMMAR["determiners"] for verb in verbs)
 
 
 def _without_subject(

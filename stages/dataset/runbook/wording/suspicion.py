@@ -85,7 +85,10 @@ def _is_turned(texts: Sequence[str], before: Sequence[Span], span: Span) -> bool
 def _is_attribute(texts: Sequence[str], span: Span) -> bool:
     """Returns whether a word tells which thing is meant: `the dangerous queue`."""
     behind = texts[span.end] if span.end < len(texts) else ""
-    if "about" in texts[: span.first]:
+    is_fit = "harm" in span.families and any(
+        "waste" in other.families and 0 <= other.first - span.end <= 1 for other in spans_of(texts)
+    )
+    if is_fit or "about" in texts[: span.first]:
         return True
     if span.end - span.first > 1 or not behind.isalpha() or behind in GRAMMAR["closing"] | {MARK, TARGET}:
         return False
