@@ -50,8 +50,8 @@ class Behind(Before):
         if "proof" in families and "good" not in families:
             self._say(DOUBTS, negation, span)
         elif "need" in families:
-            if any("run" in other.families for other in right[place + 1 : place + 2]):
-                self._say(DOUBTS, negation, span)
+            is_of_running = any("run" in other.families for other in right[place + 1 : place + 2])
+            self._say(DOUBTS if is_of_running else MEANS, negation, span)
         elif "good" in families and (self.texts[negation.first] == "no" or "run" not in families):
             self._say(HINTS if self.found.orders else FORBIDS, negation, span)
         elif "run" in families and self._is_told_of(negation, span):

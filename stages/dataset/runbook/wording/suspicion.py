@@ -1,6 +1,7 @@
 """A clause about a command in which words of judgement stand that no rule explained."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause, clauses_of
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET, Span, spans_of
@@ -8,6 +9,8 @@ from stages.dataset.runbook.wording.lexicon import MARK, TARGET, Span, spans_of
 _CUES = {"bad", "gone", "shun", "doubt", "reserve", "risk", "harm", "former", "calamity"}
 _TURNS = {"not", "innocent", "without", "spare"}
 _REACH = 4
+_CONDITION = 2  # words of the shortest condition: `until then`
+_FINITE = GRAMMAR["finite"] | {"stays", "remains", "are", "were"}
 _TELLING = (GRAMMAR["auxiliaries"] - {"to", "do", "need"}) | {"that", "which"}
 _KINDS = {"common", "frequent", "typical", "popular", "widespread", "some", "most", "several", "two", "three", "other"}
 _NOUNS = 3  # words that may stand between an article and what it names
@@ -35,14 +38,25 @@ def _is_replaced(clause: Clause) -> bool:
 
 
 def _judged(clause: Clause) -> str:
+    if clause.kind == "condition":
+        rest = _behind_condition(clause)
+        return _judged(rest) if rest else ""
     texts, spans = clause.texts, spans_of(clause.texts)
-    if clause.kind == "condition" or not _is_about(texts, spans):
+    if not _is_about(texts, spans):
         return ""
     for number, span in enumerate(spans):
         is_said = span.families & _CUES and not _is_turned(texts, spans[:number], span)
         if is_said and not _is_attribute(texts, span) and not _is_order(texts, span) and not _is_of_other(texts, span):
             return " ".join(texts[span.first : span.end])
     return ""
+
+
+def _behind_condition(clause: Clause) -> Clause | None:
+    """Returns what a clause goes on to say behind a condition without a comma: `until then it stays forbidden`."""
+    texts = clause.texts
+    starts = range(_CONDITION, len(texts) - 1)
+    at = next((at for at in starts if texts[at] in ("it", "this", "they") and texts[at + 1] in _FINITE), None)
+    return replace(clause, words=clause.words[at:], kind="main") if at else None
 
 
 def _is_order(texts: Sequence[str], span: Span) -> bool:
@@ -112,7 +126,9 @@ def _is_about(texts: Sequence[str], spans: Sequence[Span]) -> bool:
     if first in GRAMMAR["determiners"] | GRAMMAR["pointing"]:
         heads = {"command"} if _has_verb(texts) else {"command", "bad"}
         return any(span.families & heads and at < span.first <= at + _NOUNS for span in spans)
-    if first in GRAMMAR["persons"]:
+    if first in GRAMMAR["persons"] or texts[at : at + 2] == ["on", "call"]:
+        if any("shun" in span.families and set(texts[span.end :]) <= {"from", "of"} for span in spans):
+            return True
         has_verb = any(span.families & ({"run"} | _CUES) for span in spans)
         return has_verb and bool(GRAMMAR["objects"] & set(texts[at + 1 :]))
     at = next((place for place in range(at, len(texts)) if texts[place] not in _KINDS), at)
