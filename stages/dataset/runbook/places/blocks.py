@@ -134,7 +134,7 @@ def goes_on(text: str) -> bool:
 
 def of_following(text: str) -> Standing:
     """Returns the standing that a text gives to the command right before it: `This makes it worse.`"""
-    plain = without_callout(plainly(text[:REACH]))[0].lstrip(_UPWARD + "( ")
+    plain = without_callout(plainly(text[:REACH]))[0].lstrip(_UPWARD + "…( ")
     if replaced := _REPLACED.match(plain):
         return Standing("forbidden", shown(replaced.group()))
     sentences = _speaking_back(sentences_of(plain))
@@ -144,6 +144,7 @@ def of_following(text: str) -> Standing:
     if not sentences:
         return found
     is_said = text.lstrip("( ")[:1] in _UPWARD or plain.rstrip("*_ )").endswith((".", "!")) or len(plain.split()) <= 6
+    is_said = is_said and not sentences[0].rstrip("*_ ").endswith("?")
     is_label = is_said and MARK not in plain and not plain.rstrip("*_ ").endswith((":", "："))
     return found or (of_words(plain) if is_label else MEANT) or of_pointed(" ".join(sentences), is_behind=True)
 

@@ -16,6 +16,7 @@ _TELLS_WHEN = _PATTERNS["tells_when"]
 _NEVER = _PATTERNS["never"]
 _NONE, _BURDEN, _WHO, _OURS = (_PATTERNS[name] for name in ("none", "burden", "who", "ours"))
 _OURS_NOT = _PATTERNS["ours_not"]
+_ENDED, _LASTS = _PATTERNS["ended"], _PATTERNS["lasts"]
 _WHY_NOT = _PATTERNS["why_not"]
 _REFUSES, _POINTS = _PATTERNS["refuses"], re.compile(r"\b(?:it|this|that|these)\b", re.IGNORECASE)
 _VERDICT, _FLAT = _PATTERNS["verdict"], _PATTERNS["flat"]
@@ -31,6 +32,8 @@ def of_cell(head: str, text: str) -> Standing:
         return _said(f"{head.strip(' *_:')} {text}") if _POINTS.search(text) else MEANT
     if not re.search(r"\w", head):
         return of_label(text) if len(text.split()) <= _ROW else MEANT
+    if _ENDED.match(head) and re.search(r"\w", text) and not _LASTS.match(text):
+        return Standing("forbidden", shown(f"{head}: {text[:40]}"))
     if _WHY_NOT.search(head) and re.search(r"\w", text):
         return Standing("forbidden", shown(head))
     if _TELLS_WHEN.search(head) and not _OUTCOME.match(head):

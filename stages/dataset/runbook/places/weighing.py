@@ -75,7 +75,8 @@ def _unordered(evidence: Evidence, found: dict[str, str], warns: bool) -> Standi
 
 def netted(standing: Standing, text: str) -> Standing:
     """Returns the standing, or doubt where a text judges what it speaks of in words that gave no standing."""
-    words = "" if standing else unexplained(text) or suspicious(text)
+    is_asked = text.rstrip(' )"”*_').endswith("?")
+    words = "" if standing or is_asked else unexplained(text) or suspicious(text)
     return Standing("doubtful", shown(words)) if words else standing
 
 

@@ -142,7 +142,11 @@ class Passage:
         is_asked = False
         for number, sentence in enumerate(sentences[:_SENTENCES]):
             if sentence.rstrip(' )"”*_').endswith("?") and MARK not in sentence:
-                is_asked = True
+                is_asked = any(
+                    span.families & {"need", "restricted"}
+                    for clause in clauses_of(sentence)
+                    for span in spans_of(clause.texts)
+                )
                 continue
             if is_asked and (_REFUSED.match(sentence) or _AGREED.match(sentence)) and len(sentence.split()) <= 3:
                 continue
@@ -334,8 +338,12 @@ class Passage:
 
     def _following(self, own: str, after: Sequence[str]) -> None:
         if own.rstrip(' )"”*_').endswith("?") and after:
-            if found := _REFUSED.match(after[0]):
+            is_of_harm = _asks_for_harm(own)
+            if (found := _REFUSED.match(after[0])) and not is_of_harm:
                 self.evidence.said.append((FORBIDS, found.group()))
+                return
+            if is_of_harm and (found or _AGREED.match(after[0])):
+                self.evidence.said = [(MEANS if found else FORBIDS, after[0])]
                 return
             if _AGREED.match(after[0]):
                 self.evidence.said.append((MEANS, ""))
@@ -348,6 +356,12 @@ class Passage:
         others = [clause for clause in clauses[at + 1 :] if clause.has(MARK)]
         others += [clause for sentence in after[:_SENTENCES] for clause in clauses_of(sentence) if clause.has(MARK)]
         return any(_is_chosen(clause) for clause in others[:2])
+
+
+def _asks_for_harm(question: str) -> bool:
+    """Returns whether a question asks for what would speak against the command: `can it do harm?`"""
+    families = {family for clause in clauses_of(question) for span in spans_of(clause.texts) for family in span.families}
+    return bool(families & {"harm", "risk", "bad"})
 
 
 def _was_against(clause: Clause) -> bool:

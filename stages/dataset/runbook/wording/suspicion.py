@@ -21,8 +21,6 @@ _WORLD = GRAMMAR["determiners"] | {"if", "when", "on", "in", "at"}
 
 def suspicious(text: str) -> str:
     """Returns the words that judge a command of which a text speaks; '' where there are none."""
-    if text.rstrip(' )"”*_').endswith("?"):
-        return ""
     clauses = clauses_of(text)
     for number, clause in enumerate(clauses):
         if clause.kind == "which" and number and _is_replaced(clauses[number - 1]):
@@ -42,13 +40,25 @@ def _judged(clause: Clause) -> str:
         rest = _behind_condition(clause)
         return _judged(rest) if rest else ""
     texts, spans = clause.texts, spans_of(clause.texts)
+    if texts[0] in GRAMMAR["dropped"] and (len(texts) == 1 or texts[1] in GRAMMAR["closing"] - GRAMMAR["determiners"]):
+        return texts[0]
     if not _is_about(texts, spans):
         return ""
+    if words := _refused_behind(texts, spans):
+        return words
     for number, span in enumerate(spans):
         is_said = span.families & _CUES and not _is_turned(texts, spans[:number], span)
         if is_said and not _is_attribute(texts, span) and not _is_order(texts, span) and not _is_of_other(texts, span):
             return " ".join(texts[span.first : span.end])
     return ""
+
+
+def _refused_behind(texts: Sequence[str], spans: Sequence[Span]) -> str:
+    """Returns the words by which a clause takes back its own praise: `fine at no time`."""
+    is_praise = bool(spans) and spans[0].first == 0 and "good" in spans[0].families
+    last = spans[-1] if spans else None
+    is_refused = is_praise and last is not None and "not" in last.families and last.end == len(texts)
+    return " ".join(texts) if is_refused else ""
 
 
 def _behind_condition(clause: Clause) -> Clause | None:
@@ -65,6 +75,8 @@ def _is_order(texts: Sequence[str], span: Span) -> bool:
         return True
     if "harm" in span.families and not span.families & {"bad", "risk", "gone"}:
         first, before = texts[span.first], texts[max(0, span.first - 2) : span.first]
+        if span.first == 0 and first.endswith("ed"):
+            return True
         is_finite = first.endswith(("s", "ed", "en", "ing", "ght", "st", "oke")) or bool(set(before) & _TELLING)
         return not is_finite
     if "shun" in span.families:
@@ -131,6 +143,9 @@ def _is_about(texts: Sequence[str], spans: Sequence[Span]) -> bool:
             return True
         has_verb = any(span.families & ({"run"} | _CUES) for span in spans)
         return has_verb and bool(GRAMMAR["objects"] & set(texts[at + 1 :]))
+    noun = next((span for span in spans if "command" in span.families and span.first <= at + _NOUNS), None)
+    if noun and texts[noun.end : noun.end + 1] and texts[noun.end] in ("that", "which", "we", "you", "nobody", "of"):
+        return True
     at = next((place for place in range(at, len(texts)) if texts[place] not in _KINDS), at)
     begun = [span for span in spans if span.first <= at < span.end]
-    return any(span.families & (_CUES | {"not", "proof", "restricted", "past", "command"}) for span in begun)
+    return any(span.families & (_CUES | {"not", "proof", "restricted", "past", "command", "good"}) for span in begun)
