@@ -11,6 +11,7 @@ from stages.dataset.runbook.wording.lexicon import MARK, TARGET
 _SIGNS = {"T": TARGET, "M": f"[{MARK}{TARGET}]"}
 _MAX_LABEL = 200
 _KINDS: tuple[Literal["forbidden", "doubtful"], ...] = ("forbidden", "doubtful")
+_SHOWS = re.compile(r"^(?:and |but )?(?:here(?: is|.s)|this is|that is|these are|below is) ", re.IGNORECASE)
 _PARTS = re.compile(r": +| +[—–] +")
 _AHEAD = re.compile(r"^[*_#>\-–—:.!^↑ ⚠\ufe0f]+")
 
@@ -18,8 +19,9 @@ _AHEAD = re.compile(r"^[*_#>\-–—:.!^↑ ⚠\ufe0f]+")
 @lru_cache(maxsize=1024)
 def plainly(text: str) -> str:
     """Returns a text with plainer words for ways of speaking that no grammar explains."""
-    for pattern, instead in _rewrites():
-        text = pattern.sub(instead, text)
+    for pattern, instead, needed in _rewrites():
+        if needed in text:
+            text = pattern.sub(instead, text)
     return text
 
 
@@ -31,7 +33,7 @@ def judged_by_label(text: str) -> tuple[Literal["forbidden", "doubtful"], str] |
     patterns = _labels()
     if patterns["innocent"].match(label):
         return None
-    parts = [label, *_PARTS.split(label)[1:]]
+    parts = [label, *_PARTS.split(label)[1:], _SHOWS.sub("", label)]
     for kind, part in ((kind, part) for kind in _KINDS for part in parts):
         if found := patterns[kind].match(part):
             return kind, found.group()
@@ -39,10 +41,23 @@ def judged_by_label(text: str) -> tuple[Literal["forbidden", "doubtful"], str] |
 
 
 @lru_cache(maxsize=1)
-def _rewrites() -> list[tuple[re.Pattern[str], str]]:
+def _rewrites() -> list[tuple[re.Pattern[str], str, str]]:
+    """Returns the patterns, what they become, and a sign without which a text is not worth looking at."""
     read = _read("phrases.toml")
     pairs = [(_filled(rule["pattern"], read["lists"]), rule["with"].replace("T", TARGET)) for rule in read["rewrites"]]
-    return [(re.compile(_signed(pattern), re.IGNORECASE), instead) for pattern, instead in pairs]
+    return [
+        (re.compile(_signed(pattern), re.IGNORECASE), instead, TARGET if _names_target(pattern) else "")
+        for pattern, instead in pairs
+    ]
+
+
+def _names_target(pattern: str) -> bool:
+    """Returns whether nothing matches a pattern without the command: T stands in no group of several, and is no option."""
+    plain = re.sub(r"\\.|\[[^\]]*\]", " ", pattern)
+    plain = re.sub(r"\(\?<?=( ?T ?)\)", r"\1", plain)
+    while (inner := re.sub(r"\((?:\?[:=!<P][^()]*|[^()]*)\)", " ", plain)) != plain:
+        plain = inner
+    return "|" not in plain and bool(re.search(r"(?<!\w)T(?![\w?*{])", plain))
 
 
 @lru_cache(maxsize=1)

@@ -44,13 +44,20 @@ def _judged(clause: Clause) -> str:
         return texts[0]
     if not _is_about(texts, spans):
         return ""
-    if words := _refused_behind(texts, spans):
+    if words := _refused_behind(texts, spans) or _of_everything(texts, spans):
         return words
     for number, span in enumerate(spans):
         is_said = span.families & _CUES and not _is_turned(texts, spans[:number], span)
         if is_said and not _is_attribute(texts, span) and not _is_order(texts, span) and not _is_of_other(texts, span):
             return " ".join(texts[span.first : span.end])
     return ""
+
+
+def _of_everything(texts: Sequence[str], spans: Sequence[Span]) -> str:
+    """Returns the words by which a clause tells what happens to all there is: `everything is deleted`."""
+    is_all = texts[0] in ("everything", "everyone", "everybody")
+    is_harm = is_all and any(span.families & {"harm", "mild"} for span in spans)
+    return " ".join(texts) if is_harm and not any(span.families & _TURNS for span in spans) else ""
 
 
 def _refused_behind(texts: Sequence[str], spans: Sequence[Span]) -> str:
