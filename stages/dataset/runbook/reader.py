@@ -12,7 +12,17 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from stages.dataset.runbook.alert import MAX_SHOWN, Alert, Command, Section, Unread
-from stages.dataset.runbook.blocks import Block, Code, Comment, Fold, Heading, Paragraph, Strike, names_what_comes, read_blocks
+from stages.dataset.runbook.blocks import (
+    Block,
+    Code,
+    Comment,
+    Fold,
+    Heading,
+    Paragraph,
+    Strike,
+    names_what_comes,
+    read_blocks,
+)
 from stages.dataset.runbook.commands.code import read_code
 from stages.dataset.runbook.commands.danger import effect
 from stages.dataset.runbook.commands.inline import inline_commands, inline_queries

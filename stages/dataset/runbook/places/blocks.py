@@ -31,7 +31,7 @@ _AHEAD_TWO = re.compile(r"\bfollowing two\b|\btwo (?:below|that follow)\b", re.I
 _ALL_ABOVE = _PATTERNS["all_above"]
 _POINTS_BACK = re.compile(r"\b(?:above|previous|preceding|former)\b", re.IGNORECASE)
 _RANK_PARTS = re.compile(r"[;,] +|(?<= )(?:but|while|whereas|so|and) +")
-_REPLACED = _PATTERNS["replaced"]
+_REPLACED, _NEITHER = _PATTERNS["replaced"], _PATTERNS["neither"]
 _SAID_FIRST = _PATTERNS["said_first"]
 _AHEAD, _BACK = _PATTERNS["ahead"], _PATTERNS["back"]
 
@@ -135,7 +135,7 @@ def goes_on(text: str) -> bool:
 def of_following(text: str) -> Standing:
     """Returns the standing that a text gives to the command right before it: `This makes it worse.`"""
     plain = without_callout(plainly(text[:REACH]))[0].lstrip(_UPWARD + "…( ")
-    if replaced := _REPLACED.match(plain):
+    if replaced := _REPLACED.match(plain) or _NEITHER.match(plain):
         return Standing("forbidden", shown(replaced.group()))
     sentences = _speaking_back(sentences_of(plain))
     found = weighed(Passage().told(sentences))

@@ -15,7 +15,6 @@ from stages.dataset.runbook.wording.reading import UNCLEAR
 from stages.dataset.runbook.wording.reference import spoken_of
 from stages.dataset.runbook.wording.remarks import remarks_on
 
-
 _MESSAGE, _CASE = patterns_of("labels")["message"], patterns_of("labels")["case"]
 
 

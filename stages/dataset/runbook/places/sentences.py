@@ -53,9 +53,9 @@ def _around(text: str, behind: str) -> tuple[Standing, bool]:
         return Standing("forbidden", shown(found.group())), False
     standing = weighed(evidence, warns)
     is_told = evidence.is_ordered or any(said in (MEANS, ORDERS, LIFTS) for said, _ in evidence.said)
-    behind = takewhile(lambda sentence: MARK not in sentence, after[:3])
+    unnamed = takewhile(lambda sentence: MARK not in sentence, after[:3])
     about = [
-        sentence for sentence in (sentences[own], *behind) if MARK not in sentence and not _of_other(sentence, rank)
+        sentence for sentence in (sentences[own], *unnamed) if MARK not in sentence and not _of_other(sentence, rank)
     ]
     if not is_told:
         standing = first([standing, *(netted(standing, sentence) for sentence in about)])

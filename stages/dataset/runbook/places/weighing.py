@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from stages.dataset.runbook.judging.net import unexplained
+from stages.dataset.runbook.judging.suspicion import suspicious
 from stages.dataset.runbook.standing import MEANT, Standing
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET
-from stages.dataset.runbook.wording.net import unexplained
-from stages.dataset.runbook.wording.suspicion import suspicious
 from stages.dataset.runbook.wording.passage import CROSSES, TICKS, Evidence
 from stages.dataset.runbook.wording.reading import (
     DOUBTS,

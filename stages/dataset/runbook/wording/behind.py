@@ -96,7 +96,9 @@ class Behind(Before):
 
     def _plain_right(self, span: Span, behind: Sequence[Span]) -> None:
         families = span.families
-        if set(self.texts[span.first : span.end]) & GRAMMAR["modals"] and self.texts[span.end : span.end + 1] == ["not"]:
+        if set(self.texts[span.first : span.end]) & GRAMMAR["modals"] and self.texts[span.end : span.end + 1] == [
+            "not"
+        ]:
             return
         if families & {"doubt", "reserve"}:
             self._say(DOUBTS, span)

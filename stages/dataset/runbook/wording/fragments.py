@@ -135,7 +135,9 @@ def _refuses(texts: Sequence[str], spans: Sequence[Span], first: int) -> bool:
     if "shun" in span.families:
         return not rest or rest[0] in GRAMMAR["behind_orders"] or rest[0] in _POINTING or rest[0].endswith("ing")
     is_bare = not set(texts) & (GRAMMAR["auxiliaries"] | GRAMMAR["subjects"])
-    if texts[first_word := span.first] in _ONCE and (len(texts) == first_word + 1 or (is_bare and not first_word and texts[0] in _ADVERBS)):
+    if texts[first_word := span.first] in _ONCE and (
+        len(texts) == first_word + 1 or (is_bare and not first_word and texts[0] in _ADVERBS)
+    ):
         return True
     if span.families & {"bad", "gone", "former", "risk", "reserve"}:
         is_year = bool(rest) and rest[0][0].isdigit() and (len(rest[0]) == 4 or "." in rest[0])

@@ -52,7 +52,7 @@ def _rewrites() -> list[tuple[re.Pattern[str], str, str]]:
 
 
 def _names_target(pattern: str) -> bool:
-    """Returns whether nothing matches a pattern without the command: T stands in no group of several, and is no option."""
+    """Returns whether a pattern matches nothing without the command: T is neither one of several nor an option."""
     plain = re.sub(r"\\.|\[[^\]]*\]", " ", pattern)
     plain = re.sub(r"\(\?<?=( ?T ?)\)", r"\1", plain)
     while (inner := re.sub(r"\((?:\?[:=!<P][^()]*|[^()]*)\)", " ", plain)) != plain:

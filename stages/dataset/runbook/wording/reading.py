@@ -81,7 +81,7 @@ class Reading:
     def _is_of_world(self, negation: Span) -> bool:
         """Returns whether a negation has a subject that is neither a person nor a command."""
         before = self.texts[self.low : negation.first]
-        if before[-1:] and before[-1] in ("us", "you", "everyone", "everybody", "me", "people", "engineers", "operators"):
+        if before[-1:] and before[-1] in GRAMMAR["told"]:
             return False  # they are told not to
         subject = [text for text in before if text not in GRAMMAR["skipped"] | GRAMMAR["auxiliaries"]]
         if (

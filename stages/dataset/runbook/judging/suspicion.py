@@ -12,11 +12,9 @@ _REACH = 4
 _CONDITION = 2  # words of the shortest condition: `until then`
 _FINITE = GRAMMAR["finite"] | {"stays", "remains", "are", "were"}
 _TELLING = (GRAMMAR["auxiliaries"] - {"to", "do", "need"}) | {"that", "which"}
-_KINDS = {"common", "frequent", "typical", "popular", "widespread", "some", "most", "several", "two", "three", "other"}
 _NOUNS = 3  # words that may stand between an article and what it names
 _SUBJECTS = GRAMMAR["pronouns"] | {"all", "none", "neither", "either", "nothing", "such", "everything"}
 _GERUNDS = {"running", "doing", "using", "executing", "trying", "following"}
-_WORLD = GRAMMAR["determiners"] | {"if", "when", "on", "in", "at"}
 
 
 def suspicious(text: str) -> str:
@@ -135,7 +133,7 @@ def _has_verb(texts: Sequence[str]) -> bool:
 def _is_about(texts: Sequence[str], spans: Sequence[Span]) -> bool:
     """Returns whether a clause speaks of a command: by a word that stands for it, or without a subject."""
     if TARGET in texts:
-        return not texts[0] == "they"
+        return texts[0] != "they"
     at = next((place for place, text in enumerate(texts) if text not in GRAMMAR["skipped"] | {","}), -1)
     if at < 0:
         return False
@@ -153,6 +151,6 @@ def _is_about(texts: Sequence[str], spans: Sequence[Span]) -> bool:
     noun = next((span for span in spans if "command" in span.families and span.first <= at + _NOUNS), None)
     if noun and texts[noun.end : noun.end + 1] and texts[noun.end] in ("that", "which", "we", "you", "nobody", "of"):
         return True
-    at = next((place for place in range(at, len(texts)) if texts[place] not in _KINDS), at)
+    at = next((place for place in range(at, len(texts)) if texts[place] not in GRAMMAR["kinds"]), at)
     begun = [span for span in spans if span.first <= at < span.end]
     return any(span.families & (_CUES | {"not", "proof", "restricted", "past", "command", "good"}) for span in begun)
