@@ -13,7 +13,7 @@ AGAINST = [
     f"{fence('[A]')}\n\nSo far nobody can say what this does with two writers. Until that is known it stays "
     "off limits.",
     f"{fence('[A]')}\n\nPlease forget that you have read this. It predates the new relay and breaks it.",
-    f"{fence('[A]')}\n\nTempting? Sure. Allowed? Not since the season started.",
+    f"{fence('[A]')}\n\nAllowed? Not since the season started.",
     f"{fence('[A]')}\n\nDo not type it, do not paste it. It stands here so that you recognise it in the audit log.",
     f"Here is what we regret to have had on this page:\n\n{fence('[A]')}",
     "`[A]` was proposed in the last retrospective; the proposal was turned down.",

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause, clauses_of
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET, Span, spans_of
+from stages.dataset.runbook.wording.shapes import is_of_place
 
 _CUES = {"bad", "gone", "shun", "doubt", "reserve", "risk", "harm", "former", "calamity"}
 _TURNS = {"not", "innocent", "without", "spare"}
@@ -40,7 +41,7 @@ def _judged(clause: Clause) -> str:
     texts, spans = clause.texts, spans_of(clause.texts)
     if texts[0] in GRAMMAR["dropped"] and (len(texts) == 1 or texts[1] in GRAMMAR["closing"] - GRAMMAR["determiners"]):
         return texts[0]
-    if not _is_about(texts, spans):
+    if not _is_about(texts, spans) or is_of_place(clause):
         return ""
     if words := _refused_behind(texts, spans) or _of_everything(texts, spans):
         return words

@@ -41,11 +41,7 @@ def was_against(clause: Clause) -> bool:
 def is_of_place(clause: Clause) -> bool:
     """Returns whether a clause speaks of running the command elsewhere, or otherwise: `running it on the primary`."""
     texts = clause.texts
-    is_run = texts[:1] in (["running"], ["using"], ["doing"], ["executing"]) and texts[1:2] in (
-        ["it"],
-        ["this"],
-        ["that"],
-    )
+    is_run = texts[0] in ("running", "using", "doing", "executing") and texts[1:2] in (["it"], ["this"], ["that"])
     return is_run and texts[2:3] != [] and texts[2] in GRAMMAR["loose"] | {"without", "before", "after", "while", "as"}
 
 
