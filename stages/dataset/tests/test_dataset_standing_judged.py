@@ -78,6 +78,8 @@ INNOCENT = [
     "No need to be shy with `[A]`, run it.",
     "Nobody likes to be paged. Run `[A]`. There is no reason to wake the storage team.",
     "`[A]` needs ten minutes. That is no reason to interrupt it.",
+    "A sawtooth is harmless; a straight line is a leak.\n\n`[A]`",
+    f"{fence('[A]')}\n\nA straight line is a leak.",
     # what was said against it does not count
     "`[A]` used to be risky. With the new driver it isn't any more.",
     "`[A]` interrupts the exports. That is acceptable; go ahead.",

@@ -131,6 +131,20 @@ def _has_verb(texts: Sequence[str]) -> bool:
     return bool(set(texts) & (GRAMMAR["auxiliaries"] - {"to"}))
 
 
+def _names_command(texts: Sequence[str], spans: Sequence[Span], at: int) -> bool:
+    """Returns whether an article stands before a noun for the command; in a sentence, a known one: `this line`."""
+    near = [span for span in spans if at < span.first <= at + _NOUNS]
+    if not _has_verb(texts):
+        return any(span.families & {"command", "bad"} for span in near)
+    is_this, is_known = (
+        texts[at] in ("this", "that", "these", "those"),
+        texts[at] not in ("a", "an", "some", "any", "no"),
+    )
+    return is_known and any(
+        "command" in span.families and (is_this or texts[span.first] not in GRAMMAR["of_things"]) for span in near
+    )
+
+
 def _is_about(texts: Sequence[str], spans: Sequence[Span]) -> bool:
     """Returns whether a clause speaks of a command: by a word that stands for it, or without a subject."""
     if TARGET in texts:
@@ -142,8 +156,7 @@ def _is_about(texts: Sequence[str], spans: Sequence[Span]) -> bool:
     if first in _SUBJECTS or first in _GERUNDS or first in GRAMMAR["finite"]:
         return True
     if first in GRAMMAR["determiners"] | GRAMMAR["pointing"]:
-        heads = {"command"} if _has_verb(texts) else {"command", "bad"}
-        return any(span.families & heads and at < span.first <= at + _NOUNS for span in spans)
+        return _names_command(texts, spans, at)
     if first in GRAMMAR["persons"] or texts[at : at + 2] == ["on", "call"]:
         if any("shun" in span.families and set(texts[span.end :]) <= {"from", "of"} for span in spans):
             return True
