@@ -65,6 +65,7 @@ INNOCENT = [
     "### What makes it better\n\n`[A]`",
     "### Avoiding another page\n\n`[A]`",
     "### Steps ~~(draft)~~\n\n`[A]`",
+    "### Step 1: confirm or dismiss\n\n`[A]`",
     # what else is not to be done
     "Don't use the web console for this, it times out. Run `[A]`.",
     f"Don't use the web console for this, it times out. Run it from the bastion:\n\n{fence('[A]')}",

@@ -24,6 +24,8 @@ def suspicious(text: str) -> str:
     for number, clause in enumerate(clauses):
         if clause.kind == "which" and number and _is_replaced(clauses[number - 1]):
             continue
+        if clause.texts[0] == "they" and TARGET in text:
+            continue  # things that the sentence names, and not the command
         if words := _judged(clause):
             return words
     return ""
@@ -86,6 +88,8 @@ def _is_order(texts: Sequence[str], span: Span) -> bool:
         is_finite = first.endswith(("s", "ed", "en", "ing", "ght", "st", "oke")) or bool(set(before) & _TELLING)
         return not is_finite
     if "shun" in span.families:
+        if texts[span.first - 1 : span.first] in (["or"], ["and"], ["to"]) and TARGET not in texts:
+            return True  # one of two things to do: `confirm or dismiss`
         behind = texts[span.end] if span.end < len(texts) else ""
         return bool(behind) and behind not in GRAMMAR["objects"] | GRAMMAR["behind_orders"] | {TARGET, MARK, "the"}
     return False
@@ -148,7 +152,7 @@ def _names_command(texts: Sequence[str], spans: Sequence[Span], at: int) -> bool
 def _is_about(texts: Sequence[str], spans: Sequence[Span]) -> bool:
     """Returns whether a clause speaks of a command: by a word that stands for it, or without a subject."""
     if TARGET in texts:
-        return texts[0] != "they"
+        return True
     at = next((place for place, text in enumerate(texts) if text not in GRAMMAR["skipped"] | {","}), -1)
     if at < 0:
         return False
