@@ -8,7 +8,7 @@ strict parser takes the sections behind for code. The parser sees blank lines in
 import html
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -19,7 +19,7 @@ from mdit_py_plugins.front_matter import front_matter_plugin
 from stages.dataset.runbook.headings import alert_name
 from stages.dataset.runbook.marks import admonition_at, with_signs
 from stages.dataset.runbook.sections.kinds import plain_label, section_kind
-from stages.dataset.runbook.visible import masked
+from stages.dataset.runbook.visible import bold_label, masked
 
 MAX_LINE = 10_000  # characters that are looked at of one line
 _LIST = r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*"
@@ -40,6 +40,9 @@ _JUDGES = re.compile(
     r"forbidden|risk|note|remark|comment|result|outcome|effect|who|level|audience|role|tier|permission|decision|rule|category|rating|works)\b",
     re.IGNORECASE,
 )
+_FLAT = re.compile(r"\W*(?:never|not ever|do not|don[’']?t|forbidden|banned|prohibited|retired)\W*$", re.IGNORECASE)
+_FORMER = re.compile(r"\bthe (?:former|first|left)(?: one| command)?\b", re.IGNORECASE)
+_LATTER = re.compile(r"\bthe (?:latter|second|right)(?: one| command)?\b", re.IGNORECASE)
 _COMMENT_END = re.compile(r"^(?:/|end\b|until here\b|up to here\b)|[:\s-](?:end|stop)\W*$", re.IGNORECASE)
 _CONTAINER = re.compile(
     r"[ \t]*(?::{3,}[ \t]*(?P<kind>\w+)?(?P<title>.*)|\{%-?[ \t]*(?:end)?hint\b.*%\}[ \t]*)$", re.IGNORECASE
@@ -145,11 +148,18 @@ def _with_texts_behind(blocks: Sequence[Block]) -> list[Block]:
     for place, (block, behind) in enumerate(pairwise(blocks)):
         if not isinstance(block, Paragraph) or not isinstance(behind, Paragraph) or block.column or behind.column:
             continue
+        if names_what_comes(behind):
+            continue
         if behind.content.level <= 1 or behind.content.level < block.content.level:
             found[place] = replace(block, behind=masked(behind.content))
         elif block.items and behind.items[:-1] == block.items and behind.content.level > block.content.level:
             found[place] = replace(block, note=masked(behind.content))
     return found
+
+
+def names_what_comes(paragraph: Paragraph) -> bool:
+    """Returns whether a paragraph is a label: in bold and without a full stop."""
+    return bool(bold_label(paragraph.content)[0]) and not masked(paragraph.content).endswith((".", "!", ")"))
 
 
 def _take_code(lines: list[str]) -> list[Code | Fold | Comment | Strike]:
@@ -318,10 +328,23 @@ def _around_cells(tokens: Sequence[Token]) -> dict[int, tuple[str, str, tuple[tu
             row[index] = token.content
         elif token.type == "tr_close":
             cells = list(zip(row.items(), heads, strict=False))
+            coded = [number for number, ((_, text), _) in enumerate(cells) if "`" in text]
             for number, ((place, _), head) in enumerate(cells):
                 first = cells[0][0][1] if number else ""
-                found[place] = (head, first, tuple(_notes(cells[number + 1 :], cells[:number])))
+                rank = coded.index(number) if number in coded and len(coded) == 2 else -1
+                notes = _notes(cells[number + 1 :], cells[:number])
+                found[place] = (head, first, tuple(_of_rank(notes, rank)))
     return found
+
+
+def _of_rank(notes: Iterable[tuple[str, str]], rank: int) -> Iterator[tuple[str, str]]:
+    """Yields the cells that speak of the command of a row with that rank: `the former`, `the second one`."""
+    for head, text in notes:
+        ranked = _FORMER.search(text), _LATTER.search(text)
+        if rank < 0 or bool(ranked[0]) == bool(ranked[1]):
+            yield head, text
+        elif ranked[rank]:
+            yield head, (_FORMER, _LATTER)[rank].sub("it", text)
 
 
 def _notes(right: Sequence[_Cell], left: Sequence[_Cell]) -> Iterator[tuple[str, str]]:
@@ -335,7 +358,7 @@ def _notes(right: Sequence[_Cell], left: Sequence[_Cell]) -> Iterator[tuple[str,
             break
         yield head, text
     for (_, text), head in left:
-        if "`" not in text and (_JUDGES.search(head) or not re.search(r"\w", head)):
+        if "`" not in text and (_JUDGES.search(head) or not re.search(r"\w", head) or _FLAT.match(text)):
             yield head, text
 
 

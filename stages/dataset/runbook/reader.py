@@ -12,7 +12,17 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from stages.dataset.runbook.alert import MAX_SHOWN, Alert, Command, Section, Unread
-from stages.dataset.runbook.blocks import Block, Code, Comment, Fold, Heading, Paragraph, Strike, read_blocks
+from stages.dataset.runbook.blocks import (
+    Block,
+    Code,
+    Comment,
+    Fold,
+    Heading,
+    Paragraph,
+    Strike,
+    names_what_comes,
+    read_blocks,
+)
 from stages.dataset.runbook.commands.code import read_code
 from stages.dataset.runbook.commands.danger import effect
 from stages.dataset.runbook.commands.inline import inline_commands, inline_queries
@@ -108,11 +118,6 @@ def _rule_severity(lines: Sequence[str], start: int, starts: Collection[int]) ->
     end = min((number for number in starts if number > start), default=len(lines))
     told = next((found for line in lines[start:end] if (found := _RULE_SEVERITY.match(line))), None)
     return first_severity(told["word"]) if told else ""
-
-
-def _is_label(paragraph: Paragraph) -> bool:
-    """Returns whether a paragraph names what comes: in bold and without a full stop."""
-    return bool(bold_label(paragraph.content)[0]) and not masked(paragraph.content).endswith((".", "!", ")"))
 
 
 class _Reader:
@@ -423,7 +428,7 @@ class _Reader:
 
     def _told_of_block_above(self, block: Block) -> None:
         """Lets a paragraph right behind a block of code say of its commands that they are not to be run."""
-        if self.alert and self.in_block and isinstance(block, Paragraph) and not _is_label(block):
+        if self.alert and self.in_block and isinstance(block, Paragraph) and not names_what_comes(block):
             text = masked(block.content) if not self.alternatives.names(masked(block.content)) else ""
             number, of_line = line_ranked(text)
             if number and self.in_block > 1 and number <= self.in_block:

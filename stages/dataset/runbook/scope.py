@@ -1,13 +1,15 @@
 """How far words around commands reach: a heading over its section, a line with a colon over its block or list."""
 
+import re
+
 from stages.dataset.runbook.blocks import Comment, Fold, Heading, Paragraph, Strike
 from stages.dataset.runbook.places.blocks import leads_on, of_following, of_following_two, of_lead, ranks_ahead
 from stages.dataset.runbook.places.cells import of_cell
 from stages.dataset.runbook.places.comments import of_comment, of_hidden, of_note
-from stages.dataset.runbook.places.labels import of_label
+from stages.dataset.runbook.places.labels import names_case, of_label
 from stages.dataset.runbook.places.sections import of_announced, of_section
 from stages.dataset.runbook.standing import MEANT, Standing, first
-from stages.dataset.runbook.visible import bold_label, masked, visible
+from stages.dataset.runbook.visible import bold_label, masked, unstruck, visible
 from stages.dataset.runbook.wording.lexicon import MARK
 from stages.dataset.runbook.wording.passage import sentences_of
 
@@ -44,7 +46,8 @@ class Scope:
         """Enters the section of a heading."""
         self.headings = [(level, said) for level, said in self.headings if level < heading.level]
         text = masked(heading.content)
-        said = Standing("forbidden", "struck through") if not text else of_label(visible(heading.content))
+        head = unstruck(heading.content)
+        said = Standing("forbidden", "struck through") if not text else MEANT if names_case(head) else of_label(head)
         self.headings.append((heading.level, said.at(heading.line)))
         self.label, self.lead = MEANT, None
         self.is_first = True
@@ -62,7 +65,7 @@ class Scope:
         """Goes on to a paragraph, which may be a label, or lead to a block or a list."""
         label, rest = bold_label(paragraph.content)
         if label and _is_marked(paragraph):
-            self.label = MEANT if rest else of_label(label).at(paragraph.line)
+            self.label = MEANT if rest else of_label(_with_sign(paragraph, label)).at(paragraph.line)
         level = paragraph.content.level
         self._whole(paragraph)
         self.behind = _told_behind(paragraph)
@@ -95,7 +98,7 @@ class Scope:
         """Enters a folded section, or leaves one."""
         self.is_first, self.lead = bool(fold.text), None
         if fold.text:
-            self.folds.append(of_comment(fold.text).at(fold.line))
+            self.folds.append(MEANT if names_case(fold.text) else of_comment(fold.text).at(fold.line))
         else:
             del self.folds[-1:]
 
@@ -162,7 +165,13 @@ def _struck(paragraph: Paragraph) -> bool:
     return bool(text) and not masked(paragraph.content) and not of_label(text)
 
 
+def _with_sign(paragraph: Paragraph, label: str) -> str:
+    """Returns a label with the signs that stand before it."""
+    return visible(paragraph.content).split(label)[0] + label
+
+
 def _is_marked(paragraph: Paragraph) -> bool:
     """Returns whether a paragraph begins in bold or italics, and not within a list."""
-    types = [child.type for child in paragraph.content.children or [] if child.type != "text" or child.content.strip()]
+    children = paragraph.content.children or []
+    types = [child.type for child in children if child.type != "text" or re.search(r"\w", child.content)]
     return paragraph.content.level <= 1 and types[:1] in (["strong_open"], ["em_open"])

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from markdown_it.token import Token
 
+from stages.dataset.runbook.places.comments import is_for_editors
 from stages.dataset.runbook.sections.kinds import plain_label
 from stages.dataset.runbook.wording.lexicon import MARK
 
@@ -43,6 +44,13 @@ def visible(token: Token) -> str:
     return "".join(shown(child) for child in token.children or []).strip()
 
 
+def unstruck(token: Token) -> str:
+    """Returns the text that a reader sees, code included, but for what is struck through."""
+    children = token.children or []
+    parts = zip(children, struck(children), strict=True)
+    return "".join("" if is_struck else shown(child) for child, is_struck in parts).strip()
+
+
 @_kept
 def masked(token: Token) -> str:
     """Returns the text that a reader sees, with MARK for each inline code; comments, but nothing struck through."""
@@ -58,7 +66,8 @@ def told(children: Sequence[Token]) -> Iterator[str]:
         elif child.type == "code_inline":
             yield MARK
         elif child.type == "html_inline" and child.content.startswith("<!--"):
-            yield f"({child.content[4:].removesuffix('-->').strip()})"
+            text = child.content[4:].removesuffix("-->").strip()
+            yield "" if is_for_editors(text) else f"({text})"
         else:
             yield "" if is_struck else shown(child)
 

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import takewhile
 
 from stages.dataset.runbook.places.labels import of_clauses, of_words
 from stages.dataset.runbook.places.patterns import patterns_of
 from stages.dataset.runbook.places.pointers import of_pointed
 from stages.dataset.runbook.places.weighing import CROSSED, REACH, TICKED, netted, shown, weighed, without_callout
-from stages.dataset.runbook.standing import MEANT, Standing
+from stages.dataset.runbook.standing import MEANT, Standing, first
 from stages.dataset.runbook.wording.clauses import GRAMMAR, clauses_of
 from stages.dataset.runbook.wording.fragments import named
 from stages.dataset.runbook.wording.lexicon import MARK, words_of
@@ -30,6 +31,7 @@ _AHEAD_TWO = re.compile(r"\bfollowing two\b|\btwo (?:below|that follow)\b", re.I
 _ALL_ABOVE = _PATTERNS["all_above"]
 _POINTS_BACK = re.compile(r"\b(?:above|previous|preceding|former)\b", re.IGNORECASE)
 _RANK_PARTS = re.compile(r"[;,] +|(?<= )(?:but|while|whereas|so|and) +")
+_REPLACED, _NEITHER = _PATTERNS["replaced"], _PATTERNS["neither"]
 _SAID_FIRST = _PATTERNS["said_first"]
 _AHEAD, _BACK = _PATTERNS["ahead"], _PATTERNS["back"]
 
@@ -73,6 +75,9 @@ def _of_last_sentence(text: str) -> tuple[Standing, str, bool]:
     sentences = [sentence for sentence in sentences if not _POINTS_BACK.search(sentence)] or [last]
     pointing = [sentence for sentence in sentences[-2:] if _FOLLOWS.search(sentence)]
     near = sentences[-3:] if len(sentences) > 2 and _POINTS_ALL.search(sentences[-3]) else sentences[-2:]
+    announcing = next((at for at, each in enumerate(sentences[-4:]) if _AHEAD.search(each)), None)
+    near = near if announcing is None else sentences[-4:][announcing:]
+    pointing = pointing if announcing is None else near
     if not standing and (pointing or len(near) > 2) and not any(MARK in sentence for sentence in near):
         standing = weighed(Passage().told([each.rstrip(":： ") for each in near], is_ahead=True))
     pointing = pointing or near[:-2]
@@ -129,13 +134,17 @@ def goes_on(text: str) -> bool:
 
 def of_following(text: str) -> Standing:
     """Returns the standing that a text gives to the command right before it: `This makes it worse.`"""
-    plain = without_callout(plainly(text[:REACH]))[0].lstrip(_UPWARD + "( ")
+    plain = without_callout(plainly(text[:REACH]))[0].lstrip(_UPWARD + "…( ")
+    if replaced := _REPLACED.match(plain) or _NEITHER.match(plain):
+        return Standing("forbidden", shown(replaced.group()))
     sentences = _speaking_back(sentences_of(plain))
     found = weighed(Passage().told(sentences))
-    found = found or (netted(found, sentences[0]) if sentences and MARK not in plain else MEANT)
+    unnamed = takewhile(lambda sentence: MARK not in sentence, sentences[:3])
+    found = found or first([netted(found, sentence) for sentence in unnamed])
     if not sentences:
         return found
-    is_said = plain.rstrip("*_ )").endswith((".", "!")) or len(plain.split()) <= 6
+    is_said = text.lstrip("( ")[:1] in _UPWARD or plain.rstrip("*_ )").endswith((".", "!")) or len(plain.split()) <= 6
+    is_said = is_said and not sentences[0].rstrip("*_ ").endswith("?")
     is_label = is_said and MARK not in plain and not plain.rstrip("*_ ").endswith((":", "："))
     return found or (of_words(plain) if is_label else MEANT) or of_pointed(" ".join(sentences), is_behind=True)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from stages.dataset.runbook.places.labels import of_label
 from stages.dataset.runbook.places.patterns import patterns_of
 from stages.dataset.runbook.places.pointers import of_pointed
-from stages.dataset.runbook.places.weighing import REACH, weighed, without_callout
-from stages.dataset.runbook.standing import MEANT, Standing
+from stages.dataset.runbook.places.weighing import REACH, netted, weighed, without_callout
+from stages.dataset.runbook.standing import MEANT, Standing, first
 from stages.dataset.runbook.wording.clauses import GRAMMAR
 from stages.dataset.runbook.wording.lexicon import MARK
 from stages.dataset.runbook.wording.passage import Passage, sentences_of
@@ -20,7 +20,7 @@ _PART = re.compile(r"[,;.](?=\s|$)|\s[-–—]\s")
 _PATTERNS = patterns_of("comments")
 _EDITS = _PATTERNS["edits"]
 _BEGINS, _ENDS = _PATTERNS["begins"], _PATTERNS["ends"]
-_UPWARD = _PATTERNS["upward"]
+_UPWARD, _ON_COMMAND = _PATTERNS["upward"], _PATTERNS["on_command"]
 
 
 def of_comment(text: str, is_alone: bool = True) -> Standing:
@@ -29,7 +29,7 @@ def of_comment(text: str, is_alone: bool = True) -> Standing:
     sentences = sentences_of(text)
     is_note = is_alone and bool(sentences) and bool(_FINITE.match(sentences[0])) and not sentences[0].endswith("?")
     found = of_label(text) or weighed(Passage().told(sentences, is_note=is_note, is_loose=True))
-    return found or of_pointed(text)
+    return found or of_pointed(text) or first([netted(found, sentence) for sentence in sentences])
 
 
 def of_note(text: str) -> Standing:
@@ -53,6 +53,11 @@ def of_place(lines: Sequence[str], number: int) -> Standing:
         if found := of_comment(line.lstrip("# "), is_alone):
             return found.at(above + 1)
     return MEANT
+
+
+def is_for_editors(text: str) -> bool:
+    """Returns whether a comment of the page is for those who edit it, and says nothing of a command."""
+    return bool(_EDITS.search(text)) and not _ON_COMMAND.search(text)
 
 
 def is_upward(text: str) -> bool:
@@ -80,5 +85,5 @@ def of_hidden(text: str) -> Standing:
         return MEANT
     is_edit = bool(_EDITS.search(text))
     parts = [part for part in _PART.split(text[:REACH]) if not _EDITS.search(part)]
-    parts = [part for part in parts if part.strip() and (not is_edit or len(part.split()) > 3)]
+    parts = [part for part in parts if part.strip() and (not is_edit or _ON_COMMAND.search(part))]
     return of_comment(_BEGINS.sub("", ", ".join(parts))) if parts else MEANT

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from stages.dataset.runbook.places.patterns import patterns_of
 from stages.dataset.runbook.places.pointers import of_pointed
 from stages.dataset.runbook.places.weighing import CROSSED, REACH, TICKED, netted, shown, weighed
 from stages.dataset.runbook.standing import MEANT, Standing
@@ -14,16 +15,23 @@ from stages.dataset.runbook.wording.reading import UNCLEAR
 from stages.dataset.runbook.wording.reference import spoken_of
 from stages.dataset.runbook.wording.remarks import remarks_on
 
+_MESSAGE, _CASE = patterns_of("labels")["message"], patterns_of("labels")["case"]
+
 
 @lru_cache(maxsize=1024)  # most alerts have the same sections
 def of_label(text: str) -> Standing:
     """Returns the standing that a heading, a bold label or the head of a table's column gives to what is below it."""
     text = plainly(text[:REACH])
-    if found := CROSSED.match(text):
+    if (found := CROSSED.match(text)) and not _MESSAGE.match(text[found.end() :]):
         return Standing("forbidden", shown(found.group()))
     if TICKED.match(text):
         return MEANT
     return netted(of_clauses(text, leads=False) or of_words(text), text) or of_pointed(text)
+
+
+def names_case(text: str) -> bool:
+    """Returns whether the head of a section tells when it counts: `It did not work`, `Not resolved yet?`."""
+    return bool(_CASE.match(text))
 
 
 def of_clauses(text: str, leads: bool) -> Standing:

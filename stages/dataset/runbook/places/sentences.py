@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from itertools import takewhile
 
 from stages.dataset.runbook.places.labels import of_label
 from stages.dataset.runbook.places.weighing import CROSSED, REACH, TICKED, netted, shown, weighed, without_callout
@@ -52,8 +53,9 @@ def _around(text: str, behind: str) -> tuple[Standing, bool]:
         return Standing("forbidden", shown(found.group())), False
     standing = weighed(evidence, warns)
     is_told = evidence.is_ordered or any(said in (MEANS, ORDERS, LIFTS) for said, _ in evidence.said)
+    unnamed = takewhile(lambda sentence: MARK not in sentence, after[:3])
     about = [
-        sentence for sentence in (sentences[own], *after[:1]) if MARK not in sentence and not _of_other(sentence, rank)
+        sentence for sentence in (sentences[own], *unnamed) if MARK not in sentence and not _of_other(sentence, rank)
     ]
     if not is_told:
         standing = first([standing, *(netted(standing, sentence) for sentence in about)])

@@ -1,10 +1,12 @@
 """What all that is said of a command comes to: forbidden, in doubt, or meant."""
 
 import re
+from collections.abc import Sequence
 
+from stages.dataset.runbook.judging.net import unexplained
+from stages.dataset.runbook.judging.suspicion import suspicious
 from stages.dataset.runbook.standing import MEANT, Standing
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET
-from stages.dataset.runbook.wording.net import unexplained
 from stages.dataset.runbook.wording.passage import CROSSES, TICKS, Evidence
 from stages.dataset.runbook.wording.reading import (
     DOUBTS,
@@ -21,6 +23,7 @@ from stages.dataset.runbook.wording.reading import (
     UNCLEAR,
 )
 
+_ACCEPTED = re.compile(r"accept|expected|intended|wanted|\bfine\b|\bok\b|okay|go ahead|normal", re.IGNORECASE)
 REACH = 600  # characters around a command, and no more than LINES above it, in which words about it are looked for
 CROSSED, TICKED = re.compile(rf"^\W*?[{CROSSES}]"), re.compile(rf"^\W*?[{TICKS}]")
 _CALLOUT = re.compile(
@@ -40,14 +43,19 @@ def weighed(evidence: Evidence, warns: bool = False) -> Standing:
     is_revoked = FORBADE in verdicts and {ORDERS, MEANS} & set(verdicts[verdicts.index(FORBADE) :])
     if FORBADE in found and not is_revoked:
         return Standing("forbidden", shown(found[FORBADE]))
-    is_borne = HARMS in found and ORDERS in verdicts[verdicts.index(HARMS) :]
+    is_borne = HARMS in found and _is_accepted(evidence.said[verdicts.index(HARMS) :])
     if FORBIDS in found or (HARMS in found and not evidence.is_ordered and not is_borne):
         return Standing("forbidden", shown(found.get(FORBIDS) or found.get(HARMS) or "not"))
-    if DOUBTS in found:
+    if DOUBTS in found and ORDERS not in verdicts[len(verdicts) - verdicts[::-1].index(DOUBTS) :]:
         return Standing("doubtful", shown(found[DOUBTS]))
     if evidence.is_ordered or ORDERS in found:
         return MEANT
     return _unordered(evidence, found, warns)
+
+
+def _is_accepted(said: Sequence[tuple[str, str]]) -> bool:
+    """Returns whether a harm is to be borne: what is said of it ends with an order, or calls it acceptable."""
+    return any(verdict == ORDERS or (verdict == MEANS and _ACCEPTED.search(words)) for verdict, words in said)
 
 
 def _unordered(evidence: Evidence, found: dict[str, str], warns: bool) -> Standing:
@@ -67,7 +75,8 @@ def _unordered(evidence: Evidence, found: dict[str, str], warns: bool) -> Standi
 
 def netted(standing: Standing, text: str) -> Standing:
     """Returns the standing, or doubt where a text judges what it speaks of in words that gave no standing."""
-    words = "" if standing else unexplained(text)
+    is_asked = text.rstrip(' )"”*_').endswith("?")
+    words = "" if standing or is_asked else unexplained(text) or suspicious(text)
     return Standing("doubtful", shown(words)) if words else standing
 
 

@@ -43,6 +43,8 @@ class Before(Reading):
             self._say(DOUBTS, negation, span)
         elif families & {"run", "act"} and GRAMMAR["wrong"] & set(self.texts[self.low : negation.first]):
             self._say(MEANS, negation, span)  # it would be wrong not to
+        elif self.texts[self.target - 1] == "for" and self.texts[span.end] in GRAMMAR["determiners"]:
+            return place  # it is another thing that is not to be used for the command
         elif families & {"run", "act"} and not self._is_of_world(negation):
             if not set(self.texts[self.target :]) & _IN_NUMBER:
                 self._say(FORBIDS, negation)
@@ -62,7 +64,7 @@ class Before(Reading):
 
     def _end_of_freedom(self, left: Sequence[Span], place: int) -> int:
         """Returns the place of the last entry about who is to be asked, which nobody needs to be."""
-        while place + 1 < len(left) and left[place + 1].families & {"restricted", "need"}:
+        while place + 1 < len(left) and left[place + 1].families & {"restricted", "need", "shun"}:
             place += 1
         return place
 

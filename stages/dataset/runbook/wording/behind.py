@@ -50,15 +50,20 @@ class Behind(Before):
         if "proof" in families and "good" not in families:
             self._say(DOUBTS, negation, span)
         elif "need" in families:
-            if any("run" in other.families for other in right[place + 1 : place + 2]):
-                self._say(DOUBTS, negation, span)
+            is_of_running = any("run" in other.families for other in right[place + 1 : place + 2])
+            self._say(DOUBTS if is_of_running else MEANS, negation, span)
         elif "good" in families and (self.texts[negation.first] == "no" or "run" not in families):
             self._say(HINTS if self.found.orders else FORBIDS, negation, span)
         elif "run" in families and self._is_told_of(negation, span):
             return place
-        elif "run" in families and not set(self.texts[span.end : self.high]) & _REPEATED:
+        elif "run" in families and not self._is_repeated(span):
             self._say(HINTS if self.found.orders else FORBIDS, negation)
         return place
+
+    def _is_repeated(self, verb: Span) -> bool:
+        """Returns whether only running it once more is spoken of; `not any more` is no such thing."""
+        behind = self.texts[verb.end : self.high]
+        return any(text in _REPEATED and behind[max(0, at - 1)] != "any" for at, text in enumerate(behind))
 
     def _is_told_of(self, negation: Span, span: Span) -> bool:
         """Returns whether a negation only tells what the command leaves alone: `does not touch the volume`."""
@@ -91,6 +96,10 @@ class Behind(Before):
 
     def _plain_right(self, span: Span, behind: Sequence[Span]) -> None:
         families = span.families
+        if set(self.texts[span.first : span.end]) & GRAMMAR["modals"] and self.texts[span.end : span.end + 1] == [
+            "not"
+        ]:
+            return
         if families & {"doubt", "reserve"}:
             self._say(DOUBTS, span)
         elif "risk" in families and not self.found.orders and self._is_said_of_command(span):

@@ -19,6 +19,7 @@ _SIGNS = {";", ":", "：", "—", "-", "(", ")", "!", "?", ".", "=", "。", "→
 _DROPPED = re.compile(r"[\"'“”«»*_^#>|~`\[\]{}<+\\]")
 _COMPARED = {"as", "same", "such", "just", "well", "known", "described", "soon", "long", "far"}
 _CONDITIONS_OF_TWO = {("in", "case"), ("given", "that"), ("even", "if"), ("every", "time"), ("each", "time")}
+_RANKED = {"former", "latter", "first", "second", "other"}
 _JOINING = {"and", "or", "but", "so", "even", "only", "also", "not"}
 _ONLY_BUT = {"nothing", "nobody", "none", "one", "anything", "all", "everything", "anybody", "anyone", "no"}
 
@@ -106,6 +107,8 @@ def _joins(words: Sequence[Word], place: int) -> bool:
     """Returns whether `and` and its like begin a clause."""
     behind = words[place + 1].text if place + 1 < len(words) else ""
     if behind in GRAMMAR["subjects"] or behind in GRAMMAR["conditions"] or behind in ("never", "please"):
+        return True
+    if behind == "the" and place + 2 < len(words) and words[place + 2].text in _RANKED:
         return True
     if words[place].text == "so" and behind in GRAMMAR["after_so"]:
         return True

@@ -12,6 +12,7 @@ from stages.dataset.runbook.wording.remarks import remarks_on
 _ASKING = {"what", "how", "things", "thing", "stuff", "everything", "anything"}
 _POINTING = {"this", "these", "following", "below", "those", "such"}
 _ONCE = {"old", "previously", "formerly", "earlier", "historically", "yesterday", "past"}
+_ADVERBS = {"previously", "formerly", "earlier", "historically"}
 _VERBS = {"run", "act", "says"}
 _ADJECTIVES = {"bad", "risk", "gone", "past", "shun", "elsewhere"}
 
@@ -133,7 +134,10 @@ def _refuses(texts: Sequence[str], spans: Sequence[Span], first: int) -> bool:
         return _negates(texts, spans, first)
     if "shun" in span.families:
         return not rest or rest[0] in GRAMMAR["behind_orders"] or rest[0] in _POINTING or rest[0].endswith("ing")
-    if texts[first_word := span.first] in _ONCE and len(texts) == first_word + 1:
+    is_bare = not set(texts) & (GRAMMAR["auxiliaries"] | GRAMMAR["subjects"])
+    if texts[first_word := span.first] in _ONCE and (
+        len(texts) == first_word + 1 or (is_bare and not first_word and texts[0] in _ADVERBS)
+    ):
         return True
     if span.families & {"bad", "gone", "former", "risk", "reserve"}:
         is_year = bool(rest) and rest[0][0].isdigit() and (len(rest[0]) == 4 or "." in rest[0])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from stages.dataset.runbook.wording.clauses import GRAMMAR, Clause, clauses_of
+from stages.dataset.runbook.wording.clauses import Clause, clauses_of
 from stages.dataset.runbook.wording.fragments import is_waiting, remarks_ahead
 from stages.dataset.runbook.wording.lexicon import MARK, TARGET, spans_of
 from stages.dataset.runbook.wording.reading import (
@@ -26,6 +26,23 @@ from stages.dataset.runbook.wording.reading import (
 )
 from stages.dataset.runbook.wording.reference import rank_of, ranked, spoken_of
 from stages.dataset.runbook.wording.remarks import remarks_on
+from stages.dataset.runbook.wording.shapes import (
+    about_mark,
+    asks_for_harm,
+    bare_start,
+    families_of,
+    goes_on,
+    is_chosen,
+    is_ellipsis,
+    is_of_place,
+    is_ours_not,
+    is_right_before,
+    only_reads,
+    supposes,
+    tells_loss,
+    was_against,
+    was_so,
+)
 
 CROSSES, TICKS = "🟥❌🚫⛔✗✘✖👎❎🛑🔴☠💀✋🙅🚷💣☢⚰🧨☣🪦", "🟩✅✔👍☑🟢💚👌🆗"
 SENTENCE_END = re.compile(
@@ -45,7 +62,7 @@ _NAMES = re.compile(
     re.IGNORECASE,
 )
 _HALT = re.compile(r"\W*(?:stop|halt|wait|hold it|careful|wrong|nope?)\W*", re.IGNORECASE)
-_IF = {"if", "when", "whenever", "should", "before"}
+_SHORT, _QUESTION = "short", 3  # words of a question, or an answer, without anything else
 _LEADING = {":", "：", "—", "-", "→", "=", "("}
 
 
@@ -82,6 +99,10 @@ class Passage:
         """1 or 2 for the former and the latter of two commands that are named together."""
         self.is_only = False
         """Whether the clause before tells to run it `only` on a condition."""
+        self.was_bad = False
+        """Whether the sentence tells what once spoke against the command: `it used to be risky`."""
+        self.is_limited = False
+        """Whether its sentence tells where `only` it is to be run."""
         self.is_ahead = False
         """Whether the command comes behind, and was not spoken of yet."""
 
@@ -89,6 +110,8 @@ class Passage:
         """Returns what is said of TARGET in own, a sentence, and of it in those before and after."""
         clauses = clauses_of(own)
         at = next(number for number, clause in enumerate(clauses) if clause.has(TARGET))
+        self.was_bad = was_against(clauses[at])
+        self.is_limited = clauses[at].texts[0] == "only"
         remarks = self._own(own, clauses, at)
         self.evidence.is_ordered, self.evidence.is_reported = remarks.orders, remarks.is_reported
         self._reserved(own, clauses[:at])
@@ -96,14 +119,15 @@ class Passage:
         if remarks.is_bare:
             self._led_to(own, clauses, at)
         asked = any(sentence.rstrip().endswith("?") for sentence in (own, *before[-2:-1]))
-        if _NAMES.match(own) and before and MARK not in before[-1] and not asked:
+        is_back = MARK in "".join(before[:-1]) and bool(before) and spoken_of(clauses_of(before[-1])[0]) is not None
+        if _NAMES.match(own) and before and MARK not in before[-1] and not asked and not is_back:
             self._named(before[-1])
         if clauses[at].kind == "condition" and not remarks.orders:
             self._halted(own, clauses[at + 1 :])
         self._behind(own, clauses, at)
         self._following(own, after)
         self.evidence.is_passed_over = self._is_passed_over(clauses, at, after)
-        self.evidence.is_second |= self.evidence.is_passed_over and not remarks.is_bare and not _only_reads(clauses[at])
+        self.evidence.is_second |= self.evidence.is_passed_over and not remarks.is_bare and not only_reads(clauses[at])
         has_note = len(clauses) > at + 1 and clauses[at + 1].joint in _LEADING and not clauses[at + 1].has(MARK)
         self.evidence.is_second |= self.evidence.is_passed_over and remarks.is_bare and has_note
         return self.evidence
@@ -135,8 +159,12 @@ class Passage:
         self.is_ahead = is_ahead
         if sentences and _HALT.fullmatch(sentences[0]) and not self.evidence.is_ordered:
             self.evidence.said.append((DOUBTS, sentences[0]))
+        asked: frozenset[str] = frozenset()
         for number, sentence in enumerate(sentences[:_SENTENCES]):
             if sentence.rstrip(' )"”*_').endswith("?") and MARK not in sentence:
+                asked = families_of(sentence) | ({_SHORT} if len(sentence.split()) <= _QUESTION else frozenset())
+                continue
+            if asked and self._is_answer(sentence, asked):
                 continue
             if MARK in sentence and not number:
                 self._refused_before_another(sentence)
@@ -145,6 +173,15 @@ class Passage:
             if not self._speaks(sentence, is_note) and number and not is_ahead and not is_loose:
                 break
         return self.evidence
+
+    def _is_answer(self, sentence: str, asked: frozenset[str]) -> bool:
+        """Returns whether a sentence only answers a question, and hears it where that asks for leave: `Allowed? No.`"""
+        refused = _REFUSED.match(sentence)
+        if _SHORT in asked and "good" in asked and refused:
+            self.evidence.said.append((FORBIDS, sentence))
+            return True
+        is_short = bool(refused or _AGREED.match(sentence)) and len(sentence.split()) <= _QUESTION
+        return is_short and (_SHORT in asked or bool(asked & {"need", "restricted"}))
 
     def _refused_before_another(self, sentence: str) -> None:
         """Hears what refuses the command in a sentence that goes on with another one: `do not do it, and run …`."""
@@ -160,11 +197,11 @@ class Passage:
         remarks.is_reported = remarks.is_reported or self._is_of_source(clauses, at)
         if (clause.kind == "condition" or (clause.kind == "which" and clause.texts[0] == "who")) and not remarks.orders:
             remarks.said = [
-                remark for remark in remarks.said if remark.verdict == FORBIDS and _is_right_before(own, remark, clause)
+                remark for remark in remarks.said if remark.verdict == FORBIDS and is_right_before(own, remark, clause)
             ]
-            if at and len(clause.texts) <= 3 and clause.texts[0] == "after" and _tells_loss(clauses[at - 1]):
+            if at and len(clause.texts) <= 3 and clause.texts[0] == "after" and tells_loss(clauses[at - 1]):
                 remarks.said.append(Remark(DOUBTS, clauses[at - 1].words[0].start, clause.words[-1].end))
-            if _supposes(clause):
+            if supposes(clause):
                 remarks.said.append(Remark(UNCLEAR, clause.words[0].start, clause.words[-1].end))
             for beside in clauses[at - 1 : at] if at else clauses[1:2]:
                 self._asked_before(own, beside)
@@ -193,11 +230,11 @@ class Passage:
 
     def _answered(self, clause: Clause, before: Sequence[str]) -> None:
         """Hears `this one does not` as praise where the sentence before tells what another command does wrong."""
-        if not _is_ellipsis(clause) or not before or MARK not in before[-1]:
+        if not is_ellipsis(clause) or not before or MARK not in before[-1]:
             return
         bad = {FORBIDS, FORBADE, HARMS, RISKS, DOUBTS, TOUCHES}
         other = next(each for each in clauses_of(before[-1]) if each.has(MARK))
-        if bad & {remark.verdict for remark in remarks_on(_about_mark(other)).said}:
+        if bad & {remark.verdict for remark in remarks_on(about_mark(other)).said}:
             self.evidence.said = [(MEANS, "")]
 
     def _reserved(self, own: str, clauses: Sequence[Clause]) -> None:
@@ -232,11 +269,11 @@ class Passage:
 
     def _behind(self, own: str, clauses: Sequence[Clause], at: int) -> None:
         is_last = not any(word.text == MARK for word in clauses[at].words[clauses[at].texts.index(TARGET) :])
-        is_subject = _bare_start(clauses[at]) == TARGET
+        is_subject = bare_start(clauses[at]) == TARGET
         for clause in clauses[at + 1 :]:
             if clause.has(MARK):
                 return
-            if is_subject and _goes_on(clause):
+            if is_subject and goes_on(clause):
                 self._about(own, clause, is_note=True)
                 continue
             if clause.kind == "condition" and clause.texts[0] == "only" and not self.evidence.is_ordered:
@@ -248,7 +285,7 @@ class Passage:
         for number, clause in enumerate(clauses_of(sentence)):
             if number and clause.kind == "which" and len(self.evidence.said) == size and is_note:
                 continue  # it goes on with a noun of the note
-            self._about(sentence, clause, is_note and (not number or _goes_on(clause)))
+            self._about(sentence, clause, is_note and (not number or goes_on(clause)))
         return len(self.evidence.said) > size
 
     def _about(self, text: str, clause: Clause, is_note: bool = False, is_last: bool = True) -> None:
@@ -258,7 +295,9 @@ class Passage:
             return
         if clause.kind == "reason" and self.evidence.is_ordered:
             return
-        if _is_ours_not(clause):
+        if is_of_place(clause) and (self.evidence.is_ordered or self.is_limited):
+            return
+        if is_ours_not(clause):
             self.evidence.said.append((FORBIDS, text[clause.words[0].start : clause.words[-1].end]))
             return
         if self.is_alone and clause.has("they") and not clause.has("it", "this", "that"):
@@ -274,12 +313,12 @@ class Passage:
             return
         remarks = remarks_on(about)
         said = remarks.said
-        if _is_ellipsis(about):
+        if is_ellipsis(about):
             said = [Remark(self._denial(), clause.words[0].start, clause.words[-1].end)]
         if remarks.orders and not said:
             said = [Remark(ORDERS, clause.words[0].start, clause.words[-1].end)]
         said = [
-            replace(each, verdict=RISKS) if _was_so(about, remarks) and each.verdict == UNCLEAR else each
+            replace(each, verdict=RISKS) if was_so(about, remarks) and each.verdict == UNCLEAR else each
             for each in said
         ]
         said = [remark for remark in said if remark.verdict != UNCLEAR]
@@ -297,10 +336,11 @@ class Passage:
 
     def _denial(self) -> str:
         """Returns what `it is not` says: that what was said against the command is not so, or that it is not meant."""
-        was_good = any("used to" in words.lower() for _, words in self.evidence.said)
+        was_good = any("used to" in words.lower() for _, words in self.evidence.said) and not self.was_bad
         return (
             LIFTS
-            if not was_good and {FORBIDS, FORBADE, HARMS, RISKS, DOUBTS} & {said for said, _ in self.evidence.said}
+            if self.was_bad
+            or (not was_good and {FORBIDS, FORBADE, HARMS, RISKS, DOUBTS} & {said for said, _ in self.evidence.said})
             else FORBIDS
         )
 
@@ -326,8 +366,12 @@ class Passage:
 
     def _following(self, own: str, after: Sequence[str]) -> None:
         if own.rstrip(' )"”*_').endswith("?") and after:
-            if found := _REFUSED.match(after[0]):
+            is_of_harm = asks_for_harm(own)
+            if (found := _REFUSED.match(after[0])) and not is_of_harm:
                 self.evidence.said.append((FORBIDS, found.group()))
+                return
+            if is_of_harm and (found or _AGREED.match(after[0])):
+                self.evidence.said = [(MEANS if found else FORBIDS, after[0])]
                 return
             if _AGREED.match(after[0]):
                 self.evidence.said.append((MEANS, ""))
@@ -339,98 +383,4 @@ class Passage:
             return False
         others = [clause for clause in clauses[at + 1 :] if clause.has(MARK)]
         others += [clause for sentence in after[:_SENTENCES] for clause in clauses_of(sentence) if clause.has(MARK)]
-        return any(_is_chosen(clause) for clause in others[:2])
-
-
-def _was_so(about: Clause, remarks: Remarks) -> bool:
-    """Returns whether a clause tells what the command once was: `it was the fix before the move`."""
-    return remarks.is_past and about.has("was", "were", "used") and not about.has("i")
-
-
-def _bare_start(clause: Clause) -> str:
-    """Returns the first word of a clause that is more than a filler or an article."""
-    fillers = GRAMMAR["skipped"] | GRAMMAR["naming"] - {"for", "as", "because", "since", "with", "by", "in"}
-    return next((text for text in clause.texts if text not in fillers), "")
-
-
-def _goes_on(clause: Clause) -> bool:
-    """Returns whether a clause goes on with the subject of the one before: `but has been retired`."""
-    texts = clause.texts
-    return (
-        texts[0] in ("but", "and", "yet", "or")
-        and texts[1:2] != []
-        and (texts[1] in GRAMMAR["finite"] or texts[1] in ("never", "also", "then"))
-    )
-
-
-def _is_ours_not(clause: Clause) -> bool:
-    """Returns whether a clause only says that those who read the page do not: `you will not`, `we do not`."""
-    texts = [text for text in clause.texts if text not in GRAMMAR["skipped"]]
-    is_ours = texts[:1] in (["you"], ["we"]) or texts[:2] == ["on", "call"]
-    rest = [text for text in texts[1:] if text not in GRAMMAR["auxiliaries"] | {"call", "any", "longer", "either"}]
-    return is_ours and rest in (["not"], ["never"], ["no"]) and len(texts) > 2
-
-
-def _is_ellipsis(clause: Clause) -> bool:
-    """Returns whether a clause only takes back what was said before: `it is not`, `it does not any more`."""
-    texts = clause.texts
-    rest = [
-        text
-        for text in texts
-        if text not in GRAMMAR["auxiliaries"] | GRAMMAR["skipped"] | {TARGET, "any", "longer", "not"}
-    ]
-    has_verb = bool((GRAMMAR["auxiliaries"] - {"to"}) & set(texts))
-    is_denied = "not" in texts or "longer" in texts
-    return has_verb and not set(rest) - {"no"} and texts[0] == TARGET and is_denied
-
-
-def _tells_loss(clause: Clause) -> bool:
-    """Returns whether a clause tells what somebody lost or broke, or that nothing helped."""
-    if clause.texts[:4] == ["it", "does", "not", "help"]:
-        return True
-    spans = spans_of(clause.texts)
-    is_denied = any(span.families & {"not", "innocent", "without"} for span in spans)
-    return clause.texts[0] in GRAMMAR["persons"] and not is_denied and any("harm" in span.families for span in spans)
-
-
-def _supposes(clause: Clause) -> bool:
-    """Returns whether a condition is that the command is run: `if you feel like running it`."""
-    texts = clause.texts
-    at = texts.index(TARGET)
-    if not _IF & set(texts[:2]) and texts[0] != "who":
-        return False
-    governs = any("run" in span.families and at - span.end <= 1 for span in spans_of(texts))
-    return (governs or at == 1) and not {"can", "should", "must"} & set(texts[:at])
-
-
-def _only_reads(clause: Clause) -> bool:
-    """Returns whether a clause only tells what the command shows."""
-    return clause.has(
-        "shows", "prints", "lists", "tells", "returns", "displays", "reports", "says", "show", "list", "check"
-    )
-
-
-def _about_mark(clause: Clause) -> Clause:
-    """Returns a clause with TARGET in the place of its first other command."""
-    return clause.put(place := clause.texts.index(MARK), place + 1)
-
-
-def _is_chosen(clause: Clause) -> bool:
-    """Returns whether a clause tells to run the other command in it, or praises it."""
-    remarks = remarks_on(_about_mark(clause))
-    verdicts = {remark.verdict for remark in remarks.said}
-    is_good = (
-        remarks.orders
-        or bool(verdicts & {MEANS, SUGGESTS})
-        or (remarks.is_bare and clause.has("so", "rather", "instead"))
-    )
-    return is_good and not verdicts & {FORBIDS, HARMS, DOUBTS, FORBADE}
-
-
-def _is_right_before(own: str, remark: Remark, clause: Clause) -> bool:
-    """Returns whether an order not to stands right before the command, so that no condition takes it back."""
-    target = clause.words[clause.texts.index(TARGET)]
-    if any(word.text in GRAMMAR["persons"] for word in clause.words):
-        return False
-    is_before = remark.start < remark.end <= target.start
-    return is_before and len(own[remark.end : target.start].split()) <= 1
+        return any(is_chosen(clause) for clause in others[:2])

@@ -11,6 +11,9 @@ from stages.dataset.runbook.wording.needed import folded, may_match, needed
 
 _SIGNS = {"T": TARGET, "M": f"[{MARK}{TARGET}]"}
 _MAX_LABEL = 200
+_KINDS: tuple[Literal["forbidden", "doubtful"], ...] = ("forbidden", "doubtful")
+_SHOWS = re.compile(r"^(?:and |but )?(?:here(?: is|.s)|this is|that is|these are|below is) ", re.IGNORECASE)
+_PARTS = re.compile(r": +| +[—–] +")
 _AHEAD = re.compile(r"^[*_#>\-–—:.!^↑ ⚠\ufe0f]+")
 
 
@@ -32,8 +35,9 @@ def judged_by_label(text: str) -> tuple[Literal["forbidden", "doubtful"], str] |
     patterns = _labels()
     if patterns["innocent"].match(label):
         return None
-    for kind in ("forbidden", "doubtful"):
-        if found := patterns[kind].match(label):
+    parts = [label, *_PARTS.split(label)[1:], _SHOWS.sub("", label)]
+    for kind, part in ((kind, part) for kind in _KINDS for part in parts):
+        if found := patterns[kind].match(part):
             return kind, found.group()
     return None
 

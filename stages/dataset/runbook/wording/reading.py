@@ -9,6 +9,7 @@ from stages.dataset.runbook.wording.lexicon import MARK, TARGET, Span, spans_of
 FORBIDS, HARMS, DOUBTS, RISKS, UNCLEAR = "forbids", "harms", "doubts", "risks", "unclear"
 TOUCHES, HINTS, LIFTS, MEANS, ORDERS = "touches", "hints", "lifts", "means", "orders"
 FORBADE, SUGGESTS = "forbade", "suggests"
+_ADVERBIAL = 3  # words of a phrase of time or place: `in the meantime`
 _REACH = 7  # words between a negation and what it turns round
 _TURNED = {
     "spare",
@@ -80,12 +81,16 @@ class Reading:
     def _is_of_world(self, negation: Span) -> bool:
         """Returns whether a negation has a subject that is neither a person nor a command."""
         before = self.texts[self.low : negation.first]
+        if before[-1:] and before[-1] in GRAMMAR["told"]:
+            return False  # they are told not to
         subject = [text for text in before if text not in GRAMMAR["skipped"] | GRAMMAR["auxiliaries"]]
         if (
             not subject
             or {subject[0], subject[-1]} & GRAMMAR["persons"]
-            or subject[0] in ("it", "there", "that", "this")
+            or subject[0] in ("it", "there", "that", "this", "what", "how")
         ):
+            return False
+        if subject[0] in GRAMMAR["adverbial"] and len(subject) <= _ADVERBIAL:
             return False
         earlier = [span for span in self.spans if span.end <= negation.first]
         return not any(

@@ -121,12 +121,20 @@ def _as_object(
             continue
         if texts[place] == "so" and texts[place - 1] not in ("do", "doing", "did"):
             continue
+        if texts[place - 1] == "for" and _has_object(texts, spans, at, place):
+            continue
         ends = place + 1 == len(texts) or texts[place + 1] in GRAMMAR["behind_orders"]
         if place + 1 == len(texts) and texts[place - 1] in ("leave", "leaving"):
             return clause.put(place, place + 1)
         if ends and any(span.families & _SAYING for span in spans if span.first < place):
             return clause.put(place, place + 1)
     return None
+
+
+def _has_object(texts: Sequence[str], spans: Sequence[Span], at: int, place: int) -> bool:
+    """Returns whether a verb has another object: `do not use the console for this`."""
+    verbs = (span for span in spans if span.first >= at and "run" in span.families and span.end < place - 1)
+    return any(texts[verb.end] in GRAMMAR["determiners"] for verb in verbs)
 
 
 def _without_subject(

@@ -51,7 +51,8 @@ class _Whole(Behind):
         what = behind.index("what") if "what" in behind else -1
         if what < 0 or set(behind[what + 1 : what + 2]) & {"we", "you", "is", "to", "it", "helps", "works"}:
             return False
-        if behind[what + 1 : what + 2] == ["the"] and not self._is_source_at(self.target + what + 3):
+        is_said = bool(set(behind[what + 2 :]) & GRAMMAR["saying"])
+        if behind[what + 1 : what + 2] == ["the"] and not is_said and not self._is_source_at(self.target + what + 3):
             return False
         is_theirs = set(behind[what:]) & GRAMMAR["of_others"]
         if is_theirs:
@@ -110,6 +111,8 @@ class _Whole(Behind):
         objection = next((span for span in self.spans if "objection" in span.families), None)
         turned = [span for span in self.spans if objection and span.first > objection.first]
         lifted = next((span for span in turned if span.families & {"lifted", "not", "myth"}), None)
+        if lifted and "not" in lifted.families and self._turns_running(lifted):
+            return False
         required = next((span for span in self.spans if "restricted" in span.families), None)
         if required and not lifted:
             lifted = next(
@@ -118,6 +121,11 @@ class _Whole(Behind):
         if lifted:
             self._say(LIFTS, lifted)
         return lifted is not None
+
+    def _turns_running(self, negation: Span) -> bool:
+        """Returns whether a negation says that nobody runs the command: `so afraid that we never run it`."""
+        follower = next((span for span in self.spans if span.first >= negation.end), None)
+        return follower is not None and "run" in follower.families and follower.first - negation.end <= 1
 
     def _across(self, span: Span) -> None:
         """Hears an entry with the command in its midst: `leave it alone`."""

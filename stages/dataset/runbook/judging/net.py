@@ -25,7 +25,7 @@ _SOFTENED = re.compile(rf"\b{_LISTS['softened']}\W+(?:[\w-]+\W+){{0,2}}$")
 _NO_THING = (
     GRAMMAR["skipped"] | GRAMMAR["auxiliaries"] | GRAMMAR["pronouns"] | GRAMMAR["persons"] | GRAMMAR["closing"] | {"_"}
 )
-_ACTING = {"command", "run", "group", "source", "restricted", "harm", "bad"}
+_ACTING = {"command", "run", "group", "source", "restricted", "harm", "bad", "proof"}
 _NO_VERB = GRAMMAR["pronouns"] | GRAMMAR["determiners"] | GRAMMAR["subjects"] | GRAMMAR["persons"] | GRAMMAR["places"]
 
 
