@@ -1,8 +1,4 @@
-"""Entrypoint of dataset: read the repository, find what each alert teaches, write the rows.
-
-The library that writes the splits takes seconds to import: it is imported when there are rows, so that
-`--help` and a mistake are told at once.
-"""
+"""Entrypoint of dataset: read the repository, find what each alert teaches, write the rows."""
 
 import dataclasses
 import gc
@@ -26,6 +22,7 @@ from stages.dataset.rows.card import summarise, write_card
 from stages.dataset.rows.drawing import draw_rows, sampling_of
 from stages.dataset.rows.examples import prompt_file
 from stages.dataset.rows.row import Row
+from stages.dataset.rows.split_files import write_splits
 from stages.dataset.secrets.reporting import FoundIn, by_file, telling_no_secret
 from stages.dataset.source import Source, opened, read_source
 from stages.dataset.study import study
@@ -99,8 +96,6 @@ def _write(
     findings: Findings,
     rows: Sequence[Row],
 ) -> ChatDataset:
-    from stages.dataset.rows.split_files import write_splits
-
     folder.mkdir()
     write_splits(rows, folder)
     (folder / "prompt.json").write_text(prompt_file(tools).to_json(), "utf-8")

@@ -13,6 +13,7 @@ from shared.prompt import NO_CALL_ANSWER, NameMap, PromptFile, render_completion
 from stages.dataset.rows.shown_names import NameKind
 
 Answer = Literal["filled", "constant", "none"]
+COLUMNS = ("id", "prompt", "completion", "alert", "function", "call", "notification", "alertname", "answer")
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Row:
 
     def columns(self) -> dict[str, str]:
         """Returns what the file holds of the row."""
-        return {"id": self.id, "prompt": self.prompt} | {key: getattr(self, key) for key in _IN_FILES}
+        return {column: getattr(self, column) for column in COLUMNS}
 
     @property
     def prompt(self) -> str:
@@ -51,7 +52,6 @@ class Row:
 
 
 _IN_JSON = json.JSONEncoder(sort_keys=True)
-_IN_FILES = ("completion", "alert", "function", "call", "notification", "alertname", "answer")
 
 
 @dataclass(frozen=True)

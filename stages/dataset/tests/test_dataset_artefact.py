@@ -5,14 +5,15 @@ import json
 from pathlib import Path
 
 import pytest
-from datasets import Value, load_dataset  # type: ignore[import-untyped]
+from datasets import Dataset, Value, load_dataset  # type: ignore[import-untyped]
 
 from shared import archive
 from shared.artifacts import SPLITS
 from shared.errors import StageError
 from stages.dataset.contract import Outputs
 from stages.dataset.rows.card import ALL_SPLITS
-from stages.dataset.rows.split_files import COLUMNS
+from stages.dataset.rows.row import COLUMNS, Row
+from stages.dataset.rows.split_files import write_splits
 from stages.dataset.tests.conftest import AGENTS
 from stages.dataset.tests.repositories import (
     AGENT,
@@ -72,6 +73,15 @@ def test_the_hugging_face_library_loads_folder_and_files(artefact: Path, tmp_pat
     assert by_file.features == by_card["train"].features == {column: Value("string") for column in COLUMNS}
     rows = [json.loads(line) for line in (artefact / "train.jsonl").read_text().splitlines()]
     assert by_file.to_list() == rows
+
+
+def test_a_split_has_the_bytes_that_the_hugging_face_library_writes(tmp_path: Path) -> None:
+    signs = "".join(map(chr, [*range(0x250), 0x2028, 0x2029, 0xE000, 0xFEFF, 0xFFFF, 0x1F600, 0x10FFFF]))
+    row = Row("train", "1", "<bos>", signs, "", "Über/Alert", "", "null", '{"a": "\\"/"}', "stated", "none")
+    write_splits([row], tmp_path)
+    again = tmp_path / "again.jsonl"
+    Dataset.from_list([row.columns()]).to_json(again, force_ascii=False)
+    assert (tmp_path / "train.jsonl").read_bytes() == again.read_bytes()
 
 
 @pytest.mark.parametrize("agent", AGENTS)
