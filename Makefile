@@ -186,8 +186,8 @@ test-demo: environments .venvs/mlflow-server/.made ## what `make run` promises, 
 	$(if $(AGENTS),AGENTS='$(AGENTS)') .venv/bin/python $(PYTEST) tests/demo
 
 .PHONY: test-slow
-test-slow: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## all of these five (`make images` first), two at a time
-	@$(MAKE) -j2 $(WHOLE) test-demo test-containers test-survival test-served test-tools
+test-slow: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## all of these but test-served (`make images` first), two at a time
+	@$(MAKE) -j2 $(WHOLE) test-demo test-containers test-survival test-tools
 
 # ── images and versions of the stages ─────────────────────────────────────────────────────────────
 
