@@ -11,6 +11,7 @@ import json
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -271,7 +272,7 @@ def _json_object(file: Path) -> dict[str, Any]:
 
 
 def _json_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(_text(file).split("\n"), 1):
+    for number, line in enumerate(_lines(file), 1):
         if not line:
             continue
         try:
@@ -284,8 +285,21 @@ def _json_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _text(file: Path) -> str:
-    try:
+    with _readable(file):
         return file.read_text("utf-8")
+
+
+def _lines(file: Path) -> Iterator[str]:
+    """Yields the lines of a file, one at a time: all at once, and split, they were most of the memory of a stage."""
+    with _readable(file), file.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield line.removesuffix("\n")
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise StageError(f"{file} is missing") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -296,3 +297,15 @@ def test_every_kind_survives_its_archive(tmp_path: Path) -> None:
         archive.pack(folder, tmp_path / "tar")
         archive.unpack(tmp_path / "tar", tmp_path / f"{kind.__name__} again")
         kind(tmp_path / f"{kind.__name__} again").check()
+
+
+def test_a_large_dataset_is_checked_a_line_at_a_time(tmp_path: Path) -> None:
+    dataset = samples.write_dataset(tmp_path / "dataset")
+    row = json.dumps(samples.row(0)) + "\n"
+    (dataset.path / "train.jsonl").write_text(row * (20_000_000 // len(row)), "utf-8")
+    tracemalloc.start()
+    try:
+        dataset.check()
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
