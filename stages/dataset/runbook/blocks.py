@@ -148,13 +148,17 @@ def _with_texts_behind(blocks: Sequence[Block]) -> list[Block]:
     for place, (block, behind) in enumerate(pairwise(blocks)):
         if not isinstance(block, Paragraph) or not isinstance(behind, Paragraph) or block.column or behind.column:
             continue
-        if names_what_comes(behind):
+        if not _has_code(block) or names_what_comes(behind):
             continue
         if behind.content.level <= 1 or behind.content.level < block.content.level:
             found[place] = replace(block, behind=masked(behind.content))
         elif block.items and behind.items[:-1] == block.items and behind.content.level > block.content.level:
             found[place] = replace(block, note=masked(behind.content))
     return found
+
+
+def _has_code(paragraph: Paragraph) -> bool:
+    return any(child.type == "code_inline" for child in paragraph.content.children or [])
 
 
 def names_what_comes(paragraph: Paragraph) -> bool:
