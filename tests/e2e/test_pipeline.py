@@ -162,8 +162,8 @@ def test_running_again_gives_the_same_bytes_and_changes_nothing(world: World, pu
         assert (world.latest / output).read_bytes() == (published["folder"] / output).read_bytes(), output
 
 
-def test_a_model_below_the_minimum_changes_nothing(tmp_path: Path, mlflow_server: str, base_model: Path) -> None:
-    world = World(tmp_path, mlflow_server, base_model, minimum_accuracy=0.8, seed=7)
+def test_a_model_below_the_minimum_changes_nothing(tmp_path: Path, base_model: Path) -> None:
+    world = World(tmp_path, f"sqlite:///{tmp_path}/mlflow.db", base_model, minimum_accuracy=0.8, seed=7)
     before = world.state()
     finished = world.run()
     assert finished.returncode == 0, finished.stderr
@@ -207,8 +207,8 @@ def test_a_stopped_run_stops_its_stage(world: World) -> None:
     assert str(world.latest) not in listed
 
 
-def test_agents_and_runbook_pages_may_lie_elsewhere(tmp_path: Path, mlflow_server: str, base_model: Path) -> None:
-    world = World(tmp_path, mlflow_server, base_model, **OPEN_GATE, seed=11)
+def test_agents_and_runbook_pages_may_lie_elsewhere(tmp_path: Path, base_model: Path) -> None:
+    world = World(tmp_path, f"sqlite:///{tmp_path}/mlflow.db", base_model, **OPEN_GATE, seed=11)
     with Repo.clone_from(str(world.gitops), tmp_path / "work") as repo:
         _move(tmp_path / "work")
         repo.git.add("--all")

@@ -24,7 +24,8 @@ def examine(inputs: Inputs, examination: Examination) -> Iterator[Finding]:
         with cloned(inputs.repository, seconds=SECONDS, commits=False) as clone:
             folder = AgentFolder.of(clone, inputs.agent_name, inputs.branch)
             deploy = folder.deploy()
-            _start_others(examination, folder.agent, folder.deployed(), deploy)
+            in_use = folder.repository.deployed(folder.agent, folder.branch)
+            _start_others(examination, folder.agent, in_use, deploy)
             yield from _named(findings(inputs.repository, inputs.branch, deploy.mode, folder.fleet.agents, SECONDS))
             yield _bump(folder, deploy)
     except StageError as error:
@@ -35,6 +36,7 @@ def examine(inputs: Inputs, examination: Examination) -> Iterator[Finding]:
 
 
 def _start_others(examination: Examination, agent: str, deployed: str, deploy: Deploy) -> None:
+    """deployed: what MODEL_VERSION holds, `none` too, which somebody may have meant."""
     for server in deploy.servers:
         examination.start("server", partial(_server, server))
     examination.start("version in use", partial(registry.examine_succession, agent, deployed))
