@@ -4,6 +4,8 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 
@@ -26,14 +28,25 @@ def signing_key() -> str:
     return subprocess.run(make, check=True, capture_output=True, text=True).stdout
 
 
+def ssh_key() -> str:
+    """Returns a new private key that signs commits, in OpenSSH's form."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "key"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)], check=True)
+        return file.read_text()
+
+
 def known_secrets() -> dict[str, str]:
     """Returns a value for each secret variable of both stages."""
     known = {
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_SESSION_TOKEN": "",  # it comes with other keys than the test's
+        "GIT_SIGNING_KEY": ssh_key(),
         "GIT_TOKEN": TOKEN,
         "MLFLOW_TRACKING_PASSWORD": PASSWORD,
         "MLFLOW_TRACKING_TOKEN": BEARER,
+        "OLLAMA_TOKEN": "the-token-of-ollama",
+        "OPENAI_API_KEY": "the-key-of-a-server",
         "SIGNING_KEY": signing_key(),
     }
     declared = {variable.name for stage in STAGES for variable in contract.load(stage).environment if variable.secret}
