@@ -58,11 +58,6 @@ class Run:
     answers: dict[str, str]
     formats: Path
 
-    @property
-    def adds_bos(self) -> bool:
-        tokenizer = json.loads((self.model.path / "tokenizer.json").read_text())
-        return "<bos>" in json.dumps(tokenizer.get("post_processor"))
-
     def agreement(self, answer: Callable[[str], str]) -> float:
         """Returns the share of the rows whose answer is the evaluation's, the token that ends it aside."""
         same = [_ended(answer(row["prompt"])) == _ended(self.answers[row["id"]]) for row in self.rows]
@@ -114,12 +109,12 @@ def test_llama_cpp_reads_every_text_as_the_tokens_that_training_read(
     texts = [row["prompt"] + row["completion"] for row in finished.rows] + ["<bos>" + text for text in TEXTS]
     written = _in_stage("evaluate", _IDS, finished.model.path / "tokenizer.json", text=json.dumps(texts))
     for text, own in zip(texts, json.loads(written), strict=True):
-        assert served[1].tokens(text, finished.adds_bos) == own, text
+        assert served[1].tokens(text, finished.model.adds_bos()) == own, text
 
 
 def test_llama_cpp_answers_as_the_evaluation_saw(finished: Run, served: tuple[str, LlamaServer]) -> None:
     kind, server = served
-    share = finished.agreement(lambda prompt: server.answer(prompt, finished.adds_bos))
+    share = finished.agreement(lambda prompt: server.answer(prompt, finished.model.adds_bos()))
     print(f"llama.cpp, {kind}: {share:.2f} of {len(finished.rows)} answers are the evaluation's")
     assert share >= {"f16": 0.95, "q8_0": 0.80}[kind]
 
@@ -129,7 +124,7 @@ def test_ollama_answers_as_the_evaluation_saw(finished: Run, kind: str, tmp_path
     servers = pytest.importorskip("tests.served.ollama_server")
     with servers.running_ollama(tmp_path) as server:
         create(server, finished.formats, kind)
-        share = finished.agreement(lambda prompt: ollama_answer(server, prompt, finished.adds_bos))
+        share = finished.agreement(lambda prompt: ollama_answer(server, prompt, finished.model.adds_bos()))
     print(f"Ollama, {kind}: {share:.2f} of {len(finished.rows)} answers are the evaluation's")
     assert share >= {"f16": 0.95, "q8_0": 0.80}[kind]
 

@@ -50,7 +50,7 @@ class Plan:
         check_tensors(tensors_of(known, "f16"), weights)
         prompt, tokenizer = model.prompt(), TokenizerFile.read(folder / "tokenizer.json")
         tokens = _token_list(tokenizer, prompt.stop_tokens, known.vocabulary)
-        ids = ids_of(tokenizer, prompt.stop_tokens, known.vocabulary)
+        ids = ids_of(tokenizer, prompt.stop_tokens, known.vocabulary, model.adds_bos())
         return cls(known, weights, tokens, ids, ModelfileFacts.of(prompt, known.context))
 
     def write(self, target: Path, kind: str) -> None:

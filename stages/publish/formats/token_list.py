@@ -31,8 +31,11 @@ def added_kind(text: str, stops: Sequence[str]) -> int:
     return TokenType.CONTROL if is_control else TokenType.USER_DEFINED
 
 
-def ids_of(tokenizer: TokenizerFile, stops: Sequence[str], size: int) -> dict[str, Any]:
-    """Returns the GGUF's fields that name tokens. Raises StageError where one that ends an answer is missing."""
+def ids_of(tokenizer: TokenizerFile, stops: Sequence[str], size: int, adds_bos: bool) -> dict[str, Any]:
+    """Returns the GGUF's fields that name tokens. Raises StageError where one that ends an answer is missing.
+
+    adds_bos: whether the tokenizer puts `<bos>` before a text; servers then do so too, and are sent one less.
+    """
     numbers = [tokenizer.added.get(text) for text in stops]
     for text, number in zip(stops, numbers, strict=True):
         if number is None or number >= size:
@@ -42,7 +45,7 @@ def ids_of(tokenizer: TokenizerFile, stops: Sequence[str], size: int) -> dict[st
     named = dict(zip(names, [*numbers, *[numbers[0]] * 3], strict=False))
     others = {"bos_token_id": BEGIN, "unknown_token_id": UNKNOWN, "padding_token_id": PADDING}
     known = {name: tokenizer.added[text] for name, text in others.items() if text in tokenizer.added}
-    adds = {"add_bos_token": tokenizer.adds_bos, "add_eos_token": False}
+    adds = {"add_bos_token": adds_bos, "add_eos_token": False}
     return named | {"eos_token_ids": numbers} | known | adds
 
 

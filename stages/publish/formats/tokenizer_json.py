@@ -47,11 +47,6 @@ class TokenizerFile:
     def model(self) -> Mapping[str, Any]:
         return self.parts["model"]  # type: ignore[no-any-return]
 
-    @property
-    def adds_bos(self) -> bool:
-        """Whether the tokenizer puts `<bos>` before a text, as Gemma's does. Servers then do, and are sent one less."""
-        return '"<bos>"' in json.dumps(self.parts.get("post_processor"))
-
     def part(self, name: str, *ignored: str) -> Any:
         """Returns the normalizer or pre_tokenizer, a sequence of one as that one, without the keys in `ignored`."""
         part = self.parts.get(name)
