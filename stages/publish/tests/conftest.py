@@ -1,6 +1,7 @@
 """A fresh MLflow database, a store and a bare repository for each test, and a model that was registered."""
 
 import hashlib
+import json
 import os
 import signal
 import sqlite3
@@ -17,7 +18,9 @@ from mlflow.tracking import MlflowClient
 
 from shared import names
 from shared.access.mlflow import prepare
-from stages.publish.contract import Inputs
+from shared.errors import StageError
+from stages.publish.contract import Inputs, Outputs
+from stages.publish.main import run
 from stages.publish.store.bundle import Bundle
 from tests import samples
 from tests.minio_server import MinioServer
@@ -29,6 +32,25 @@ MODEL = names.registered_model(AGENT)
 PATH = names.model_version_path(AGENT)
 VERSION, OLD = "v20251224-01234567", "v20251201-aaaaaaaa"
 DECISION = f"accuracy 0.90 on 4 rows is at least 0.80; not worse than {OLD}: 4 of 4 common rows right against 3"
+
+
+def publish(inputs: Inputs) -> Outputs:
+    """Runs the stage beside its inputs."""
+    return run(inputs, inputs.dataset.path.parent)
+
+
+def refusal_of(inputs: Inputs) -> str:
+    """Returns why the stage publishes nothing."""
+    with pytest.raises(StageError) as refused:
+        publish(inputs)
+    return str(refused.value)
+
+
+def deploying(inputs: Inputs, **deploy: object) -> Inputs:
+    """Returns the inputs of an agent whose config.yaml has this block `deploy`."""
+    agent = samples.AGENT | {"config": {"deploy": deploy}}
+    (inputs.dataset.path / "agent.json").write_text(json.dumps(agent))
+    return inputs
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from mlflow.tracking import MlflowClient
 from shared import archive, names
 from shared.errors import StageError
 from stages.publish.contract import Inputs, Outputs
-from stages.publish.main import run
 from stages.publish.store.bundle import files_of
 from stages.publish.tests.conftest import (
     DECISION,
@@ -22,20 +21,12 @@ from stages.publish.tests.conftest import (
     aliases,
     git,
     nothing_changes,
+    publish,
     push,
+    refusal_of,
     register,
 )
 from tests import samples
-
-
-def publish(inputs: Inputs) -> Outputs:
-    return run(inputs, inputs.dataset.path.parent)
-
-
-def refusal_of(inputs: Inputs) -> str:
-    with pytest.raises(StageError) as refusal:
-        publish(inputs)
-    return str(refusal.value)
 
 
 def test_an_approved_model_is_stored_bumped_and_made_champion(

@@ -1,6 +1,5 @@
 """How a version gets into Git: YAML fields that follow it, and branches and pull requests that propose it."""
 
-import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +13,6 @@ from shared.errors import StageError
 from stages.publish.contract import Inputs, Outputs
 from stages.publish.git import pull_request
 from stages.publish.git.pull_request import PullRequests
-from stages.publish.main import run
 from stages.publish.tests.conftest import (
     AGENT,
     DECISION,
@@ -23,12 +21,14 @@ from stages.publish.tests.conftest import (
     PATH,
     VERSION,
     aliases,
+    deploying,
     git,
     install_hook,
     nothing_changes,
+    publish,
     push,
+    refusal_of,
 )
-from tests import samples
 from tests.git_server import TOKEN, git_over_http
 from tests.github_server import NAME, OWNER, PAGE, GithubServer, github
 
@@ -46,23 +46,6 @@ FIELDS = [
 ]
 PROPOSAL = f"agent-training/{AGENT}/{VERSION}"
 AFTERWARDS = f"`make reconcile AGENT={AGENT}` makes it the champion afterwards"
-
-
-def deploying(inputs: Inputs, **deploy: object) -> Inputs:
-    """Returns the inputs of an agent whose config.yaml has this block `deploy`."""
-    agent = samples.AGENT | {"config": {"deploy": deploy}}
-    (inputs.dataset.path / "agent.json").write_text(json.dumps(agent))
-    return inputs
-
-
-def publish(inputs: Inputs) -> Outputs:
-    return run(inputs, inputs.dataset.path.parent)
-
-
-def refusal_of(inputs: Inputs) -> str:
-    with pytest.raises(StageError) as refused:
-        publish(inputs)
-    return str(refused.value)
 
 
 def status(client: MlflowClient) -> str:

@@ -15,21 +15,20 @@ from shared.errors import StageError
 from stages.publish.contract import Inputs
 from stages.publish.git import gitops
 from stages.publish.git.gitops import cloned
-from stages.publish.main import run
 from stages.publish.operate.__main__ import main
-from stages.publish.tests.conftest import AGENT, PATH, VERSION, git, install_hook, nothing_changes, push
+from stages.publish.tests.conftest import (
+    AGENT,
+    PATH,
+    VERSION,
+    git,
+    install_hook,
+    nothing_changes,
+    publish,
+    push,
+    refusal_of,
+)
 
 COMMANDS = ("verify", "history", "reconcile", "rollback")
-
-
-def published(inputs: Inputs) -> str:
-    return run(inputs, inputs.dataset.path.parent).bump_commit
-
-
-def refusal_of(inputs: Inputs) -> str:
-    with pytest.raises(StageError) as refused:
-        published(inputs)
-    return str(refused.value)
 
 
 def told(capsys: pytest.CaptureFixture[str], command: str, repository: Path) -> str:
@@ -58,7 +57,7 @@ def test_a_submodule_anywhere_stays_as_it_is(
     git(work, "update-index", "--add", "--cacheinfo", f"160000,{head},{place}")
     git(work, "commit", "-qm", "Add a submodule")
     git(work, "push", "-q", "origin", "main")
-    commit = published(registered)
+    commit = publish(registered).bump_commit
     assert git(repository, "diff", "--name-only", f"{commit}^", commit) == PATH
     assert git(repository, "ls-tree", commit, place).split()[:3] == ["160000", "commit", head]
     assert main(["verify", "--agent", AGENT, "--repository", str(repository)]) == 0
@@ -102,7 +101,7 @@ def test_a_linked_gitmodules_stays_as_it_is(registered: Inputs, repository: Path
         linked = subprocess.run(command, stdin=entries, check=True, capture_output=True, text=True).stdout.strip()
     commit = git(work, "commit-tree", linked, "-p", "HEAD", "-m", "Link it")
     git(work, "push", "-q", "origin", f"{commit}:refs/heads/main")
-    made = published(registered)
+    made = publish(registered).bump_commit
     assert git(repository, "diff", "--name-only", f"{made}^", made) == PATH
     assert git(repository, "ls-tree", made, ".gitmodules").startswith(f"120000 blob {blob}")
 
@@ -195,7 +194,7 @@ def test_a_lock_that_was_left_behind_is_told_with_its_file(
     assert refused.endswith(f"it is locked on the server: if no git works on it there, remove {lock}"), refused
     assert len(refused) < 800
     lock.unlink()
-    assert published(registered) == git(repository, "rev-parse", "main")
+    assert publish(registered).bump_commit == git(repository, "rev-parse", "main")
 
 
 def test_another_push_s_lock_is_waited_for(registered: Inputs, repository: Path) -> None:
@@ -208,14 +207,14 @@ def test_another_push_s_lock_is_waited_for(registered: Inputs, repository: Path)
 
     thread = Thread(target=release)
     thread.start()
-    assert published(registered) == git(repository, "rev-parse", "main")
+    assert publish(registered).bump_commit == git(repository, "rev-parse", "main")
     thread.join()
 
 
 @pytest.mark.parametrize("name", ["packed-refs.lock", "shallow.lock", "index.lock", "config.lock"])
 def test_other_locks_are_no_hindrance(registered: Inputs, repository: Path, name: str) -> None:
     (repository / name).touch()
-    assert published(registered) == git(repository, "rev-parse", "main")
+    assert publish(registered).bump_commit == git(repository, "rev-parse", "main")
 
 
 def test_a_hook_that_floods_is_told_in_part(registered: Inputs, repository: Path) -> None:
@@ -228,7 +227,7 @@ def test_a_hook_that_floods_is_told_in_part(registered: Inputs, repository: Path
 
 def test_a_hook_that_floods_and_accepts_is_no_hindrance(registered: Inputs, repository: Path) -> None:
     install_hook(repository, "pre-receive", "yes 'a very long story' | head -c 30000000 >&2")
-    assert published(registered) == git(repository, "rev-parse", "main")
+    assert publish(registered).bump_commit == git(repository, "rev-parse", "main")
 
 
 def test_a_hook_that_never_ends_is_given_up(registered: Inputs, repository: Path, tmp_path: Path, short: None) -> None:
@@ -242,12 +241,12 @@ def test_a_hook_that_never_ends_is_given_up(registered: Inputs, repository: Path
     assert refused.endswith(rest)
     assert has_ended(int((tmp_path / "hook").read_text()))
     install_hook(repository, "pre-receive", "true")
-    assert published(registered) == git(repository, "rev-parse", "main")
+    assert publish(registered).bump_commit == git(repository, "rev-parse", "main")
 
 
 def test_a_hook_that_sleeps_after_the_push_is_not_waited_for(registered: Inputs, repository: Path, short: None) -> None:
     install_hook(repository, "post-receive", "exec sleep 600")
-    assert published(registered) == git(repository, "rev-parse", "main")
+    assert publish(registered).bump_commit == git(repository, "rev-parse", "main")
 
 
 @pytest.fixture
@@ -288,11 +287,11 @@ def test_a_checkout_is_refused_before_anything_is_stored(
     assert "main is checked out in" in refusal_of(replace(registered, repository=work.as_uri()))
     git(work, "checkout", "-q", "-b", "elsewhere")
     beside = replace(registered, repository=str(work), branch="main")
-    assert published(beside) == git(work, "rev-parse", "main")
+    assert publish(beside).bump_commit == git(work, "rev-parse", "main")
 
 
 def test_a_worktree_of_a_bare_repository_counts_too(registered: Inputs, repository: Path, tmp_path: Path) -> None:
     git(repository, "worktree", "add", "-q", str(tmp_path / "tree"), "main")
     assert f"main is checked out in {tmp_path / 'tree'}" in refusal_of(registered)
     git(repository, "config", "receive.denyCurrentBranch", "updateInstead")
-    assert published(registered) == git(repository, "rev-parse", "main")
+    assert publish(registered).bump_commit == git(repository, "rev-parse", "main")

@@ -10,7 +10,17 @@ from stages.publish.contract import Inputs
 from stages.publish.git.commits.identity import Identity, Person
 from stages.publish.main import run
 from stages.publish.operate.__main__ import main
-from stages.publish.tests.conftest import AGENT, OLD, PATH, VERSION, git, install_hook, nothing_changes
+from stages.publish.tests.conftest import (
+    AGENT,
+    OLD,
+    PATH,
+    VERSION,
+    git,
+    install_hook,
+    nothing_changes,
+    publish,
+    refusal_of,
+)
 
 EMAIL = "bot@acme.example"
 NAMES = [f"GIT_{role}_{part}" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")]
@@ -33,16 +43,6 @@ def ssh_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
         passphrase = "geheim" if name == "locked" else ""
         subprocess.run(["ssh-keygen", "-q", *kind, "-N", passphrase, "-f", folder / name], check=True)
     return folder
-
-
-def published(inputs: Inputs) -> str:
-    return run(inputs, inputs.dataset.path.parent).bump_commit
-
-
-def refusal_of(inputs: Inputs) -> str:
-    with pytest.raises(StageError) as refused:
-        published(inputs)
-    return str(refused.value)
 
 
 def demand_signatures(repository: Path, key: Path) -> None:
@@ -89,7 +89,7 @@ def test_author_and_committer_are_those_of_the_environment(
 ) -> None:
     for name, value in zip(NAMES, ["Anna Ö", "anna@acme.example", "Bot", EMAIL], strict=True):
         monkeypatch.setenv(name, value)
-    commit = published(registered)
+    commit = publish(registered).bump_commit
     told = git(repository, "log", "-1", "--format=%an <%ae> %cn <%ce>", commit)
     assert told == f"Anna Ö <anna@acme.example> Bot <{EMAIL}>"
 
@@ -126,7 +126,7 @@ def test_a_server_that_wants_certain_e_mail_addresses_gets_them(
     )
     assert refused.endswith(f"the commit is of agent-training <agent-training@localhost>; {remedy}")
     monkeypatch.setenv("GIT_COMMITTER_EMAIL", EMAIL)
-    assert published(registered) == git(repository, "rev-parse", "main")
+    assert publish(registered).bump_commit == git(repository, "rev-parse", "main")
 
 
 @pytest.mark.parametrize("key", ["plain", "pem"])
@@ -140,7 +140,7 @@ def test_a_server_that_wants_signatures_gets_them(
     assert "deploy.mode" not in refused and "GIT_TOKEN" not in refused
     monkeypatch.setenv("GIT_SIGNING_KEY_FILE", str(ssh_keys / key))
     monkeypatch.setenv("GIT_COMMITTER_EMAIL", EMAIL)
-    assert published(registered) == git(repository, "rev-parse", "main")
+    assert publish(registered).bump_commit == git(repository, "rev-parse", "main")
 
 
 def test_a_key_that_the_server_does_not_know_is_told_by_its_fingerprint(
@@ -161,7 +161,7 @@ def test_a_key_is_used_however_it_is_mounted(
     mounted.write_bytes((ssh_keys / "plain").read_bytes().replace(b"\n", b"\r\n").rstrip())
     mounted.chmod(0o444)
     monkeypatch.setenv("GIT_SIGNING_KEY_FILE", str(mounted))
-    assert "gpgsig" in git(repository, "cat-file", "commit", published(registered))
+    assert "gpgsig" in git(repository, "cat-file", "commit", publish(registered).bump_commit)
     assert not list(tmp_path.rglob("signing-key*"))
 
 
@@ -211,9 +211,9 @@ def test_a_signed_version_is_found_by_the_next_run(
     registered: Inputs, repository: Path, ssh_keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_SIGNING_KEY_FILE", str(ssh_keys / "plain"))
-    commit = published(registered)
+    commit = publish(registered).bump_commit
     with nothing_changes(repository):
-        again = run(registered, registered.dataset.path.parent)
+        again = publish(registered)
     assert (again.bump_commit, again.outcome) == (commit, f"already published: {VERSION}")
 
 
@@ -224,7 +224,7 @@ def test_a_rollback_is_signed_and_whoever_only_looks_needs_no_key(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    published(registered)
+    publish(registered)
     named = ["--agent", AGENT, "--repository", str(repository)]
     put_back = f"data 1\nx\nfrom refs/heads/main^0\nM 100644 inline {PATH}\ndata {len(OLD)}\n{OLD}\n"
     feed = f"commit refs/heads/main\ncommitter A <a@b> 1 +0000\n{put_back}"

@@ -16,11 +16,9 @@ from shared.errors import StageError
 from stages.publish.contract import Inputs
 from stages.publish.git.gitops import cloned
 from stages.publish.git.rollout import MADE_UP, Rollout
-from stages.publish.main import run
 from stages.publish.manifests import kustomization, render
 from stages.publish.operate.__main__ import main
-from stages.publish.tests.conftest import AGENT, PATH, VERSION, git, nothing_changes, push
-from tests import samples
+from stages.publish.tests.conftest import AGENT, PATH, VERSION, deploying, git, nothing_changes, publish, push
 
 OLDER = "v20240101-00000000"
 HOME = f"flux/ai/{AGENT}"
@@ -113,15 +111,9 @@ def fault(repository: Path, *overlays: str, fields: tuple[dict[str, str], ...] =
     return only
 
 
-def deploying(inputs: Inputs, **deploy: object) -> Inputs:
-    agent = samples.AGENT | {"config": {"deploy": deploy}}
-    (inputs.dataset.path / "agent.json").write_text(json.dumps(agent))
-    return inputs
-
-
 def test_a_bump_that_reaches_every_overlay_is_pushed(registered: Inputs, repository: Path, manifests: Path) -> None:
     inputs = deploying(registered, fields=[MODEL, PATCH], overlays=[STUDIO, AIR])
-    assert run(inputs, inputs.dataset.path.parent).outcome.startswith(f"published {VERSION}")
+    assert publish(inputs).outcome.startswith(f"published {VERSION}")
     changed = git(repository, "show", f"main:{HOME}/{STUDIO}/kustomization.yaml")
     assert changed == FILES[f"{STUDIO}/kustomization.yaml"].strip().replace(
         f'value: "{AGENT}:none"', f'value: "{AGENT}:{VERSION}"'
@@ -134,7 +126,7 @@ def test_what_no_bump_reaches_stops_the_publication_before_anything_is_stored_or
 ) -> None:
     inputs = deploying(registered, fields=[MODEL], overlays=[STUDIO, AIR])
     with nothing_changes(repository, store, database), pytest.raises(StageError) as refused:
-        run(inputs, inputs.dataset.path.parent)
+        publish(inputs)
     place = f"{HOME}/{STUDIO}/kustomization.yaml, line 10"
     told = f"spec.ai.model of LambdaAgent house-{AGENT} is '{AGENT}:none', not {VERSION} ({place})"
     assert str(refused.value) == f"{HOME}/{STUDIO} names another model: {told}; {REMEDY}"
@@ -153,7 +145,7 @@ def test_an_overlay_that_changed_meanwhile_stops_the_push(
 
     monkeypatch.setattr("stages.publish.manifests.overlays.render", after_the_first_look)
     with pytest.raises(StageError, match=f"{AIR} names another model: spec.ai.model"):
-        run(inputs, inputs.dataset.path.parent)
+        publish(inputs)
     assert git(repository, "show", f"main:{PATH}") != VERSION
 
 
@@ -416,7 +408,7 @@ def test_verify_renders_what_is_at_the_branch_s_tip(
     config = f"deploy:\n  fields: {json.dumps([MODEL])}\n  overlays: [{STUDIO}, {AIR}]\n"
     (manifests / HOME / "training").mkdir()
     write(manifests, {"training/config.yaml": config})
-    run(registered, registered.dataset.path.parent)  # bumps MODEL_VERSION alone
+    publish(registered)  # bumps MODEL_VERSION alone
     assert main(["verify", "--agent", AGENT, "--repository", str(repository)]) == 1
     line = next(line for line in capsys.readouterr().out.splitlines() if line.split()[1] == "overlays")
     assert line.startswith(f"FAILED  overlays   {HOME}/{STUDIO} names another model: ")

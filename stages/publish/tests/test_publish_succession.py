@@ -1,17 +1,14 @@
 """Which version in Git a new one replaces: the one that it was compared with, and none that a person put there."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
 
 from shared import names
-from shared.errors import StageError
-from stages.publish.contract import Inputs, Outputs
+from stages.publish.contract import Inputs
 from stages.publish.git import gitops
-from stages.publish.main import run
 from stages.publish.operate.__main__ import main
 from stages.publish.registered_version import Registry
 from stages.publish.succession import estranged
@@ -22,31 +19,17 @@ from stages.publish.tests.conftest import (
     PATH,
     VERSION,
     aliases,
+    deploying,
     git,
     nothing_changes,
+    publish,
     push,
+    refusal_of,
     register,
 )
-from tests import samples
 
 OTHER, NEWER = "v20251210-bbbbbbbb", "v20260101-cccccccc"
 MODES = ["push", "branch"]
-
-
-def publish(inputs: Inputs) -> Outputs:
-    return run(inputs, inputs.dataset.path.parent)
-
-
-def refusal_of(inputs: Inputs) -> str:
-    with pytest.raises(StageError) as refused:
-        publish(inputs)
-    return str(refused.value)
-
-
-def deploying(inputs: Inputs, mode: str) -> Inputs:
-    known = samples.AGENT | {"config": {"deploy": {"mode": mode}}}
-    (inputs.dataset.path / "agent.json").write_text(json.dumps(known))
-    return inputs
 
 
 def put(work: Path, version: str) -> str:
@@ -68,7 +51,7 @@ def test_a_version_that_a_person_put_there_stays(
     commit = put(work, OTHER)
     when = git(work, "log", "-1", "--format=%cI")
     with nothing_changes(repository, store, database):
-        refused = refusal_of(deploying(registered, mode))
+        refused = refusal_of(deploying(registered, mode=mode))
     standing = f"{PATH} on main of {repository} names '{OTHER}', committed by Anna at {when} ({commit[:12]})"
     reason = f"{VERSION} was compared with {OLD}; MLflow does not know it: commit {OLD} there, and run again"
     assert refused == f"{standing}: {reason}"
@@ -187,7 +170,7 @@ def test_a_version_that_is_put_there_while_this_one_is_stored_stays(
 
 
 def test_a_proposal_that_a_person_changed_stays(registered: Inputs, repository: Path, work: Path) -> None:
-    publish(deploying(registered, "branch"))
+    publish(deploying(registered, mode="branch"))
     proposal = f"agent-training/{AGENT}/{VERSION}"
     git(work, "fetch", "-q", "origin", proposal)
     git(work, "checkout", "-q", "-b", "proposed", "FETCH_HEAD")
