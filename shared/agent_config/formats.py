@@ -17,6 +17,9 @@ DEFAULT = (MLX,)
 IMPLIED = next(iter(KINDS))
 """The format that a version is stored in besides, where a server reads GGUF and the formats name none."""
 
+WITHOUT_GGUF = "take gguf out of deploy.formats, and ollama out of deploy.servers"
+"""What to do about a model that cannot be made a GGUF."""
+
 
 def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
     """Returns formats. Raises StageError for one that is unknown or named twice, and where mlx is left out."""

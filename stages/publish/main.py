@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from shared import archive, names, stage
 from shared.access.git import without_secret
 from shared.access.mlflow import connected
+from shared.agent_config.formats import gguf_formats
 from shared.contract import MAX_TEXT_BYTES
 from shared.errors import StageError
 from shared.origin import Origin, check_made_from
@@ -52,7 +53,8 @@ def run(inputs: Inputs, outputs: Path) -> Outputs:
         serving.check()
         probe = Probe.of(inputs.dataset, inputs.evaluation, inputs.model)
         offer = Offer.prepared(inputs.model, probe, formats.write(Path(folder)), Path(folder))
-        bundle = Bundle(files_of(inputs, offer.files), _about(inputs, origin, content))
+        # What a server needs besides, a version that is stored already may lack: servers get what was written here.
+        bundle = Bundle(files_of(inputs, offer.files), _about(inputs, origin, content), gguf_formats(deploy.formats))
         saved = bundle.save(store, signing_key)
         _say(f"{'stored' if saved.is_new else 'found'} {store.location(bundle.prefix)}{_details(saved)}")
         is_served = _serve(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shared.agent_config.formats import WITHOUT_GGUF
 from shared.errors import StageError
 
 NAME = "gemma3"
@@ -98,14 +99,12 @@ class Architecture:
 def _check_kind(config: Mapping[str, Any], where: str) -> None:
     if config.get("model_type") != "gemma3_text":
         found = f"{where} names model_type {config.get('model_type')!r}"
-        raise StageError(f"{found}; a GGUF is made of gemma3_text alone, so take gguf out of deploy.formats")
+        raise StageError(f"{found}; a GGUF is made of gemma3_text alone, so {WITHOUT_GGUF}")
     if "quantization" in config or "quantization_config" in config:
         found = f"{where} tells of quantised weights"
         raise StageError(f"{found}; a GGUF is made of those before: convert the base again without quantisation")
     if config.get("rope_scaling"):
-        raise StageError(
-            f"{where} has rope_scaling, which a GGUF of Gemma 3 cannot say; take gguf out of deploy.formats"
-        )
+        raise StageError(f"{where} has rope_scaling, which a GGUF of Gemma 3 cannot say; {WITHOUT_GGUF}")
 
 
 def _check_scale(config: Mapping[str, Any], where: str) -> None:
@@ -113,7 +112,7 @@ def _check_scale(config: Mapping[str, Any], where: str) -> None:
     for key, value in demanded.items():
         if config[key] != value:
             found = f"{where} has {key} {config[key]}, and readers of GGUF take {value:g}"
-            raise StageError(f"{found}; take gguf out of deploy.formats")
+            raise StageError(f"{found}; {WITHOUT_GGUF}")
 
 
 def _whole(config: Mapping[str, Any], key: str, where: str) -> int:

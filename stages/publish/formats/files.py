@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.agent_config.formats import KINDS, gguf_formats
+from shared.agent_config.formats import KINDS, WITHOUT_GGUF, gguf_formats
 from shared.artifacts import FineTunedModel
 from shared.errors import StageError
 from stages.publish.formats.gguf_file import Plan
@@ -34,7 +34,7 @@ class FormatFiles:
             return {name: path for each in self.formats for name, path in self._written(folder, each).items()}
         except OSError as error:
             found = f"the model cannot be written as GGUF to {folder} ({error.strerror})"
-            raise StageError(f"{found}; make room there, or take gguf out of deploy.formats") from None
+            raise StageError(f"{found}; make room there, or {WITHOUT_GGUF}") from None
 
     def _written(self, folder: Path, name: str) -> dict[str, Path]:
         assert self.plan is not None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, quants
 
+from shared.agent_config.formats import WITHOUT_GGUF
 from shared.errors import StageError
 from stages.publish.formats.architecture import Architecture
 from stages.publish.formats.weights import Weights
@@ -96,7 +97,7 @@ def check_tensors(tensors: list[Tensor], weights: Weights) -> None:
     if unknown := sorted(weights.tensors.keys() - {tensor.source for tensor in tensors}):
         raise StageError(
             f"{weights.folder} holds a tensor {unknown[0]}, which a GGUF of Gemma 3 with tied embeddings "
-            "has no place for; take gguf out of deploy.formats"
+            f"has no place for; {WITHOUT_GGUF}"
         )
 
 

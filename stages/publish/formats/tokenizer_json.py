@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from shared.agent_config.formats import WITHOUT_GGUF
 from shared.errors import StageError
 
 
@@ -57,7 +58,7 @@ class TokenizerFile:
 
     def refuse(self, found: str) -> StageError:
         """Returns the error that says what keeps the tokenizer out of a GGUF."""
-        return StageError(f"{self.file} {found}, which a GGUF cannot say; take gguf out of deploy.formats")
+        return StageError(f"{self.file} {found}, which a GGUF cannot say; {WITHOUT_GGUF}")
 
     def _check(self) -> None:
         if self.model["type"] != "BPE":

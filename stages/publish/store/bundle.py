@@ -3,7 +3,7 @@
 The manifest is written when all files are there. It is the commit point: a version without it is not there yet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,10 +44,14 @@ class Saved:
 
 @dataclass(frozen=True)
 class Bundle:
-    """The files of a version by their names, and what the manifest says about them."""
+    """The files of a version by their names, and what the manifest says about them.
+
+    formats: those of KINDS that a version which is stored already must have, too.
+    """
 
     files: Mapping[str, Path]
     about: Mapping[str, str]
+    formats: Collection[str] = ()
 
     @property
     def prefix(self) -> str:
@@ -99,7 +103,8 @@ class Bundle:
                 f"{where} describes another content; a stored version never changes, so name this one anew"
             )
         # A GGUF of the same model has other bytes where another release wrote it: the stored one stays.
-        if missing := sorted(name for name in own.files.keys() - stored.files.keys() if name.split("/")[0] in KINDS):
+        further = own.files.keys() - stored.files.keys()
+        if missing := sorted(name for name in further if name.split("/")[0] in self.formats):
             remedy = "take it out of deploy.formats, or train with another seed, which makes another version"
             raise StageError(f"{where} lists no {missing[0]}, and a stored version never changes; {remedy}")
 

@@ -17,9 +17,8 @@ from shared.errors import StageError
 from shared.function_call import CONTROL_TOKENS, STOP_TOKENS
 from stages.publish.contract import Inputs
 from stages.publish.formats.gguf_file import write_gguf
-from stages.publish.main import run
 from stages.publish.store.bundle import files_of
-from stages.publish.tests.conftest import VERSION, nothing_changes, register
+from stages.publish.tests.conftest import VERSION, deploying, nothing_changes, publish, refusal_of, register
 from tests import samples
 
 CONFIG: dict[str, Any] = {
@@ -312,7 +311,7 @@ def test_the_modelfile_sends_the_prompt_as_it_is_and_takes_the_likeliest_token(m
     }
 
 
-TAKE_OUT = "take gguf out of deploy.formats"
+TAKE_OUT = "take gguf out of deploy.formats, and ollama out of deploy.servers"
 
 
 @pytest.mark.parametrize(
@@ -434,25 +433,6 @@ def convertible(inputs: Inputs, client: MlflowClient) -> Inputs:
     return inputs
 
 
-def asking_for(inputs: Inputs, *formats: str) -> Inputs:
-    """Returns the inputs, whose dataset asks for these formats."""
-    file = inputs.dataset.path / "agent.json"
-    agent = json.loads(file.read_text())
-    agent["config"]["deploy"] = {"formats": list(formats)}
-    file.write_text(json.dumps(agent))
-    return inputs
-
-
-def publish(inputs: Inputs) -> str:
-    return run(inputs, inputs.dataset.path.parent).outcome
-
-
-def refused(inputs: Inputs) -> str:
-    with pytest.raises(StageError) as refusal:
-        publish(inputs)
-    return str(refusal.value)
-
-
 def manifest(store: Path) -> dict[str, Any]:
     return json.loads((store / "agent-test" / VERSION / "manifest.json").read_text())["files"]  # type: ignore[no-any-return]
 
@@ -464,7 +444,7 @@ def stored(store: Path, name: str) -> bytes:
 def test_the_store_holds_what_the_formats_ask_for_beside_the_folder_that_was_judged(
     convertible: Inputs, store: Path, tmp_path: Path
 ) -> None:
-    assert publish(asking_for(convertible, "mlx", "gguf")).startswith(f"published {VERSION}: ")
+    assert publish(deploying(convertible, formats=["mlx", "gguf"])).outcome.startswith(f"published {VERSION}: ")
     files = [name for name in manifest(store) if name.startswith("gguf")]
     assert files == [
         "gguf-f16/Modelfile",
@@ -482,16 +462,16 @@ def test_the_store_holds_what_the_formats_ask_for_beside_the_folder_that_was_jud
 def test_publishing_formats_twice_changes_nothing(
     convertible: Inputs, store: Path, repository: Path, database: Path
 ) -> None:
-    publish(asking_for(convertible, "mlx", "gguf-q8_0"))
+    publish(deploying(convertible, formats=["mlx", "gguf-q8_0"]))
     with nothing_changes(store, repository, database):
-        assert publish(convertible) == f"already published: {VERSION}"
+        assert publish(convertible).outcome == f"already published: {VERSION}"
 
 
 def test_a_model_that_no_gguf_can_say_is_told_before_anything_is_stored(
     registered: Inputs, store: Path, repository: Path, database: Path
 ) -> None:
     with nothing_changes(store, repository, database):
-        told = refused(asking_for(registered, "mlx", "gguf"))
+        told = refusal_of(deploying(registered, formats=["mlx", "gguf"]))
     file = registered.model.path / "config.json"
     assert told == f"{file} has hidden_size None, which must be a whole number above 0; convert the base again"
 
@@ -499,9 +479,9 @@ def test_a_model_that_no_gguf_can_say_is_told_before_anything_is_stored(
 def test_a_stored_version_gets_no_further_format(
     convertible: Inputs, store: Path, repository: Path, database: Path
 ) -> None:
-    publish(asking_for(convertible, "mlx"))
+    publish(deploying(convertible, formats=["mlx"]))
     with nothing_changes(store, repository, database):
-        told = refused(asking_for(convertible, "mlx", "gguf-f16"))
+        told = refusal_of(deploying(convertible, formats=["mlx", "gguf-f16"]))
     where = f"{(store / 'agent-test' / VERSION).as_uri()}/manifest.json"
     remedy = "take it out of deploy.formats, or train with another seed, which makes another version"
     assert told == f"{where} lists no gguf-f16/Modelfile, and a stored version never changes; {remedy}"
@@ -510,9 +490,9 @@ def test_a_stored_version_gets_no_further_format(
 def test_a_format_that_is_no_longer_asked_for_stays_in_a_stored_version(
     convertible: Inputs, store: Path, repository: Path, database: Path
 ) -> None:
-    publish(asking_for(convertible, "mlx", "gguf-f16"))
+    publish(deploying(convertible, formats=["mlx", "gguf-f16"]))
     with nothing_changes(store, repository, database):
-        assert publish(asking_for(convertible, "mlx")) == f"already published: {VERSION}"
+        assert publish(deploying(convertible, formats=["mlx"])).outcome == f"already published: {VERSION}"
 
 
 def test_a_model_with_a_file_in_the_place_of_a_format_is_refused(convertible: Inputs) -> None:

@@ -57,6 +57,15 @@ def test_versions_share_the_files_that_are_equal(bundle: Bundle, root: Path) -> 
         assert Bundle(bundle.files, about(f"{VERSION}.2")).save(FolderStore(root)).is_new
 
 
+def test_a_format_may_be_missing_in_a_stored_version_unless_it_was_asked_for(bundle: Bundle, root: Path) -> None:
+    bundle.save(FolderStore(root))
+    more = {**bundle.files, "gguf-f16/model.gguf": bundle.files["config.json"]}
+    with nothing_changes(root):
+        assert Bundle(more, bundle.about).save(FolderStore(root)) == Saved(is_new=False)
+        told = refusal_of(Bundle(more, bundle.about, ["gguf-f16"]), root)
+    assert "lists no gguf-f16/model.gguf, and a stored version never changes" in told
+
+
 def test_a_half_stored_version_is_completed(bundle: Bundle, root: Path) -> None:
     bundle.save(FolderStore(root))
     whole = files(root)
