@@ -10,9 +10,10 @@ import platform
 import sys
 from pathlib import Path
 
+from shared.engine import container_limits
+
 # mallopt's numbers for M_ARENA_MAX, M_MMAP_MAX, M_TRIM_THRESHOLD and M_TOP_PAD (glibc's malloc.h).
 _KEEP_FREED_MEMORY = ((-8, 1), (-4, 0), (-1, -1), (-2, 64 << 20))
-_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # microseconds of all cores in a period, or `max` (cgroup v2)
 
 
 def prepare(threads: int | None = None) -> str:
@@ -37,8 +38,8 @@ def prepare(threads: int | None = None) -> str:
 
 def _usable_cores() -> int:
     cores = len(os.sched_getaffinity(0))
-    quota, period = _CPU_LIMIT.read_text().split() if _CPU_LIMIT.exists() else ("max", "")
-    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
+    limited = container_limits.cores()
+    return cores if limited is None else max(1, min(cores, int(limited)))
 
 
 def _load_openblas() -> ctypes.CDLL | None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import mlx.core as mx
 
+from shared.engine import container_limits
+
 _MEMORY = Path("/proc/meminfo")
 _OWN = Path("/proc/self/status")
-_GROUP = Path("/sys/fs/cgroup")  # the limit of a container (cgroup v2)
 
 
 def prepare_device() -> str:
@@ -62,8 +63,7 @@ def available_memory() -> int:
     if not _MEMORY.exists():  # macOS tells only how much there is
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     free = _kibibytes(_MEMORY)["MemAvailable"] * 1024
-    limit = _GROUP / "memory.max"
-    if limit.exists() and (most := limit.read_text().strip()) != "max":
-        kept = dict(line.split() for line in (_GROUP / "memory.stat").read_text().splitlines())
-        free = min(free, int(most) - int(kept["anon"]))
+    limited = container_limits.free_memory()
+    if limited is not None:
+        free = min(free, limited)
     return free + resident_memory()

@@ -124,14 +124,14 @@ def test_a_model_without_the_usual_names_is_not_estimated() -> None:
     assert Dimensions.of({"d_model": 64}) is None
 
 
-def test_a_container_s_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("limited", "available"), [(None, 4000 * 1024), (2_000_000, 2_000_000), (1 << 62, 4000 * 1024)]
+)
+def test_a_container_s_limit_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limited: int | None, free: int
+) -> None:
     (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable:    4000 kB\n")
-    (tmp_path / "memory.stat").write_text("anon 1000000\nfile 5\n")
     monkeypatch.setattr(device, "_MEMORY", tmp_path / "meminfo")
-    monkeypatch.setattr(device, "_GROUP", tmp_path)
+    monkeypatch.setattr(device.container_limits, "free_memory", lambda: limited)
     monkeypatch.setattr(device, "resident_memory", lambda: 300)
-    assert device.available_memory() == 4000 * 1024 + 300
-    (tmp_path / "memory.max").write_text("max\n")
-    assert device.available_memory() == 4000 * 1024 + 300
-    (tmp_path / "memory.max").write_text("3000000\n")
-    assert device.available_memory() == 2_000_300
+    assert device.available_memory() == free + 300
