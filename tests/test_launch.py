@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flyteidl.admin import task_execution_pb2 as task_execution
+from flyteidl.core.execution_pb2 import TaskExecution
+from flyteidl.core.identifier_pb2 import TaskExecutionIdentifier
 from flytekit.models.core.identifier import Identifier, ResourceType
 from flytekit.models.interface import Parameter, ParameterMap, Variable, VariableMap
 from flytekit.models.launch_plan import LaunchPlan, LaunchPlanClosure
@@ -23,7 +26,7 @@ from shared import contract
 from shared.errors import StageError
 from tests.mlflow_server import free_port
 from workflows.flyte.triggers import job_summary
-from workflows.flyte.triggers.progress import last_line
+from workflows.flyte.triggers.progress import last_line, state
 from workflows.flyte.triggers.starting import ASKED, MOST_CHARACTERS, execution_name, typed_inputs
 from workflows.local.execution import ROOT
 
@@ -149,6 +152,31 @@ def test_the_reason_of_a_failure_is_the_last_line_that_says_something() -> None:
     said = "Workflow[p:d:w] failed. RuntimeExecutionError: [primary] terminated\nlog\ntrain: no space is left\n\n."
     assert last_line(said) == "train: no space is left"
     assert last_line("\n.\n") == "no reason is given"
+
+
+NO_NODE = "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.\npreemption: 0/2 nodes"
+
+
+@pytest.mark.parametrize(
+    ("phase", "attempt", "reason", "told"),
+    [
+        (TaskExecution.QUEUED, 0, NO_NODE, f"QUEUED: {NO_NODE}".replace("\n", " ")),
+        (TaskExecution.INITIALIZING, 1, "ContainersNotReady", "INITIALIZING (attempt 2): ContainersNotReady"),
+        (
+            TaskExecution.WAITING_FOR_RESOURCES,
+            0,
+            "exceeded quota: train",
+            "WAITING_FOR_RESOURCES: exceeded quota: train",
+        ),
+        (TaskExecution.QUEUED, 0, "", "QUEUED"),
+        (TaskExecution.RUNNING, 0, "Started container primary", "RUNNING"),
+        (TaskExecution.QUEUED, 0, "x" * 2000, f"QUEUED: {'x' * 299}…"),
+    ],
+)
+def test_a_stage_that_waits_says_for_what(phase: Any, attempt: int, reason: str, told: str) -> None:
+    closure = task_execution.TaskExecutionClosure(phase=phase, reason=reason)
+    identifier = TaskExecutionIdentifier(retry_attempt=attempt)
+    assert state(task_execution.TaskExecution(id=identifier, closure=closure)) == told
 
 
 # ── a Flyte that is not there ────────────────────────────────────────────────────────────────────

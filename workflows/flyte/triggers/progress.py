@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from flytekit.clients.helpers import iterate_node_executions, iterate_task_executions
+from flyteidl.admin.task_execution_pb2 import TaskExecution, TaskExecutionListRequest
+from flytekit.clients.helpers import iterate_node_executions
+from flytekit.clients.raw import RawSynchronousFlyteClient
 from flytekit.models.core.execution import TaskExecutionPhase, WorkflowExecutionPhase
-from flytekit.models.core.identifier import WorkflowExecutionIdentifier
+from flytekit.models.core.identifier import NodeExecutionIdentifier, WorkflowExecutionIdentifier
 from flytekit.models.execution import Execution
 from flytekit.remote import FlyteRemote
 
@@ -18,6 +20,8 @@ from workflows.flyte.server import Unreachable, answers
 POLL_SECONDS = 10
 PATIENCE_SECONDS = 600  # with a Flyte that has stopped to answer; the execution itself goes on meanwhile
 SUCCEEDED = "SUCCEEDED"
+MOST_SHOWN = 300  # characters of a reason; Kubernetes tells one for each kind of node
+WAITING = ("UNDEFINED", "QUEUED", "INITIALIZING", "WAITING_FOR_RESOURCES")  # phases of a stage that does not run yet
 BADLY_ENDED = ("FAILED", "ABORTED", "TIMED_OUT")
 Say = Callable[[str], None]
 
@@ -100,6 +104,26 @@ def _stages(
         if node.metadata.is_parent_node:
             yield from _stages(client, execution, node.id.node_id)
             continue
-        for task in iterate_task_executions(client, node.id):
-            attempt = f" (attempt {task.id.retry_attempt + 1})" if task.id.retry_attempt else ""
-            yield task.id.task_id.name, f"{TaskExecutionPhase.enum_to_string(task.closure.phase)}{attempt}"
+        for task in _attempts(client, node.id):
+            yield task.id.task_id.name, state(task)
+
+
+def _attempts(client: Any, node: NodeExecutionIdentifier) -> Iterator[TaskExecution]:
+    """Yields the attempts of a node's task as Flyte sends them: flytekit's own class leaves the reason out."""
+    token = ""
+    while True:
+        request = TaskExecutionListRequest(node_execution_id=node.to_flyte_idl(), limit=100, token=token)
+        found = RawSynchronousFlyteClient.list_task_executions_paginated(client, request)
+        yield from found.task_executions
+        token = found.token
+        if not token:
+            return
+
+
+def state(task: TaskExecution) -> str:
+    """Returns the phase of an attempt, which attempt it is if not the first, and why it waits where it does."""
+    reached = TaskExecutionPhase.enum_to_string(task.closure.phase)
+    attempt = f" (attempt {task.id.retry_attempt + 1})" if task.id.retry_attempt else ""
+    reason = one_line(task.closure.reason) if reached in WAITING else ""
+    reason = reason if len(reason) <= MOST_SHOWN else f"{reason[: MOST_SHOWN - 1]}…"
+    return f"{reached}{attempt}{f': {reason}' if reason else ''}"
