@@ -9,7 +9,9 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from flyteidl.core.identifier_pb2 import TaskExecutionIdentifier
 from flytekit.models.core.identifier import Identifier, ResourceType
 from flytekit.models.interface import Parameter, ParameterMap, Variable, VariableMap
 from flytekit.models.launch_plan import LaunchPlan, LaunchPlanClosure
-from flytekit.models.literals import Literal, Primitive, Scalar
+from flytekit.models.literals import Literal, LiteralMap, Primitive, Scalar
 from flytekit.models.types import LiteralType, SimpleType
 
 from shared import contract
@@ -67,13 +69,14 @@ def test_without_a_commit_each_start_has_a_name_of_its_own() -> None:
 # ── inputs ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def launch_plan(*inputs: str) -> LaunchPlan:
-    """Returns a launch plan as Flyte describes it, with text inputs of these names."""
+def launch_plan(*inputs: str, fixed: Sequence[str] = ()) -> LaunchPlan:
+    """Returns a launch plan as Flyte describes it, with text inputs of these names, and others that are fixed."""
     text = LiteralType(simple=SimpleType.STRING)
     empty = Literal(scalar=Scalar(primitive=Primitive(string_value="")))
     parameters = {name: Parameter(Variable(text, ""), default=empty) for name in inputs}
     identifier = Identifier(ResourceType.LAUNCH_PLAN, "p", "d", "agent-sre-training", "v1")
-    return LaunchPlan(identifier, None, LaunchPlanClosure(1, ParameterMap(parameters), VariableMap({})))
+    spec = SimpleNamespace(fixed_inputs=LiteralMap(dict.fromkeys(fixed, empty)))
+    return LaunchPlan(identifier, spec, LaunchPlanClosure(1, ParameterMap(parameters), VariableMap({})))
 
 
 def test_inputs_get_the_types_that_the_stages_declare() -> None:
@@ -101,6 +104,16 @@ def test_inputs_get_the_types_that_the_stages_declare() -> None:
 def test_an_input_that_the_launch_plan_does_not_take_is_refused(argument: str, reason: str) -> None:
     with pytest.raises(StageError, match=f"^{reason}$"):
         typed_inputs([argument], launch_plan(*ASKED, "iters", "repository"))
+
+
+@pytest.mark.parametrize("argument", ["GITOPS=https://git.example/a.git", "repository=x"])
+def test_an_input_that_the_launch_plan_fixes_is_told_with_where_it_can_be_another(argument: str) -> None:
+    reason = (
+        "repository is fixed for this agent, by its config.yaml or by default; "
+        "change it there, `make register`; or start agent_training_pipeline, which takes every input"
+    )
+    with pytest.raises(StageError, match=f"^{reason}$"):
+        typed_inputs([argument], launch_plan(*ASKED, "iters", fixed=["agent_name", "repository"]))
 
 
 def test_a_launch_plan_of_an_older_workflow_is_told() -> None:
@@ -254,9 +267,9 @@ def test_what_flyte_does_not_have_is_told_with_what_it_has(
 
 
 def test_one_commit_starts_one_execution_and_again_after_its_failure(on_flyte: Any, tmp_path: Path) -> None:
-    """The repository is one that nobody has, so that dataset fails at once."""
+    """The revision is one that nobody has, so that dataset fails soon."""
     commit = f"{time.time_ns():016x}"[-12:]
-    nowhere = f"--input=GITOPS=https://git.invalid/{commit}.git"
+    nowhere = f"--input=REVISION={commit}"
     asked = ("--agent=agent-auditor", "--trigger=runbook", f"--commit={commit}", nowhere, "--patience=10")
     name, link = f"agent-auditor-{commit[:8]}", r"https?://\S+/executions/"
     files = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary"), "GITHUB_OUTPUT": str(tmp_path / "output")}

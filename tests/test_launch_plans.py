@@ -73,6 +73,10 @@ def defaults(plan: Any) -> dict[str, Any]:
     return {name: default(parameter) for name, parameter in parameters(plan).items()}
 
 
+def fixed(plan: Any) -> dict[str, Any]:
+    return {name: scalar(literal) for name, literal in spec(plan)["fixedInputs"]["literals"].items()}
+
+
 def test_each_agent_of_the_example_has_one_that_trains_and_one_that_watches(launch_plans: Any) -> None:
     names = [plan.name for plan in launch_plans.LAUNCH_PLANS]
     assert names == [f"{agent}-{purpose}" for agent in AGENTS for purpose in ("training", "watch")]
@@ -80,29 +84,28 @@ def test_each_agent_of_the_example_has_one_that_trains_and_one_that_watches(laun
         assert spec(plan)["workflowId"]["name"] == "workflows.retraining.retraining"
 
 
-@pytest.mark.parametrize("number", range(len(AGENTS)))
-def test_the_agents_name_cannot_be_changed(launch_plans: Any, number: int) -> None:
-    for plan in launch_plans.LAUNCH_PLANS[2 * number : 2 * number + 2]:
-        fixed = {name: scalar(literal) for name, literal in spec(plan)["fixedInputs"]["literals"].items()}
-        assert fixed["agent_name"] == AGENTS[number]
-        assert "agent_name" not in parameters(plan)
+def test_a_person_is_shown_what_may_be_another_at_one_launch(launch_plans: Any) -> None:
+    """`trigger` and `kickoff_time` are what a start says of itself."""
+    shown = {"model_name", "runbook_path", "learning_rate", "batch_size", "iters", "revision", "force_retrain"}
+    for training, watch in zip(launch_plans.LAUNCH_PLANS[::2], launch_plans.LAUNCH_PLANS[1::2], strict=True):
+        assert set(parameters(training)) == shown | {"trigger", "kickoff_time"}
+        assert set(parameters(watch)) == shown | {"kickoff_time"}
 
 
 def test_who_watches_says_so_and_the_other_is_asked_by_the_schedule(launch_plans: Any) -> None:
     for training, watch in zip(launch_plans.LAUNCH_PLANS[::2], launch_plans.LAUNCH_PLANS[1::2], strict=True):
         assert defaults(training)["trigger"] == "schedule"
-        assert scalar(spec(watch)["fixedInputs"]["literals"]["trigger"]) == "watch"
+        assert fixed(watch)["trigger"] == "watch"
 
 
 @pytest.mark.parametrize("number", range(len(AGENTS)))
-def test_its_defaults_are_config_yaml_then_the_contracts(launch_plans: Any, number: int) -> None:
+def test_all_is_as_config_yaml_says_then_the_contracts(launch_plans: Any, number: int) -> None:
     file = EXAMPLE / "flux" / "ai" / AGENTS[number] / "training" / "config.yaml"
     config = read_config(file.read_text(), str(file))
     workflow = {name: value for name, (_, value) in retraining.python_interface.inputs_with_defaults.items()}
-    given = {"repository": "https://git.example.com/homelab.git", "trigger": "schedule"}
-    expected = {**workflow, **config.inputs(), **config.watch_inputs(), **given}
-    del expected["agent_name"]
-    assert defaults(trainings(launch_plans)[number]) == expected
+    given = {"agent_name": AGENTS[number], "repository": "https://git.example.com/homelab.git", "trigger": "schedule"}
+    plan = trainings(launch_plans)[number]
+    assert {**fixed(plan), **defaults(plan)} == {**workflow, **config.inputs(), **config.watch_inputs(), **given}
 
 
 def test_the_pipeline_is_there_under_its_plain_name_without_an_agent_and_a_schedule(launch_plans: Any) -> None:
@@ -165,24 +168,24 @@ def test_an_eighth_agent_is_a_change_of_the_gitops_repository_alone(launch_plans
     ]
 
 
-def test_a_default_keeps_its_type(launch_plans: Any, tmp_path: Path) -> None:
+def test_a_value_keeps_its_type(launch_plans: Any, tmp_path: Path) -> None:
     config = "training: {learning_rate: 1, seed: 0, model_revision: ''}\ngate: {minimum_accuracy: 0}\n"
     plan, _ = launch_plans.launch_plans(checkout(tmp_path, "agent-typed", config), URL)
-    known = parameters(plan)
-    kinds = {name: known[name]["var"]["type"]["simple"] for name in ("learning_rate", "seed", "minimum_accuracy")}
-    assert kinds == {"learning_rate": "FLOAT", "seed": "INTEGER", "minimum_accuracy": "FLOAT"}
-    assert known["learning_rate"]["default"]["scalar"]["primitive"] == {"floatValue": 1.0}
-    assert known["minimum_accuracy"]["default"]["scalar"]["primitive"] == {"floatValue": 0.0}
-    assert known["model_revision"]["default"]["scalar"]["primitive"] == {"stringValue": ""}
-    assert default(known["repository"]) == URL
+    shown, kept = parameters(plan)["learning_rate"], spec(plan)["fixedInputs"]["literals"]
+    assert shown["var"]["type"]["simple"] == "FLOAT"
+    assert shown["default"]["scalar"]["primitive"] == {"floatValue": 1.0}
+    assert kept["seed"]["scalar"]["primitive"] == {"integer": "0"}
+    assert kept["minimum_accuracy"]["scalar"]["primitive"] == {"floatValue": 0.0}
+    assert kept["model_revision"]["scalar"]["primitive"] == {"stringValue": ""}
+    assert fixed(plan)["repository"] == URL
 
 
-def test_floors_are_no_default_of_a_launch(launch_plans: Any, tmp_path: Path) -> None:
+def test_floors_are_no_input_of_a_launch(launch_plans: Any, tmp_path: Path) -> None:
     gate = "gate: {accuracy_margin: 0.02, maximum_false_calls: 0.01, floors: {pod-restart: 0.9}}\n"
     folder = checkout(tmp_path, "agent-floored", gate)
     plan, _ = launch_plans.launch_plans(folder, URL)
-    assert (defaults(plan)["accuracy_margin"], defaults(plan)["maximum_false_calls"]) == (0.02, 0.01)
-    assert "floors" not in defaults(plan)
+    assert (fixed(plan)["accuracy_margin"], fixed(plan)["maximum_false_calls"]) == (0.02, 0.01)
+    assert "floors" not in {*fixed(plan), *defaults(plan)}
 
 
 def test_a_mark_of_the_byte_order_is_no_mistake(launch_plans: Any, tmp_path: Path) -> None:
@@ -246,7 +249,7 @@ def test_agents_live_and_are_configured_where_the_repository_says(launch_plans: 
     training, watch = launch_plans.launch_plans(tmp_path, URL)
     assert (training.name, watch.name) == ("agent-a-training", "agent-a-watch")
     known = spec(training)["defaultInputs"]["parameters"]
-    assert (default(known["iters"]), default(known["seed"])) == (9, 3)
+    assert (default(known["iters"]), fixed(training)["seed"]) == (9, 3)
     assert spec(training)["entityMetadata"]["schedule"]["cronSchedule"]["schedule"] == "0 3 * * 1"
 
 
@@ -264,4 +267,4 @@ def test_a_checkout_is_named_with_the_address_that_a_cluster_reads(
     monkeypatch.setenv("GITOPS_URL", URL)
     plan, _ = launch_plans.registered()
     assert plan.name == "agent-own-training"
-    assert defaults(plan)["repository"] == URL
+    assert fixed(plan)["repository"] == URL

@@ -1,4 +1,4 @@
-"""Two Flyte launch plans for each agent that a GitOps repository holds, with the agent's config.yaml as defaults.
+"""Two Flyte launch plans for each agent that a GitOps repository holds, which fix what the agent's config.yaml decides.
 
 `<agent>-training` trains where the agent's inputs have changed, or where quality has fallen; `<agent>-watch` where
 quality has fallen. Both start the workflow `retraining`, so that one cause trains once, whoever saw it. Beside them
@@ -27,6 +27,8 @@ GITOPS = "GITOPS"  # the checkout whose agents are registered
 REPOSITORY = "GITOPS_URL"  # where the cluster clones it from
 KICKOFF = "kickoff_time"
 SERVICE_ACCOUNT = "agent-training"
+# What a person may want to be another at one launch; the rest is fixed as the agent's config.yaml has it.
+SHOWN = ("model_name", "runbook_path", "learning_rate", "batch_size", "iters", "revision", "force_retrain")
 MAX_PARALLELISM = 2  # dataset and convert side by side; the rest is a row
 _AS_OURS = SecurityContext(run_as=Identity(k8s_service_account=SERVICE_ACCOUNT))
 _ENDED_BADLY = [Phase.FAILED, Phase.TIMED_OUT, Phase.ABORTED]
@@ -110,13 +112,20 @@ def _agent(checkout: Path, fleet: Fleet, file: Path) -> Agent:
 
 
 def _of_agent(agent: Agent, repository: str) -> list[LaunchPlan]:
-    defaults = {**agent.config.inputs(), **agent.config.watch_inputs(), "repository": repository}
-    fixed = {"agent_name": agent.name}
-    training = {**defaults, "trigger": "schedule"}
+    settings = {**_defaults(), **agent.config.inputs(), **agent.config.watch_inputs(), "repository": repository}
+    shown = {name: settings.pop(name) for name in (*SHOWN, KICKOFF)}
+    fixed = {**settings, "agent_name": agent.name}
+    del fixed["trigger"]
+    training = {**shown, "trigger": "schedule"}
     return [
         _launch_plan(agent, "training", agent.schedule.cron, fixed, training),
-        _launch_plan(agent, "watch", agent.schedule.watch, {**fixed, "trigger": "watch"}, defaults),
+        _launch_plan(agent, "watch", agent.schedule.watch, {**fixed, "trigger": "watch"}, shown),
     ]
+
+
+def _defaults() -> dict[str, Any]:
+    """Returns the inputs of the workflow by name, as the contracts have them; None without a default."""
+    return {name: value for name, (_, value) in retraining.python_interface.inputs_with_defaults.items()}
 
 
 def _launch_plan(agent: Agent, purpose: str, cron: str, fixed: dict[str, Any], defaults: dict[str, Any]) -> LaunchPlan:
@@ -133,7 +142,7 @@ def _launch_plan(agent: Agent, purpose: str, cron: str, fixed: dict[str, Any], d
         max_parallelism=MAX_PARALLELISM,
         concurrency=ConcurrencyPolicy(1, ConcurrencyLimitBehavior.SKIP),
         # A cached base would stay the one that was fetched first: only a pinned one may come from the cache.
-        overwrite_cache=not defaults.get("model_revision"),
+        overwrite_cache=not fixed["model_revision"],
         auto_activate=True,
     )
 

@@ -30,13 +30,18 @@ def parse_settings(arguments: Iterable[str], fields: Mapping[str, Field] | None 
     settings: dict[str, Any] = {}
     for argument in arguments:
         name, equals, text = argument.partition("=")
-        key = SHORT_NAMES.get(name.lower(), name.lower())
+        key = setting_name(name)
         if key not in fields:
             raise StageError(f"{name} is no setting of a run; {nearest(name.upper(), known)}")
         if not equals:
             raise StageError(f"{name} has no value; write {name}=value")
         settings[key] = fields[key].parse(text)
     return settings
+
+
+def setting_name(written: str) -> str:
+    """Returns the input that a setting's name stands for: `GITOPS` and `repository` are one."""
+    return SHORT_NAMES.get(written.lower(), written.lower())
 
 
 def configured(

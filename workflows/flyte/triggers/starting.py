@@ -15,12 +15,12 @@ from flytekit.models.filters import Equal, ValueIn
 from flytekit.models.launch_plan import LaunchPlan
 from flytekit.remote import FlyteRemote
 
-from shared.contract import STAGES, Scalar
+from shared.contract import STAGES, Field, Scalar
 from shared.errors import StageError
 from workflows.flyte.server import Refused, answers
 from workflows.flyte.triggers.progress import BADLY_ENDED, phase
 from workflows.inputs import settings_of
-from workflows.local.settings import parse_settings
+from workflows.local.settings import parse_settings, setting_name
 
 BUSY_SECONDS = 30  # between two attempts to start while another execution of the agent runs
 MOST_CHARACTERS = 63  # of an execution's name: flyteadmin's allowedExecutionNameLength
@@ -44,8 +44,20 @@ def typed_inputs(arguments: Sequence[str], plan: LaunchPlan) -> dict[str, Scalar
     if missing := [name for name in ASKED if name not in taken]:
         remedy = "`make register` registers it anew"
         raise StageError(f"the launch plan {plan.id.name} {plan.id.version} takes no input {missing[0]}; {remedy}")
-    fields = {name: field for name, field in settings_of(*STAGES).items() if name in taken and name not in ASKED}
+    known = settings_of(*STAGES)
+    _refuse_fixed(arguments, plan, known)
+    fields = {name: field for name, field in known.items() if name in taken and name not in ASKED}
     return parse_settings(arguments, fields)
+
+
+def _refuse_fixed(arguments: Sequence[str], plan: LaunchPlan, known: Mapping[str, Field]) -> None:
+    """Raises StageError for an input that the agent's launch plan fixes, with where it can be another."""
+    fixed = plan.spec.fixed_inputs.literals
+    for argument in arguments:
+        name = setting_name(argument.partition("=")[0])
+        if name in known and name in fixed:
+            remedy = "change it there, `make register`; or start agent_training_pipeline, which takes every input"
+            raise StageError(f"{name} is fixed for this agent, by its config.yaml or by default; {remedy}")
 
 
 def execution_name(agent: str, commit: str = "", attempt: int = 1) -> str:
