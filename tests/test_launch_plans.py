@@ -1,5 +1,8 @@
 """One launch plan per agent, whose defaults are the agent's config.yaml."""
 
+import os
+import subprocess
+import sys
 from collections import OrderedDict
 from datetime import datetime
 from pathlib import Path
@@ -116,6 +119,14 @@ def test_the_pipeline_is_there_under_its_plain_name_without_an_agent_and_a_sched
     given = {name for name, parameter in parameters(launch_plans.PLAIN).items() if "default" not in parameter}
     assert given == {"agent_name", "repository"}
     assert plan["securityContext"]["runAs"]["k8sServiceAccount"] == launch_plans.SERVICE_ACCOUNT
+
+
+def test_the_plain_pipeline_reads_the_repository_whose_agents_are_registered() -> None:
+    """flytekit keeps launch plans by name, so this one is made by a program of its own."""
+    shown = "from workflows.flyte.launch_plans import PLAIN; print(PLAIN.parameters.parameters['repository'].default)"
+    environment = {**os.environ, "GITOPS": str(EXAMPLE), "GITOPS_URL": URL}
+    done = subprocess.run([sys.executable, "-c", shown], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert URL in done.stdout, done.stderr
 
 
 def test_nothing_is_left_to_give_at_a_launch(launch_plans: Any) -> None:

@@ -37,8 +37,8 @@ class Inputs:
     revision: Annotated[str, "branch, tag or commit; empty for the default branch"] = ""
     runbook_path: Annotated[
         str,
-        "the runbook in the repository: a file, a folder of pages, a pattern such as docs/**/*.md, or several of these "
-        "with commas between; empty for what config.yaml says, or flux/ai/<agent>/docs/RUNBOOK.md",
+        "the runbook: a file below the agent's folder or in the repository, a folder of pages, a pattern such as "
+        "docs/**/*.md, or several of these with commas between; empty for what config.yaml says, or docs/RUNBOOK.md",
     ] = ""
     examples_per_alert: ExamplesPerAlert = 24
     no_call_share: NoCallShare = 0.1

@@ -97,7 +97,7 @@ def read_files(place: Place, agent: str, fleet: Fleet, runbook_path: str = "") -
     tools = collect(faults, _text, place, tools_path, "list of functions") or ""
     wanted = [runbook_path] if runbook_path else _configured(place, usual, config, config_path)
     of_runbook: list[str] = []
-    found = find_pages(place, wanted, of_runbook)
+    found = find_pages(place, wanted, of_runbook, names.agent_folder(agent, fleet.agents))
     pages = collect(of_runbook, _pages, place, found) or ()
     path = found.paths[0] if len(found.paths) == 1 else ", ".join(wanted)
     rules = collect(faults, _rules, place, training, _patterns(tools, tools_path), tools_path) or ()

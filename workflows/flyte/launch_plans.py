@@ -88,11 +88,14 @@ def registered() -> list[LaunchPlan]:
 def plain() -> LaunchPlan:
     """Returns the launch plan `agent_training_pipeline`: it trains in any case, with what it is given at the launch.
 
-    It knows no agent and no repository. Its other defaults are the contracts', not a config.yaml's.
+    It knows no agent; its repository is the one whose agents are registered, where there is one. Its other defaults are
+    the contracts', not a config.yaml's.
     """
+    repository = os.environ.get(REPOSITORY, "")
     return LaunchPlan.get_or_create(
         agent_training_pipeline,
         name="agent_training_pipeline",
+        default_inputs={"repository": repository} if repository else {},
         security_context=_AS_OURS,
         max_parallelism=MAX_PARALLELISM,
         overwrite_cache=True,  # as of an agent whose base is not pinned
@@ -103,10 +106,11 @@ def plain() -> LaunchPlan:
 def _agent(checkout: Path, fleet: Fleet, file: Path) -> Agent:
     text = file.read_text("utf-8-sig", "replace")  # as dataset reads it
     agent = Agent(file, read_config(text, str(file)).over(fleet))
-    runbook = file.parent.parent / "docs" / "RUNBOOK.md"
+    own = file.parent.parent.relative_to(checkout)
+    runbook = checkout / own / "docs" / "RUNBOOK.md"
     if not agent.config.runbook_path and not runbook.is_file():
         raise StageError(f"{agent.name} has {file}, but no runbook {runbook}; write one, or remove the folder training")
-    if faults := missing_pages(checkout, agent.config.runbook_path):
+    if faults := missing_pages(checkout, agent.config.runbook_path, own.as_posix()):
         raise StageError(f"{file}: runbook_path: {faults[0]}")
     return agent
 

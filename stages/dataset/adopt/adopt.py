@@ -96,7 +96,8 @@ def _runbook(repository: Repository, runbook_path: str) -> dict[str, list[Alert]
     paths = [usual] if usual in repository.paths() else pages.page_paths(repository)[1]
     if runbook_path:
         faults: list[str] = []
-        paths = list(find_pages(Folder(repository.root), [runbook_path], faults).paths)
+        own = names.agent_folder(repository.agent, repository.agents)
+        paths = list(find_pages(Folder(repository.root), [runbook_path], faults, own).paths)
         check(faults)
     if missing := [path for path in paths if path not in repository.paths()]:
         raise StageError(f"there is no runbook {missing[0]} in {repository.root}; name it from the repository's root")

@@ -12,11 +12,14 @@ from stages.dataset.gitops.pattern import is_plain
 from stages.dataset.gitops.place import refusal, refusal_of_parent
 
 
-def missing_pages(repository: Path, runbook_path: Sequence[str]) -> list[str]:
-    """Returns what is wrong with texts that name the pages of a runbook, those that name nothing above all."""
+def missing_pages(repository: Path, runbook_path: Sequence[str], own: str) -> list[str]:
+    """Returns what is wrong with texts that name the pages of a runbook, those that name nothing above all.
+
+    own: the agent's folder in the repository.
+    """
     folder = Folder(repository)
     faults: list[str] = []
-    found = find_pages(folder, runbook_path, faults)
+    found = find_pages(folder, runbook_path, faults, own)
     wrong = (refusal(path, "runbook", kind, "") for path in found.paths if (kind := folder.kind(path)) != "file")
     return [*faults, *map(str, wrong)]
 

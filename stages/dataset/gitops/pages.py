@@ -1,6 +1,7 @@
 """The pages of a runbook: one file, all Markdown below a folder, what a pattern names, or several of these.
 
-A text that is the path of something is that path. Otherwise commas part it; blanks around them do not count.
+A text that is the path of something is that path. Otherwise commas part it; blanks around them do not count. A path
+that is a file's below the agent's own folder is that file: `docs/RUNBOOK.md` is how its author thinks of it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,9 +32,12 @@ class Pages:
     links: tuple[str, ...] = ()
 
 
-def find_pages(place: Place, wanted: Sequence[str], faults: list[str]) -> Pages:
-    """Returns the pages that texts name, each once, in the order of the texts. Adds what is wrong to the faults."""
-    named = [name for text in wanted for name in _parts(place, text)]
+def find_pages(place: Place, wanted: Sequence[str], faults: list[str], own: str) -> Pages:
+    """Returns the pages that texts name, each once, in the order of the texts. Adds what is wrong to the faults.
+
+    own: the agent's folder.
+    """
+    named = [_own(place, name, own) for text in wanted for name in _parts(place, text)]
     if wanted and not named:
         faults.append(f"runbook_path is {', '.join(wanted)!r}, which names nothing; write a path, or leave it empty")
     found = [pages for name in named if (pages := collect(faults, _find, place, name)) is not None]
@@ -51,6 +55,11 @@ def _parts(place: Place, text: str) -> list[str]:
     if place.kind(text):
         return [text]
     return [_plain(part.strip()) for part in text.split(",") if part.strip()]
+
+
+def _own(place: Place, name: str, folder: str) -> str:
+    path = f"{folder}/{name}"
+    return path if place.kind(path) == "file" else name
 
 
 def _plain(text: str) -> str:

@@ -67,6 +67,7 @@ def refused(repository: Path, runbook: str) -> str:
     return str(raised.value)
 
 
+OWN = RUNBOOK_PATH.removesuffix("/docs/RUNBOOK.md")
 RUNBOOKS = [
     "docs/runbooks/README.md",
     "docs/runbooks/nodes.md",
@@ -98,7 +99,7 @@ RUNBOOKS = [
 )
 def test_a_folder_a_pattern_and_several_of_them_name_pages(wiki: Path, runbook: str, paths: list[str]) -> None:
     assert paths_of(wiki, runbook) == paths
-    found = finding.find_pages(Folder(wiki), [runbook or RUNBOOK_PATH], faults := [])
+    found = finding.find_pages(Folder(wiki), [runbook or RUNBOOK_PATH], faults := [], OWN)
     assert (list(found.paths), faults) == (paths, [])
 
 
@@ -341,6 +342,20 @@ def test_pages_have_a_digest_of_their_own(wiki: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "named", ["docs/RUNBOOK.md", "./docs/RUNBOOK.md", RUNBOOK_PATH, "docs/RUNBOOK.md,docs/other.md"]
+)
+def test_a_file_is_looked_for_below_the_agents_folder_first(wiki: Path, named: str) -> None:
+    commit(wiki, {"docs/RUNBOOK.md": "# Of the whole repository\n\n" + PAGES["docs/other.md"]})
+    others = ["docs/other.md"] if "," in named else []
+    assert paths_of(wiki, named) == [RUNBOOK_PATH, *others]
+
+
+def test_a_folder_and_a_pattern_are_the_repositorys(wiki: Path) -> None:
+    commit(wiki, {f"{OWN}/docs/runbooks/own.md": PAGES["docs/other.md"]})
+    assert paths_of(wiki, "docs/runbooks") == RUNBOOKS
+
+
+@pytest.mark.parametrize(
     ("said", "paths"),
     [
         ("runbook_path: docs/runbooks/nodes.md\n", RUNBOOKS[1:2]),
@@ -359,7 +374,7 @@ def test_the_configuration_names_the_runbook_and_the_input_wins(tmp_path: Path, 
     commit(repository, PAGES)
     assert paths_of(repository) == paths
     assert paths_of(repository, "docs/other.md") == ["docs/other.md"]
-    assert missing_pages(repository, list(paths)) == []
+    assert missing_pages(repository, list(paths), OWN) == []
 
 
 @pytest.mark.parametrize(
