@@ -239,10 +239,7 @@ release-%: .venv/.made ## raise one stage's version: release-train; PART=patch|m
 
 .PHONY: pin
 pin: .venv/.made ## let images.toml name the tree's version of every stage, all pushed before; REGISTRY=
-	@for stage in $(STAGES); do \
-	  version=$$(sed -n 's/^version = "\(.*\)"/\1/p' stages/$$stage/pyproject.toml); \
-	  .venv/bin/python -m tools.images.pins pin $$stage --version="$$version" $(call given,REGISTRY,--registry); \
-	done
+	@.venv/bin/python -m tools.images.pins pin-tree $(call given,REGISTRY,--registry)
 
 pin-%: .venv/.made ## let images.toml name a pushed version: pin-train VERSION=1.3.0; VARIANT=
 	@.venv/bin/python -m tools.images.pins pin '$*' --version='$(VERSION)' $(call given,REGISTRY,--registry) $(call given,VARIANT,--variant)

@@ -227,6 +227,23 @@ def test_a_pin_is_one_changed_line(project: ProjectCopy) -> None:
     assert project.images_toml() == [line if entry.startswith("train =") else entry for entry in before]
 
 
+def test_the_whole_tree_is_pinned_at_once_or_not_at_all(project: ProjectCopy) -> None:
+    labelled = {stage: contract.load(stage).describe() | {"version": FIRST} for stage in STAGES}
+
+    def push(stage: str) -> str:
+        digest = push_manifest(f"{project.registry}/{stage}", FIRST, {LABEL: json.dumps(labelled[stage])})
+        return f'{stage} = "{project.registry}/{stage}:{FIRST}@{digest}"'
+
+    *first, last = STAGES
+    lines, before = [push(stage) for stage in first], project.images_toml()
+    assert f"/{last} {FIRST}; push it first" in project.refusal(PINS, "pin-tree")
+    assert project.images_toml() == before
+    lines.append(push(last))
+    assert project.said(PINS, "pin-tree").splitlines() == lines
+    comments = [line for line in before if line.startswith("#")]
+    assert project.images_toml() == [*comments, *lines]
+
+
 def test_what_a_profile_asks_for_is_pinned_before_a_cluster_gets_it(project: ProjectCopy) -> None:
     file = project.folder / "workflows/images.toml"
     file.write_text(file.read_text() + f'train-cuda = "{project.registry}/train:0.1.0-cuda"')
@@ -432,6 +449,7 @@ def test_make_builds_pins_and_refuses_by_the_names_that_the_readme_gives(tmp_pat
         "image-train": "tools.images build 'train'",
         "images-changed": "tools.images build --since=''",
         "push-train": "tools.images push 'train'",
+        "pin": "tools.images.pins pin-tree",
         "pin-train": "tools.images.pins pin 'train' --version=''",
         "release-train": "tools.images.release 'train'",
         "versions": "tools.images.pins versions",

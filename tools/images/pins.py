@@ -1,6 +1,7 @@
 """Which version of each image runs: writes a line of images.toml, shows all of them, and judges them for a cluster.
 
 python -m tools.images.pins pin train --version 1.3.0 --variant cuda
+python -m tools.images.pins pin-tree
 python -m tools.images.pins versions
 python -m tools.images.pins check
 """
@@ -10,7 +11,7 @@ import re
 import sys
 import tempfile
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,16 @@ def pin(stage: str, version: str, registry: str = "", file: Path = FILE, variant
 
     Raises StageError, and writes nothing, where the registry has no such version or the workflow cannot run it.
     """
+    return "".join(_write(file, dict([_entry(stage, version, registry, variant)])))
+
+
+def pin_tree(registry: str = "", file: Path = FILE) -> list[str]:
+    """Writes the line of every stage with the tree's version, and returns them. Raises StageError as `pin` does."""
+    return _write(file, dict(_entry(stage, contract.load(stage).version, registry) for stage in STAGES))
+
+
+def _entry(stage: str, version: str, registry: str, variant: str = "") -> tuple[str, str]:
+    """Returns the key and the value that images.toml has for a version."""
     check_stage(stage)
     if not _VERSION.fullmatch(version):
         raise StageError(
@@ -48,24 +59,30 @@ def pin(stage: str, version: str, registry: str = "", file: Path = FILE, variant
     name, published_tag = image_name(stage, registry), tag(version, variant)
     published = Repository(name).image(published_tag)
     check_image(stage, version, published.labels)
-    return _write(file, f"{stage}-{variant}" if variant else stage, f"{name}:{published_tag}@{published.digest}")
+    return f"{stage}-{variant}" if variant else stage, f"{name}:{published_tag}@{published.digest}"
 
 
-def _write(file: Path, key: str, reference: str) -> str:
-    """Replaces the value of one line, or adds the line at the end, and nothing else, at once or not at all."""
+def _write(file: Path, references: Mapping[str, str]) -> list[str]:
+    """Replaces the values of some lines, or adds lines at the end, and nothing else, all at once or none at all."""
     text = file.read_bytes().decode()
-    before = tomllib.loads(text)
-    line = re.compile(rf"""^([ \t]*["']?{re.escape(key)}["']?[ \t]*=[ \t]*)(["'])[^"'\r\n]*\2""", re.MULTILINE)
-    written = line.sub(lambda found: f"{found[1]}{found[2]}{reference}{found[2]}", text)
-    if key not in before:
-        written = text + ("" if text.endswith("\n") else "\n") + f'{key} = "{reference}"\n'
-    if not _is_swapped(written, {**before, key: reference}):
-        raise StageError(f'{file} has not one line `{key} = "…"` that could be rewritten; write it yourself')
+    wanted = tomllib.loads(text)
+    for key, reference in references.items():
+        wanted[key] = reference
+        text = _swapped(text, key, reference)
+        if not _is_swapped(text, wanted):
+            raise StageError(f'{file} has not one line `{key} = "…"` that could be rewritten; write it yourself')
     with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".", delete=False) as passing:
-        passing.write(written.encode())
+        passing.write(text.encode())
     Path(passing.name).chmod(file.stat().st_mode & 0o777)
     Path(passing.name).replace(file)
-    return f'{key} = "{reference}"'
+    return [f'{key} = "{reference}"' for key, reference in references.items()]
+
+
+def _swapped(text: str, key: str, reference: str) -> str:
+    line = re.compile(rf"""^([ \t]*["']?{re.escape(key)}["']?[ \t]*=[ \t]*)(["'])[^"'\r\n]*\2""", re.MULTILINE)
+    if key in tomllib.loads(text):
+        return line.sub(lambda found: f"{found[1]}{found[2]}{reference}{found[2]}", text)
+    return text + ("" if text.endswith("\n") else "\n") + f'{key} = "{reference}"\n'
 
 
 def _is_swapped(text: str, wanted: dict[str, Any]) -> bool:
@@ -178,6 +195,8 @@ def main(arguments: Sequence[str]) -> int:
         match options.command:
             case "pin":
                 print(pin(options.stage, options.version, options.registry, variant=options.variant))
+            case "pin-tree":
+                print(*pin_tree(options.registry), sep="\n")
             case "versions":
                 show(versions(options.registry), Console(highlight=False))
             case _:
@@ -196,7 +215,7 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pins", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in ("pin", "versions", "check"):
+    for command in ("pin", "pin-tree", "versions", "check"):
         options = commands.add_parser(command)
         if command == "pin":
             options.add_argument("stage", metavar="STAGE")
