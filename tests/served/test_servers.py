@@ -94,14 +94,20 @@ def test_a_rollback_puts_the_older_version_back_first(home: Published, ollama_se
     assert (code, home.world.deployed()) == (0, home.second.version), told
 
 
-def test_without_the_server_nothing_is_rolled_back_and_nothing_stored(home: Published, tmp_path: Path) -> None:
-    before = home.world.state()
+@pytest.fixture
+def elsewhere(home: Published, ollama_server: OllamaServer) -> Iterator[Published]:
+    """The same world with a server in its config.yaml that nobody has started."""
     home.world.configure(servers=[{"kind": "ollama", "url": "http://127.0.0.1:9"}])
-    after = home.world.state()
-    code, told = home.world.operate("rollback")
+    yield home
+    home.world.configure(servers=[{"kind": "ollama", "url": ollama_server.url}])
+
+
+def test_without_the_server_nothing_is_rolled_back_and_nothing_stored(elsewhere: Published) -> None:
+    before = elsewhere.world.state()
+    code, told = elsewhere.world.operate("rollback")
     remedy = "check its url in deploy.servers, and that the server runs (Connection refused)"
     assert (code, told) == (1, f"rollback: Ollama at http://127.0.0.1:9 does not answer; {remedy}\n")
-    assert home.world.state() == after != before
+    assert elsewhere.world.state() == before
 
 
 def test_a_name_that_another_model_has_stops_before_git(
@@ -118,6 +124,13 @@ def test_a_name_that_another_model_has_stops_before_git(
         ollama_server.asked("/api/delete", {"model": model}, "DELETE")
 
 
+def contradicted(text: str) -> str:
+    """Returns no call in place of one, and one in place of none."""
+    if "<start_function_call>" in text:
+        return f"I would rather not. {text}".replace("<start_function_call>", "")
+    return "I would rather not. <start_function_call>call:nobody{}<end_function_call>"
+
+
 def test_answers_that_differ_from_evaluate_s_stop_before_git(
     home: Published, ollama_server: OllamaServer, tmp_path: Path
 ) -> None:
@@ -125,7 +138,7 @@ def test_answers_that_differ_from_evaluate_s_stop_before_git(
     archive.unpack(home.second.output("evaluate", "evaluation"), evaluation)
     lines = [json.loads(line) for line in (evaluation / "predictions.jsonl").read_text().splitlines()]
     for line in lines:
-        line["tuned"] = f"I would rather not. {line['tuned']}".replace("<start_function_call>", "")
+        line["tuned"] = contradicted(line["tuned"])
     (evaluation / "predictions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     ollama_server.asked("/api/delete", {"model": name(home.second)}, "DELETE")
     before = home.world.state()
