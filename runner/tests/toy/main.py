@@ -1,12 +1,14 @@
 """Counts as far as it is told, from its checkpoint on; or misbehaves as it is told."""
 
 import contextlib
+import fcntl
 import json
 import os
 import socket
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 from shared import stage
 from shared.artifacts import TrainingMetrics
@@ -17,16 +19,27 @@ from stages.toy.contract import Inputs, Outputs
 def run(inputs: Inputs, outputs: Path) -> Outputs:
     """Writes metrics that depend on the inputs alone."""
     BEHAVIOURS.get(inputs.behaviour, lambda: None)()
-    file = Path(inputs.checkpoint_to or outputs, "step")
-    for step in range(int(file.read_text()) if file.exists() else 0, inputs.steps):
-        print(f"step {step + 1} of {inputs.steps}", file=sys.stderr, flush=True)
-        time.sleep(0.05)
-        file.write_text(str(step + 1))
-    if not inputs.checkpoint_to:
-        file.unlink()
+    folder = Path(inputs.checkpoint_to or outputs)
+    with (folder / "alone").open("a") as lock:
+        _count(folder / "step", inputs.steps, lock)
+    (folder / "alone").unlink()
+    (folder / "step").unlink()
     metrics = outputs / "metrics.json"
-    metrics.write_text(json.dumps(SAMPLE | {"parameters": {"iters": inputs.steps, "seed": 0, "learning_rate": 0.1, "batch_size": 1}}))
+    parameters = {"iters": inputs.steps, "seed": 0, "learning_rate": 0.1, "batch_size": 1}
+    metrics.write_text(json.dumps(SAMPLE | {"parameters": parameters}))
     return Outputs(TrainingMetrics(metrics), len(inputs.dataset.rows("train")))
+
+
+def _count(file: Path, steps: int, lock: IO[str]) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StageError("the same job runs twice at once") from None
+    for step in range(int(file.read_text()) if file.exists() else 0, steps):
+        print(f"step {step + 1} of {steps}", file=sys.stderr, flush=True)
+        time.sleep(0.05)
+        file.with_suffix(".new").write_text(str(step + 1))
+        file.with_suffix(".new").replace(file)
 
 
 def _refuse() -> None:
