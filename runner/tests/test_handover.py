@@ -30,7 +30,9 @@ def test_a_stage_that_gives_up_ends_so_for_the_pod(project: Project, runner: Run
     assert pod.made() == {}
 
 
-def test_a_job_has_no_network_and_writes_in_its_own_folder_alone(project: Project, runner: Runner, outputs: Path) -> None:
+def test_a_job_has_no_network_and_writes_in_its_own_folder_alone(
+    project: Project, runner: Runner, outputs: Path
+) -> None:
     called = project.run(runner, outputs / "called", behaviour="call out")
     assert called.lines[-1].startswith("toy: no network: ")
     assert project.run(runner, outputs / "wrote", behaviour="write elsewhere").code == 0

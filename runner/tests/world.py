@@ -79,16 +79,21 @@ class Runner:
 
     def configure(self, **settings: object) -> None:
         known = {"port": self.port, **settings}
-        lines = [f"{name} = {str(value).lower() if isinstance(value, bool) else value!r}\n" for name, value in known.items()]
+        lines = [
+            f"{name} = {str(value).lower() if isinstance(value, bool) else value!r}\n" for name, value in known.items()
+        ]
         (self.home / "runner.toml").write_text("".join(lines))
         (self.home / "runner.toml").chmod(0o600)
 
     def start(self) -> "Runner":
+        self.start_without_waiting()
+        self.wait_ready()
+        return self
+
+    def start_without_waiting(self) -> None:
         command = [sys.executable, "-m", "runner", "serve", "--settings", str(self.home / "runner.toml")]
         with (self.home / "stderr").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stderr=log, stdout=log)
-        self.wait_ready()
-        return self
 
     def wait_ready(self) -> None:
         until = time.monotonic() + 20
@@ -113,9 +118,7 @@ class Runner:
 
     def client(self, token: str = TOKEN) -> httpx.Client:
         context = ssl.create_default_context(cafile=str(self.home / "certificate.pem"))
-        return httpx.Client(
-            base_url=self.url, verify=context, headers={"Authorization": f"Bearer {token}"}, timeout=30
-        )
+        return httpx.Client(base_url=self.url, verify=context, headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
     def jobs(self) -> list[dict[str, object]]:
         return list(self.client().get("/v1/jobs").json())
@@ -138,7 +141,9 @@ class Project:
         samples.write_dataset(folder / "dataset", train=3, valid=1, test=1)
         return cls(folder)
 
-    def start(self, runner: "Runner | None", outputs: Path, variables: dict[str, str] | None = None, **inputs: object) -> "Pod":
+    def start(
+        self, runner: "Runner | None", outputs: Path, variables: dict[str, str] | None = None, **inputs: object
+    ) -> "Pod":
         """Starts the stage as a pod does, with a runner or without one."""
         (outputs / "tmp").mkdir(parents=True, exist_ok=True)
         values = {"dataset": self.folder / "dataset", "outputs": outputs / "made", **inputs}
@@ -155,7 +160,9 @@ class Project:
             process = subprocess.Popen(command, cwd=self.folder, env=environment | (variables or {}), stderr=file)
         return Pod(process, log, outputs)
 
-    def run(self, runner: "Runner | None", outputs: Path, variables: dict[str, str] | None = None, **inputs: object) -> "Pod":
+    def run(
+        self, runner: "Runner | None", outputs: Path, variables: dict[str, str] | None = None, **inputs: object
+    ) -> "Pod":
         """Runs the stage to its end."""
         pod = self.start(runner, outputs, variables, **inputs)
         pod.process.wait(120)

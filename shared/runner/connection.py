@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from shared.errors import StageError, one_line
 from shared.runner.variables import CERTIFICATE, TOKEN, URL
 
-FIRST_SECONDS = 40  # a runner that does not answer at all is told within a minute
+FIRST_SECONDS = 15  # a runner that does not answer at all is told within a minute
 PATIENCE_SECONDS = 3600  # with a runner that has answered before
 TIMEOUT_SECONDS = 30
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)

@@ -1,0 +1,129 @@
+"""The network may break at any byte; and a runner that cannot be used is told within a minute, by what is wrong."""
+
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from runner.tests.cutting_proxy import wire
+from runner.tests.world import Project, Runner, write_certificate
+from tests.mlflow_server import free_port
+
+CUTS = int(os.environ.get("KILLS", "2"))
+
+
+@pytest.mark.parametrize("number", range(CUTS))
+def test_a_network_that_breaks_again_and_again_only_delays(
+    project: Project, runner: Runner, outputs: Path, number: int
+) -> None:
+    chance = random.Random(f"{os.environ.get('SEED', 0)} {number}")
+    # A handshake takes about 2,000 bytes; each connection gets a little farther than that, or breaks amid a file.
+    with wire(runner.port, lambda count: None if count % 4 == 0 else chance.randrange(1, 60_000)) as cut:
+        variables = {"MLX_RUNNER_URL": f"https://127.0.0.1:{cut.port}"}
+        broken = project.run(runner, outputs / "broken", variables, steps=10, behaviour=f"cut {number}")
+    alone = project.run(None, outputs / "alone", steps=10, behaviour=f"cut {number}")
+    assert (broken.code, broken.made()) == (0, alone.made()), broken.lines
+    steps = [line for line in broken.lines if line.startswith("step ")]
+    assert steps == [f"step {step + 1} of 10" for step in range(10)]
+
+
+def test_a_large_file_goes_on_where_it_broke_off(project: Project, runner: Runner, outputs: Path) -> None:
+    large = outputs / "dataset"
+    large.mkdir(parents=True)
+    for file in (project.folder / "dataset").iterdir():
+        (large / file.name).write_bytes(file.read_bytes())
+    (large / "filler.bin").write_bytes(random.Random(1).randbytes(3_000_000))
+    carried: list[int] = []
+    with wire(runner.port, lambda count: carried.append(count) or 700_000) as cut:
+        variables = {"MLX_RUNNER_URL": f"https://127.0.0.1:{cut.port}"}
+        pod = project.run(runner, outputs / "pod", variables, dataset=large, steps=1)
+    assert pod.code == 0, pod.lines
+    assert len(carried) < 60  # of 5 that carry 3 MB, and those that ask
+
+
+def test_a_network_that_is_away_for_a_while_ends_nothing(project: Project, runner: Runner, outputs: Path) -> None:
+    with wire(runner.port, lambda count: None) as cut:
+        variables = {"MLX_RUNNER_URL": f"https://127.0.0.1:{cut.port}"}
+        pod = project.start(runner, outputs, variables, steps=60, behaviour="away")
+        pod.wait_for("step 5 of")
+        cut.is_down = True
+        time.sleep(2)
+        cut.is_down = False
+        assert pod.process.wait(60) == 0
+    assert sum(line.startswith("step ") for line in pod.lines) == 60
+
+
+# ── a runner that cannot be used ─────────────────────────────────────────────────────────────────
+
+
+def test_a_runner_that_is_not_there_is_told_with_where_to_start_it(
+    project: Project, runner: Runner, outputs: Path
+) -> None:
+    url = f"https://127.0.0.1:{free_port()}"
+    began = time.monotonic()
+    pod = project.run(runner, outputs, {"MLX_RUNNER_URL": url})
+    assert time.monotonic() - began < 60
+    reason = f"toy: the runner at {url} does not answer ([Errno 111] Connection refused); "
+    assert pod.code == 1 and pod.lines[-1].startswith(reason)
+    assert "`make runner-install`" in pod.lines[-1] and "`make runner-status`" in pod.lines[-1]
+
+
+def test_a_wrong_token_is_told(project: Project, runner: Runner, outputs: Path) -> None:
+    pod = project.run(runner, outputs, {"MLX_RUNNER_TOKEN": "x" * 32})
+    told = f"toy: the runner at {runner.url} refuses the token; let MLX_RUNNER_TOKEN hold the one it was given"
+    assert (pod.code, pod.lines[-1]) == (1, told)
+
+
+@pytest.mark.parametrize(("days", "name"), [(2, "localhost"), (-1, "localhost"), (2, "elsewhere")])
+def test_a_certificate_that_is_not_the_runners_is_told(
+    project: Project, tmp_path: Path, runner: Runner, days: int, name: str
+) -> None:
+    """It is another one, expired, or for another name."""
+    other = Runner.make(tmp_path / "other")
+    trusted = tmp_path / "trusted.pem"
+    if (days, name) != (2, "localhost"):
+        write_certificate(other.home, days, name)
+    trusted.write_bytes(
+        (runner.home if (days, name) == (2, "localhost") else other.home).joinpath("certificate.pem").read_bytes()
+    )
+    other.process = None
+    try:
+        other.start_without_waiting()
+        pod = project.run(other, tmp_path / "pod", {"MLX_RUNNER_CERTIFICATE_FILE": str(trusted)})
+    finally:
+        other.stop()
+    assert pod.code == 1
+    assert f"the certificate of the runner at {other.url} is not the one of MLX_RUNNER_CERTIFICATE: " in pod.lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"MLX_RUNNER_URL": "http://127.0.0.1:1"}, "MLX_RUNNER_URL is 'http://127.0.0.1:1'; write https://host:port, "),
+        ({"MLX_RUNNER_URL": "mac"}, "MLX_RUNNER_URL is 'mac'; write https://host:port, "),
+        (
+            {"MLX_RUNNER_TOKEN": ""},
+            "MLX_RUNNER_TOKEN is not set, and MLX_RUNNER_URL is; it must hold what the ",
+        ),
+        ({"MLX_RUNNER_TOKEN": "a\u00e9"}, "MLX_RUNNER_TOKEN holds a character that no token has; copy it anew"),
+        ({"MLX_RUNNER_CERTIFICATE": "x"}, "MLX_RUNNER_CERTIFICATE holds no certificate in PEM; copy the runner's file"),
+        (
+            {"MLX_RUNNER_CERTIFICATE_FILE": "/nowhere"},
+            "MLX_RUNNER_CERTIFICATE_FILE names /nowhere, which cannot be read: No such file or directory",
+        ),
+    ],
+)
+def test_variables_that_are_wrong_are_told_before_anything_is_sent(
+    project: Project, runner: Runner, outputs: Path, variables: dict[str, str], reason: str
+) -> None:
+    pod = project.run(runner, outputs, variables)
+    assert pod.code == 1 and pod.lines[-1].startswith(f"toy: {reason}"), pod.lines
+
+
+def test_code_that_is_not_allowed_is_told_with_its_digest(project: Project, tmp_path: Path) -> None:
+    strict = Runner.make(tmp_path / "strict", allow=["0" * 64]).start()
+    pod = project.run(strict, tmp_path / "pod")
+    strict.stop()
+    assert pod.code == 1 and "the code of toy 1.2.3 is not allowed; add " in pod.lines[-1], pod.lines
