@@ -19,14 +19,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from shared import archive, contract
-from shared.artifacts import LINEAGE, Artifact, ChatDataset
+from shared.artifacts import LINEAGE, Artifact
 from shared.contract import Contract, Scalar
 from shared.engine import free_space
 from shared.engine.command_line import Parser
-from shared.engine.ending import at_stop, end_with, ending, report_bug, stop_on_signals
+from shared.engine.ending import end_with, ending, report_bug, stop_on_signals
 from shared.errors import StageError
-from shared.origin import Origin
-from shared.runner import handover
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
@@ -79,23 +77,9 @@ def execute(declared: Contract, run: Run, options: Mapping[str, Any], target: Pa
             lineage[field.name] = _summary(artifact, options[field.name])
     results = work / "outputs"
     results.mkdir()
-    outputs = _computed(declared, run, options, values, work)
+    outputs = run(declared.input_class(**values), results)
     _finish(declared, outputs, lineage, results)
     _deliver(declared, outputs, target)
-
-
-def _computed(declared: Contract, run: Run, options: Mapping[str, Any], values: Mapping[str, Any], work: Path) -> Any:
-    """Returns the stage's outputs, in work/outputs: made here, or by a runner where the environment names one."""
-    results = work / "outputs"
-    if handover.is_asked_for(declared):
-        return handover.hand_over(declared, options, _agent(values), work, results, at_stop)
-    return run(declared.input_class(**values), results)
-
-
-def _agent(values: Mapping[str, Any]) -> str:
-    """Returns the agent whose rows are among the inputs, '' where there are none."""
-    datasets = [value for value in values.values() if isinstance(value, ChatDataset)]
-    return Origin.of(datasets[0]).agent if datasets else ""
 
 
 def _temporary_folder(name: str) -> Path:

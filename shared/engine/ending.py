@@ -8,7 +8,6 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -49,14 +48,6 @@ def _report(line: str) -> None:
             file.write_text(line, "utf-8")
 
 
-_at_stop: list[Callable[[], None]] = []
-
-
-def at_stop(do: Callable[[], None]) -> None:
-    """Lets a stop do something first, in a few seconds: what was begun elsewhere does not end with this process."""
-    _at_stop.append(do)
-
-
 def stop_on_signals(name: str, work: Path, passing: Path) -> None:
     """Ends the process at SIGTERM or Ctrl-C, even while a library's native code runs and as process 1.
 
@@ -82,8 +73,6 @@ def _await_stop(name: str, work: Path, passing: Path, reader: socket.socket, wri
     number = stops.pop()
     with ending:
         try:
-            for do in _at_stop:
-                do()
             for _ in range(3):  # the main thread still runs and may add a file meanwhile
                 shutil.rmtree(work, ignore_errors=True)
                 shutil.rmtree(passing, ignore_errors=True)

@@ -5,9 +5,8 @@ from typing import Annotated
 
 from shared.artifacts import ChatDataset, Evaluation, FineTunedModel, MlxModel, TrainingMetrics
 from shared.contract import at_least, at_most
-from shared.runner import variables as runner
 
-ENVIRONMENT = runner.VARIABLES
+ENVIRONMENT = ()
 RUNTIME = ()
 
 

@@ -24,10 +24,9 @@ from shared.agent_config.settings import (
 )
 from shared.artifacts import Adapters, ChatDataset, FineTunedModel, MlxModel, TrainingMetrics
 from shared.contract import at_least
-from shared.runner import variables as runner
 
 S3 = s3.variables("checkpoints in s3://", runtime=True)
-ENVIRONMENT = (*S3, *runner.VARIABLES)
+ENVIRONMENT = (*S3,)
 RUNTIME = ("checkpoint_to", "checkpoint_from", "checkpoint_every")
 
 
