@@ -27,7 +27,7 @@ help: ## list the targets
 # ── on this machine, without a server ─────────────────────────────────────────────────────────────
 
 .PHONY: run
-run: environments ## runbook → published model on this machine; AGENT= MODEL= GITOPS= ITERS= … BACKEND=docker: in containers
+run: environments ## runbook → published model on this machine; AGENT= MODEL= GITOPS= ITERS= … BACKEND=docker: in containers; RUNNER=https://…: trained by a native runner
 	@.venv/bin/python -m workflows.local.run $(SETTINGS)
 
 .PHONY: watch

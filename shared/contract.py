@@ -130,7 +130,8 @@ class Variable:
     So may a file `NAME` in the folder that SECRETS_FOLDER names, as Kubernetes mounts a Secret. A value in the
     environment of a pod would be put into any argument that holds `$(NAME)`.
 
-    runtime: it is read only for an input that the engine fills; who fills none need not pass it on.
+    runtime: it is read only for an input that the engine fills, or to hand the work to a runner; who does neither need
+    not pass it on.
     """
 
     name: str

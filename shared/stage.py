@@ -25,6 +25,8 @@ from shared.engine import free_space
 from shared.engine.command_line import Parser
 from shared.engine.ending import end_with, ending, report_bug, stop_on_signals
 from shared.errors import StageError
+from shared.runner import handover
+from shared.runner.handover import JobFailed, Runner
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
@@ -46,6 +48,8 @@ def main(name: str, run: Run, arguments: Sequence[str] | None = None) -> NoRetur
     stop_on_signals(name, work, _passing(name, target))
     try:
         execute(declared, run, options, target, work)
+    except JobFailed as failure:
+        end_with(name, failure.code, str(failure), failure.is_said)
     except StageError as error:
         end_with(name, 1, str(error))
     except OSError as error:
@@ -68,6 +72,7 @@ def execute(declared: Contract, run: Run, options: Mapping[str, Any], target: Pa
     for variable in declared.environment:
         variable.check()
     free_space.check(declared, options, target, work)
+    runner = handover.runner_of(declared)  # asked before inputs are unpacked, which can take minutes
     lineage: dict[str, Any] = {}
     values = dict(options)
     for field in declared.inputs:
@@ -77,9 +82,26 @@ def execute(declared: Contract, run: Run, options: Mapping[str, Any], target: Pa
             lineage[field.name] = _summary(artifact, options[field.name])
     results = work / "outputs"
     results.mkdir()
-    outputs = run(declared.input_class(**values), results)
+    if runner:
+        outputs = _run_there(runner, declared, options, values, lineage, work)
+    else:
+        outputs = run(declared.input_class(**values), results)
     _finish(declared, outputs, lineage, results)
     _deliver(declared, outputs, target)
+
+
+def _run_there(
+    runner: Runner,
+    declared: Contract,
+    options: Mapping[str, Any],
+    values: Mapping[str, Any],
+    lineage: Mapping[str, Any],
+    work: Path,
+) -> Any:
+    """Returns the outputs of a stage whose work the runner did."""
+    sources = {field.name: options[field.name] for field in declared.inputs if field.artifact}
+    digests = {name: made["sha256"] for name, made in lineage.items()}
+    return runner.run(declared, sources, values, digests, work)
 
 
 def _temporary_folder(name: str) -> Path:

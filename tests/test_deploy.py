@@ -131,8 +131,9 @@ def test_every_stage_fits_into_a_container_that_flyte_and_kubernetes_allow(
 
 @pytest.mark.parametrize(("domain", "trainings"), [("development", 1), ("production", 3)])
 def test_a_quota_holds_the_trainings_that_it_is_for_and_what_runs_beside_them(
-    built: Callable[[str], dict[tuple[str, str], Any]], domain: str, trainings: int
+    built: Callable[[str], dict[tuple[str, str], Any]], domain: str, trainings: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TRAIN_PROFILE", "cpu")  # the pod itself trains
     hard = built(domain)["ResourceQuota", "agent-training"]["spec"]["hard"]
     for resource in ("cpu", "memory"):
         copilot = amount(COPILOT[resource])

@@ -204,7 +204,11 @@ def rendered(template: list[str], values: dict[str, Scalar]) -> list[str]:
     [
         ("training: {iter: 3}\n", {}, "config.yaml, line 1: training.iter is not known; did you mean iters?"),
         ("schedule: {cron: '61 2 * * 0'}\n", {}, "schedule has '61 2 * * 0', which is no cron schedule; write"),
-        ("training: {}\n", {"TRAIN_PROFILE": "tpu"}, "names the profile tpu; known are apple-silicon, cpu, cuda"),
+        (
+            "training: {}\n",
+            {"TRAIN_PROFILE": "tpu"},
+            "names the profile tpu; known are apple-silicon, cpu, cuda, mac-runner",
+        ),
         ("no runbook", {}, "but no runbook"),
     ],
 )

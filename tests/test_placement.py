@@ -34,7 +34,7 @@ def test_train_goes_to_the_apple_silicon_runner() -> None:
     profile = read_placement("train").profile
     assert profile.node_selector == {"agent-training/accelerator": "apple-silicon"}
     assert [toleration["key"] for toleration in profile.tolerations] == ["agent-training/accelerator"]
-    assert profile.runner_port > 0
+    assert profile.runner_url == "https://host.docker.internal:8765"
 
 
 def test_a_placement_without_a_profile_selects_no_node(written: Callable[[str], Path]) -> None:
@@ -57,13 +57,28 @@ def test_a_limit_is_the_request_unless_it_is_given(written: Callable[[str], Path
     assert placement.limits() == {"cpu": "8", "memory": "16Gi", "ephemeral-storage": "16Gi"}
 
 
+def test_a_profile_with_a_runner_says_what_the_pod_itself_needs(written: Callable[[str], Path]) -> None:
+    runner = '[profiles.mac]\nrunner_url = "https://mac.example:8765/"\ncpu = "100m"\nmemory = "256Mi"\n'
+    placement = read_placement("train", written(f'{TRAIN}profile = "mac"\ncpu_limit = "8"\n{runner}'))
+    assert placement.requests() == placement.limits()
+    assert placement.requests() == {"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "16Gi"}
+    placement = read_placement("train", written(f'{TRAIN}profile = "mac"\n{runner}memory_limit = "1Gi"\n'))
+    assert placement.limits()["memory"] == "1Gi"
+
+
+def test_a_runner_is_refused_for_a_stage_that_needs_more_than_its_inputs(written: Callable[[str], Path]) -> None:
+    file = written(TRAIN.replace("[train]", "[convert]") + 'profile = "m"\n[profiles.m]\nrunner_url = "https://m"\n')
+    with pytest.raises(StageError, match=r"\[profiles.m\] has a runner_url, and no runner does the work of convert"):
+        read_placement("convert", file)
+
+
 def test_the_environment_gives_train_another_profile_and_no_other_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     before = read_placement("evaluate")
     monkeypatch.setenv("TRAIN_PROFILE", "cuda")
     assert read_placement("train").profile.image_variant == "cuda"
     assert read_placement("evaluate") == before
     monkeypatch.setenv("TRAIN_PROFILE", "tpu")
-    known = "known are apple-silicon, cpu, cuda"
+    known = "known are apple-silicon, cpu, cuda, mac-runner"
     with pytest.raises(StageError, match=f"^the environment variable TRAIN_PROFILE names the profile tpu; {known}$"):
         read_placement("train")
 
@@ -92,7 +107,15 @@ def test_a_variant_is_an_image_of_its_own_line(written: Callable[[str], Path]) -
         (
             f'{TRAIN}profile = "gpu"\n[profiles.gpu]\nnodes = 1\n',
             r"\[profiles.gpu\] has nodes; "
-            "known here: image_variant, node_selector, resources, runner_port, tolerations",
+            "known here: cpu, cpu_limit, image_variant, memory, memory_limit, node_selector, resources, runner_url, ",
+        ),
+        (
+            f'{TRAIN}profile = "mac"\n[profiles.mac]\nrunner_url = "http://mac:8765"\n',
+            r"\[profiles.mac\] has runner_url = 'http://mac:8765'; write https://host:port",
+        ),
+        (
+            f'{TRAIN}profile = "m"\n[profiles.m]\nnode_selector = {{ "agent-training/accelerator" = "apple-silicon" }}\n',
+            r"\[profiles.m\] selects apple-silicon nodes, where a container trains on the CPU; add runner_url = ",
         ),
         (f'{TRAIN}memory_limits = "1Gi"\n', r"\[train\] has memory_limits; did you mean memory_limit\?"),
         (TRAIN.replace('"16Gi"', '"much"', 1), r"\[train\] has memory = 'much'; write memory = a Kubernetes quantity"),

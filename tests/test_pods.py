@@ -12,6 +12,8 @@ from kubernetes.client import ApiClient
 from shared import contract
 from shared.contract import NODES, Variable
 from shared.errors import StageError
+from shared.runner.settings import DEFAULT_URL
+from shared.runner.settings import VARIABLES as RUNNER
 from workflows.flyte.pods import pod_template
 from workflows.flyte.variables import SET_BY_THE_CLUSTER, environment
 from workflows.placement import read_placement
@@ -37,7 +39,9 @@ def secrets(stage: str) -> dict[str, str]:
 @pytest.mark.parametrize("stage", NODES)
 def test_a_pod_gets_every_variable_of_its_contract_and_no_other(stage: str) -> None:
     declared = {variable.name for variable in contract.load(stage).environment}
-    ours = {"HOST_IP", "MLX_RUNNER_URL", "SECRETS_FOLDER"}
+    if not read_placement(stage).profile.runner_url:
+        declared -= {variable.name for variable in RUNNER}
+    ours = {"MLX_RUNNER_DEFAULT_URL", "SECRETS_FOLDER"}
     files = {name.removesuffix("_FILE") for name in declared if name.startswith("GIT_") and name.endswith("_FILE")}
     assert variables(stage).keys() - ours | secrets(stage).keys() - files == {
         name for name in declared if not name.startswith(SET_BY_THE_CLUSTER)
@@ -47,7 +51,7 @@ def test_a_pod_gets_every_variable_of_its_contract_and_no_other(stage: str) -> N
 @pytest.mark.parametrize("stage", NODES)
 def test_a_secret_is_a_file_and_no_variable_that_an_argument_could_name(stage: str) -> None:
     for variable in contract.load(stage).environment:
-        if variable.secret:
+        if variable.secret and (variable not in RUNNER or stage == "train"):
             assert variable.name not in variables(stage)
             assert secrets(stage)[variable.name].startswith("agent-training-")
 
@@ -55,7 +59,7 @@ def test_a_secret_is_a_file_and_no_variable_that_an_argument_could_name(stage: s
 @pytest.mark.parametrize("stage", NODES)
 def test_a_variable_comes_by_name_and_only_a_required_one_must_be_there(stage: str) -> None:
     for variable in contract.load(stage).environment:
-        if entry := variables(stage).get(variable.name):
+        if variable is not DEFAULT_URL and (entry := variables(stage).get(variable.name)):
             reference = {"name": "agent-training", "key": variable.name, "optional": not variable.required}
             assert entry == {"name": variable.name, "valueFrom": {"configMapKeyRef": reference}}
 
@@ -75,7 +79,7 @@ def test_a_variable_that_is_placed_twice_is_told(tmp_path: Path) -> None:
         environment(contract.load("convert"), tmp_path / "placement.toml")
 
 
-def test_a_stage_without_an_environment_gets_none() -> None:
+def test_a_stage_without_a_runner_gets_none_of_its_variables() -> None:
     assert variables("evaluate") == {}
     assert [volume["name"] for volume in pod("evaluate")["volumes"]] == ["temporary"]
 
@@ -121,7 +125,7 @@ def test_a_pod_may_write_to_a_temporary_folder_of_limited_size(stage: str) -> No
 
 # flytecopilot's sidecar needs Kubernetes 1.29.
 @pytest.mark.parametrize("version", ["1.29", kubernetes_validate.latest_version()])
-@pytest.mark.parametrize("profile", ["apple-silicon", "cuda", "cpu"])
+@pytest.mark.parametrize("profile", ["apple-silicon", "mac-runner", "cuda", "cpu"])
 def test_kubernetes_accepts_every_pod(version: str, profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRAIN_PROFILE", profile)
     for stage in NODES:
@@ -146,21 +150,52 @@ def test_costs_are_told_apart_by_a_pods_labels(stage: str) -> None:
     assert labels == {"app.kubernetes.io/part-of": "agent-training", "agent-training/stage": stage}
 
 
-def test_train_finds_the_runner_of_its_own_node(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TRAIN_PROFILE", raising=False)
-    entries = pod("train")["containers"][0]["env"]
+@pytest.mark.parametrize("profile", ["apple-silicon", "mac-runner"])
+def test_train_finds_its_runner_where_the_profile_or_else_the_config_map_says(
+    profile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAIN_PROFILE", profile)
+    known, taken_from = variables("train"), {"name": "agent-training", "optional": True}
+    assert known["MLX_RUNNER_DEFAULT_URL"]["value"] == "https://host.docker.internal:8765"
+    for name in ("MLX_RUNNER_URL", "MLX_RUNNER_LEASE_SECONDS"):
+        assert known[name]["valueFrom"] == {"configMapKeyRef": taken_from | {"key": name}}
+    assert secrets("train")["MLX_RUNNER_TOKEN"] == secrets("train")["MLX_RUNNER_CERTIFICATE"] == "agent-training-runner"
+    assert "HOST_IP" not in known
+    assert pod("train").get("tolerations", []) == read_placement("train").profile.tolerations
+    assert ("nodeSelector" in pod("train")) == (profile == "apple-silicon")
+
+
+def test_a_pod_whose_work_a_runner_does_is_small_but_for_its_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAIN_PROFILE", "mac-runner")
+    assert pod("train")["containers"][0]["resources"] == {
+        "requests": {"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "16Gi"},
+        "limits": {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "16Gi"},
+    }
+
+
+def test_a_runner_may_be_on_the_pods_own_node() -> None:
+    placement = read_placement("train")
+    profile = dataclasses.replace(placement.profile, runner_url="https://$(HOST_IP):8765")
+    template = pod_template(contract.load("train"), dataclasses.replace(placement, profile=profile))
+    entries = ApiClient().sanitize_for_serialization(template.pod_spec)["containers"][0]["env"]  # type: ignore[no-untyped-call]
     # Kubernetes fills in $(NAME) only where NAME stands before.
-    assert [entry["name"] for entry in entries[:2]] == ["HOST_IP", "MLX_RUNNER_URL"]
+    assert [entry["name"] for entry in entries[:2]] == ["HOST_IP", "MLX_RUNNER_DEFAULT_URL"]
     assert entries[0]["valueFrom"] == {"fieldRef": {"fieldPath": "status.hostIP"}}
-    assert entries[1]["value"] == f"http://$(HOST_IP):{read_placement('train').profile.runner_port}"
-    assert pod("train")["tolerations"] == read_placement("train").profile.tolerations
+    assert entries[1]["value"] == "https://$(HOST_IP):8765"
+
+
+def test_evaluate_may_have_a_runner_too() -> None:
+    runner = dataclasses.replace(read_placement("evaluate"), profile=read_placement("train").profile)
+    template = pod_template(contract.load("evaluate"), runner)
+    names = {entry.name for entry in template.pod_spec.containers[0].env}
+    assert names == {"MLX_RUNNER_DEFAULT_URL", "MLX_RUNNER_URL", "MLX_RUNNER_LEASE_SECONDS", "SECRETS_FOLDER"}
 
 
 def test_train_on_a_gpu_gets_one_and_no_runner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRAIN_PROFILE", "cuda")
     assert pod("train")["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert pod("train")["nodeSelector"] == {"nvidia.com/gpu.present": "true"}
-    assert "MLX_RUNNER_URL" not in variables("train")
+    assert not any("RUNNER" in name for name in variables("train"))
 
 
 def test_train_anywhere_selects_no_node(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from shared import contract
 from shared.contract import NODES, PROGRAMS, STAGES, Contract
 from shared.errors import StageError, nearest
+from shared.runner.settings import address, can_be_handed_over
 from workflows import toml_file
 from workflows.toml_file import Quantity, Table
 
@@ -38,8 +40,15 @@ _PROFILE: dict[str, type] = {
     "tolerations": list,
     "resources": dict,
     "image_variant": str,
-    "runner_port": int,
+    "runner_url": str,
+    "cpu": Quantity,
+    "memory": Quantity,
+    "cpu_limit": Quantity,
+    "memory_limit": Quantity,
 }
+_OF_THE_POD = ("cpu", "memory", "cpu_limit", "memory_limit")  # a profile's, in place of the stage's own
+ACCELERATOR, METAL = "agent-training/accelerator", "apple-silicon"  # a node's label or taint, and what it promises
+HOST_IP = "$(HOST_IP)"  # in a runner's address: that of the pod's own node
 _TOLERATION = ("key", "operator", "value", "effect")
 _IMAGE = re.compile(r"(?P<name>[\w.:/-]+?):(?P<version>[\w.-]+)(@(?P<digest>sha256:[0-9a-f]{64}))?")
 
@@ -49,14 +58,15 @@ class Profile:
     """Which nodes a stage is sent to, and what it finds there.
 
     resources: more of them, such as nvidia.com/gpu. image_variant: of the stage's image, '' for the plain one.
-    runner_port: of the MLX runner on the node itself, 0 where there is none.
+    runner_url: of the native runner that does the work, '' where the pod does; the
+    ConfigMap's MLX_RUNNER_URL stands before.
     """
 
     node_selector: dict[str, str] = field(default_factory=dict)
     tolerations: list[dict[str, str]] = field(default_factory=list)
     resources: dict[str, str] = field(default_factory=dict)
     image_variant: str = ""
-    runner_port: int = 0
+    runner_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,8 +132,10 @@ def read_placement(stage: str, file: Path = FILE) -> Placement:
     _check_stage(stage)
     _check_stages(whole, {*NODES, "profiles", *SOURCES})
     entry = whole.table(stage).values(_REQUIRED | _OPTIONAL, _REQUIRED)
-    profile = _read_profile(whole, stage, entry.pop("profile", ""))
-    return Placement(timeout=timedelta(minutes=entry.pop("timeout_minutes")), profile=profile, **entry)
+    profile, pod = _read_profile(whole, stage, entry.pop("profile", ""))
+    if "cpu" in pod or "memory" in pod:  # limits go with what is requested
+        entry = {key: value for key, value in entry.items() if key not in ("cpu_limit", "memory_limit")}
+    return Placement(timeout=timedelta(minutes=entry.pop("timeout_minutes")), profile=profile, **(entry | pod))
 
 
 def read_image(stage: str, file: Path = IMAGES, variant: str = "") -> Image:
@@ -169,7 +181,8 @@ def _check_stages(whole: Table, known: set[str]) -> None:
         raise StageError(f"{whole}: {', '.join(sorted(unknown))} is no stage; the stages are {', '.join(STAGES)}")
 
 
-def _read_profile(whole: Table, stage: str, name: str) -> Profile:
+def _read_profile(whole: Table, stage: str, name: str) -> tuple[Profile, dict[str, str]]:
+    """Returns a profile, and what its pods ask for in place of what the stage does."""
     profiles = whole.table("profiles")
     asked = os.environ.get(TRAIN_PROFILE, "") if stage == "train" else ""
     name = asked or name
@@ -182,7 +195,24 @@ def _read_profile(whole: Table, stage: str, name: str) -> Profile:
     _check_texts(table, "resources")
     for toleration in entry.get("tolerations", []):
         _check_toleration(table, toleration)
-    return Profile(**entry)
+    pod = {key: entry.pop(key) for key in _OF_THE_POD if key in entry}
+    profile = Profile(**entry)
+    _check_runner(table, stage, profile)
+    return profile, pod
+
+
+def _check_runner(table: Table, stage: str, profile: Profile) -> None:
+    """Refuses a runner that cannot be, and a node for Metal without a runner: a container has no Metal."""
+    if profile.runner_url:
+        try:
+            address(profile.runner_url.replace(HOST_IP, "0.0.0.0"))
+        except StageError:
+            raise StageError(f"{table} has runner_url = {profile.runner_url!r}; write https://host:port") from None
+        if not can_be_handed_over(contract.load(stage)):
+            raise StageError(f"{table} has a runner_url, and no runner does the work of {stage}; give it another")
+    elif profile.node_selector.get(ACCELERATOR) == METAL:
+        remedy = 'add runner_url = "https://host.docker.internal:8765", or where your runner is'
+        raise StageError(f"{table} selects {METAL} nodes, where a container trains on the CPU; {remedy}")
 
 
 def _check_texts(table: Table, key: str) -> None:

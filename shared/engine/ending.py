@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -17,16 +18,18 @@ from shared.errors import one_line, printable
 REASON_FILE = "TERMINATION_LOG"
 DEFAULT_REASON_FILE = "/dev/termination-log"  # Kubernetes shows its content as the reason of a failure
 STOPS = {signal.SIGTERM, signal.SIGINT}
+FAREWELL_SECONDS = 3.0  # for what is to be told to others before a stopped process ends
 
 # Taken for good before outputs get their names, so that a stop finds none of them or a stage that ends
 # well; and by the thread that ends the process, so that a stop and a failure that it causes do not both speak.
 ending = threading.RLock()
+_farewells: list[Callable[[], None]] = []
 
 
-def end_with(name: str, code: int, reason: str) -> NoReturn:
-    """Exits with code after one line, last on stderr, that says why."""
+def end_with(name: str, code: int, reason: str, is_said: bool = False) -> NoReturn:
+    """Exits with code after one line, last on stderr, that says why. is_said: it is on stderr already."""
     ending.acquire()
-    _report(f"{name}: {one_line(reason)}")
+    _report(f"{name}: {one_line(reason)}", is_said)
     sys.exit(code)
 
 
@@ -38,14 +41,20 @@ def report_bug(name: str, kind: type[BaseException], error: BaseException, trace
     _report(f"{name}: unexpected {kind.__name__}: {one_line(str(error))}")
 
 
-def _report(line: str) -> None:
+def _report(line: str, is_said: bool = False) -> None:
     """Says why the stage ends: last on stderr, and where the engine that runs it will look."""
-    print(line, file=sys.stderr, flush=True)
+    if not is_said:
+        print(line, file=sys.stderr, flush=True)
     asked = os.environ.get(REASON_FILE)
     file = Path(asked or DEFAULT_REASON_FILE)
     with contextlib.suppress(OSError):  # the reason is on stderr already, and this file is a courtesy
         if asked or file.exists():
             file.write_text(line, "utf-8")
+
+
+def on_stop(farewell: Callable[[], None]) -> None:
+    """Has farewell called where a signal ends the process, in a thread, for at most FAREWELL_SECONDS."""
+    _farewells.append(farewell)
 
 
 def stop_on_signals(name: str, work: Path, passing: Path) -> None:
@@ -73,9 +82,14 @@ def _await_stop(name: str, work: Path, passing: Path, reader: socket.socket, wri
     number = stops.pop()
     with ending:
         try:
+            said = [threading.Thread(target=farewell, daemon=True) for farewell in _farewells]
+            for thread in said:
+                thread.start()
             for _ in range(3):  # the main thread still runs and may add a file meanwhile
                 shutil.rmtree(work, ignore_errors=True)
                 shutil.rmtree(passing, ignore_errors=True)
+            for thread in said:
+                thread.join(FAREWELL_SECONDS)
             _report(f"{name}: stopped by {signal.Signals(number).name}")
         finally:
             os._exit(128 + number)

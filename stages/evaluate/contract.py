@@ -5,8 +5,9 @@ from typing import Annotated
 
 from shared.artifacts import ChatDataset, Evaluation, FineTunedModel, MlxModel, TrainingMetrics
 from shared.contract import at_least, at_most
+from shared.runner import settings as runner
 
-ENVIRONMENT = ()
+ENVIRONMENT = runner.VARIABLES
 RUNTIME = ()
 
 

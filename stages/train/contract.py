@@ -24,9 +24,10 @@ from shared.agent_config.settings import (
 )
 from shared.artifacts import Adapters, ChatDataset, FineTunedModel, MlxModel, TrainingMetrics
 from shared.contract import at_least
+from shared.runner import settings as runner
 
 S3 = s3.variables("checkpoints in s3://", runtime=True)
-ENVIRONMENT = (*S3,)
+ENVIRONMENT = (*S3, *runner.VARIABLES)
 RUNTIME = ("checkpoint_to", "checkpoint_from", "checkpoint_every")
 
 

@@ -49,7 +49,8 @@ def _environment(declared: Contract) -> str:
     ]
     note = "`NAME_FILE` may name a file that holds the value of `NAME`."
     if all(variable.runtime for variable in declared.environment):
-        note += " Without an input that the engine fills, none is read, and no network is needed."
+        use = "an input that the engine fills, and without a runner" if declared.runtime else "a runner"
+        note += f" Without {use}, none is used, and no network is needed."
     return _table(["environment", "", "description"], rows) + f"\n\n{note}"
 
 

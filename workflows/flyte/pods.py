@@ -3,6 +3,8 @@
 A PodTemplate, because flytekitplugins-pod knows Python tasks alone, which it now leaves to PodTemplate, too.
 """
 
+import dataclasses
+
 from flytekit import PodTemplate
 from kubernetes.client import (
     V1Capabilities,
@@ -22,8 +24,10 @@ from kubernetes.client import (
 )
 
 from shared.contract import Contract
+from shared.runner.settings import DEFAULT_URL
+from shared.runner.settings import VARIABLES as RUNNER
 from workflows.flyte import variables
-from workflows.placement import Placement, Profile
+from workflows.placement import HOST_IP, Placement, Profile
 
 CONTAINER = "primary"
 USER = 65532  # the images' own
@@ -37,6 +41,7 @@ def pod_template(declared: Contract, placement: Placement) -> PodTemplate:
 
     Resources are given here and not to the task, whose own would replace these as a whole.
     """
+    declared = _as_placed(declared, placement.profile)
     volumes, mounts = _volumes(declared, placement)
     container = V1Container(
         name=CONTAINER,
@@ -66,15 +71,21 @@ def _tolerations(profile: Profile) -> list[V1Toleration]:
     ]
 
 
+def _as_placed(declared: Contract, profile: Profile) -> Contract:
+    """Returns the contract without a runner's variables where the profile has none: the ConfigMap is every stage's."""
+    if profile.runner_url:
+        return declared
+    own = tuple(variable for variable in declared.environment if variable not in RUNNER)
+    return dataclasses.replace(declared, environment=own)
+
+
 def _runner(profile: Profile) -> list[V1EnvVar]:
-    """Returns where the runner of a pod's own node is. HOST_IP stands first, since only then it is filled in."""
-    if not profile.runner_port:
+    """Returns where the runner is if no ConfigMap says it. HOST_IP stands first, since only then it is filled in."""
+    if not profile.runner_url:
         return []
     address = V1EnvVarSource(field_ref=V1ObjectFieldSelector(field_path="status.hostIP"))
-    return [
-        V1EnvVar(name="HOST_IP", value_from=address),
-        V1EnvVar(name="MLX_RUNNER_URL", value=f"http://$(HOST_IP):{profile.runner_port}"),
-    ]
+    node = [V1EnvVar(name="HOST_IP", value_from=address)] if HOST_IP in profile.runner_url else []
+    return [*node, V1EnvVar(name=DEFAULT_URL.name, value=profile.runner_url)]
 
 
 def _volumes(declared: Contract, placement: Placement) -> tuple[list[V1Volume], list[V1VolumeMount]]:

@@ -21,12 +21,14 @@ from kubernetes.client import (
 
 from shared.contract import SECRETS_FOLDER, Contract, Variable
 from shared.errors import StageError
+from shared.runner.settings import DEFAULT_URL
 from workflows import toml_file
 from workflows.placement import FILE
 
 FOLDER = "/etc/agent-training"  # where a pod's secrets lie, each key a file
-# Flyte and, for a pod whose account has a role, EKS and ECS set these themselves, where nobody else does.
-SET_BY_THE_CLUSTER = ("FLYTE_INTERNAL_", "AWS_ROLE_", "AWS_WEB_IDENTITY_", "AWS_CONTAINER_")
+# Flyte and, for a pod whose account has a role, EKS and ECS set these themselves, where nobody else does; and a pod's
+# profile says where its runner is.
+SET_BY_THE_CLUSTER = ("FLYTE_INTERNAL_", "AWS_ROLE_", "AWS_WEB_IDENTITY_", "AWS_CONTAINER_", DEFAULT_URL.name)
 CONFIG_MAPS, SECRETS = "config_maps", "secrets"  # tables of placement.toml
 _FILE = "_FILE"
 

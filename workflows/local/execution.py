@@ -17,6 +17,8 @@ from typing import Any
 
 from shared.contract import Contract
 from shared.errors import StageError, one_line
+from shared.runner.settings import URL
+from shared.runner.settings import VARIABLES as RUNNER
 from workflows.local.copilot import read_output
 from workflows.placement import Image, Placement
 
@@ -69,7 +71,8 @@ class Execution:
     @property
     def variables(self) -> list[str]:
         """The environment variables that the stage reads here, where nothing fills its RUNTIME inputs."""
-        return [variable.name for variable in self.contract.environment if not variable.runtime]
+        given = RUNNER if os.environ.get(URL.name) else ()
+        return [each.name for each in self.contract.environment if not each.runtime or each in given]
 
     def environment(self) -> dict[str, str]:
         """Returns those of its variables that are set here."""

@@ -3,8 +3,9 @@
     python -m workflows.local.run AGENT=agent-sre ITERS=200 BACKEND=docker
 
 Every workflow input may be given as NAME=value. Without GITOPS the example repository is used,
-without MODEL the demo model, without BACKEND each stage is a process. Results lie in
-.runs/<time>-<agent>/, the newest in .runs/latest.
+without MODEL the demo model, without BACKEND each stage is a process. With RUNNER=https://host:port
+a native runner does the work of train and evaluate; MLX_RUNNER_TOKEN and MLX_RUNNER_CERTIFICATE, or
+these with _FILE, say what it asks for. Results lie in .runs/<time>-<agent>/, the newest in .runs/latest.
 """
 
 import logging
@@ -17,7 +18,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from shared import contract
 from shared.errors import StageError
+from shared.runner.handover import runner_of
+from shared.runner.settings import URL
 from shared.stage import NO_SPACE
 from stages.dataset.source import opened
 from workflows.local import container
@@ -64,6 +68,7 @@ def execute(arguments: Sequence[str]) -> Path:
     from workflows.local.summary import write_summary
 
     back_end, arguments = _back_end(arguments)
+    arguments = _runner(arguments)
     settings = parse_settings(arguments)
     if back_end == "docker":
         container.prepare()
@@ -83,6 +88,18 @@ def _back_end(arguments: Sequence[str]) -> tuple[str, list[str]]:
     if back_end not in ("process", "docker"):
         raise StageError(f"BACKEND is {back_end!r}; it must be process or docker")
     return back_end, [argument for argument in arguments if argument not in given]
+
+
+def _runner(arguments: Sequence[str]) -> list[str]:
+    """Lets the stages find the runner that RUNNER= or the environment names, once it has answered.
+
+    Returns the other arguments. Raises StageError where it does not answer, or would not take their work.
+    """
+    given = [argument for argument in arguments if argument.upper().startswith("RUNNER=")]
+    if given:
+        os.environ[URL.name] = given[-1].partition("=")[2]
+    runner_of(contract.load("train"))
+    return [argument for argument in arguments if argument not in given]
 
 
 def workflow_inputs(settings: Mapping[str, Any]) -> dict[str, Any]:
