@@ -61,7 +61,9 @@ def create_app(settings: Settings) -> Starlette:
     ]
     errors: Any = {404: _no_page, 405: _no_page}
     access = Middleware(Access, token=settings.token)
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[access], exception_handlers=errors)
+    app = Starlette(routes=routes, lifespan=lifespan, middleware=[access], exception_handlers=errors)
+    app.router.redirect_slashes = False
+    return app
 
 
 class Server:

@@ -22,6 +22,7 @@ from tests import samples
 from tests.mlflow_server import free_port
 
 ROOT = Path(__file__).parents[2]
+PYPROJECT = '[project]\nname = "toy"\nversion = "1.2.3"\nrequires-python = ">=3.11"\n'
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
@@ -120,6 +121,12 @@ class Runner:
         context = ssl.create_default_context(cafile=str(self.home / "certificate.pem"))
         return httpx.Client(base_url=self.url, verify=context, headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
+    def received(self) -> float:
+        """Returns the bytes of files that came over the wire so far."""
+        told = self.client().get("/metrics").text
+        (line,) = [line for line in told.splitlines() if line.startswith('runner_bytes_total{way="received"}')]
+        return float(line.split()[-1])
+
     def jobs(self) -> list[dict[str, object]]:
         return list(self.client().get("/v1/jobs").json())
 
@@ -134,7 +141,9 @@ class Project:
     def make(cls, folder: Path) -> "Project":
         shutil.copytree(ROOT / "shared", folder / "shared", ignore=shutil.ignore_patterns("tests", "__pycache__"))
         shutil.copytree(ROOT / "runner" / "tests" / "toy", folder / "stages" / "toy")
-        (folder / "stages" / "toy" / "pyproject.toml").write_text('[project]\nname = "toy"\nversion = "1.2.3"\n')
+        (folder / "stages" / "toy" / "pyproject.toml").write_text(
+            '[project]\nname = "toy"\nversion = "1.2.3"\nrequires-python = ">=3.11"\n'
+        )
         (folder / "stages" / "toy" / "requirements.lock").write_text("")
         contract = folder / "shared" / "contract.py"
         contract.write_text(contract.read_text().replace('(*PIPELINE, "watch")', '(*PIPELINE, "watch", "toy")'))

@@ -21,11 +21,17 @@ class File(BaseModel):
     bytes: int = Field(ge=0)
 
 
+class Input(File):
+    """An input of the stage; directory: whether the file is the archive of one."""
+
+    directory: bool = True
+
+
 class Description(BaseModel):
     """The job as JSON. program: the module; code: a canonical tar with `shared/` and `stages/<stage>/`.
 
-    checkpoints: whether the program takes `--checkpoint-to`. lease_seconds: how long the job goes on when nobody asks
-    for it.
+    checkpoints: whether the program takes `--checkpoint-to`. network: whether it needs one. lease_seconds: how long the
+    job goes on when nobody asks for it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -37,10 +43,11 @@ class Description(BaseModel):
     agent: Annotated[str, Field(pattern="^[a-z0-9-]{0,63}$")] = ""
     requires_python: Annotated[str, Field(pattern=r"^[0-9.,<>=!~* ]{1,64}$")]
     code: File
-    inputs: dict[Name, File] = Field(max_length=32)
+    inputs: dict[Name, Input] = Field(max_length=32)
     arguments: dict[Name, Text] = Field(max_length=128)
     outputs: list[Name] = Field(min_length=1, max_length=32)
     checkpoints: bool = False
+    network: bool = False
     lease_seconds: int = Field(900, ge=10, le=7 * 24 * 3600)
 
     @property

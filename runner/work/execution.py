@@ -85,7 +85,7 @@ class Execution:
         assert lock, "the process of an earlier attempt was ended"
         with lock, job.log.open("ab") as log:
             process = subprocess.Popen(
-                awake(sandboxed(command, job.work, readable, network=False)),
+                awake(sandboxed(command, job.work, readable, job.description.network)),
                 cwd=job.work,
                 env=_environment(job, code),
                 stdin=subprocess.DEVNULL,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from shared.artifacts import ChatDataset, TrainingMetrics
-from shared.runner import variables as runner
+from shared.runner import settings as runner
 
 ENVIRONMENT = runner.VARIABLES
 RUNTIME = ("checkpoint_to",)
