@@ -92,7 +92,7 @@ class Settings:
 
 def default_memory_bytes() -> int:
     """Returns three quarters of the machine's memory: what macOS gives a GPU, too."""
-    return psutil.virtual_memory().total // 4 * 3
+    return int(psutil.virtual_memory().total) // 4 * 3
 
 
 @dataclass(frozen=True)

@@ -312,7 +312,7 @@ def test_the_log_turns_its_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_logs_without_a_log_say_so(root: Path, home: Path, service: Programs, port: int) -> None:
     installed(home, port)
     (home / "data/logs/output.log").unlink()
-    with pytest.raises(StageError, match="there is no log in .* yet; `make runner-status` says"):
+    with pytest.raises(StageError, match=r"there is no log in .* yet; `make runner-status` says"):
         logs.main([f"--folder={home}"])
 
 

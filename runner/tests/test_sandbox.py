@@ -176,7 +176,7 @@ def test_a_job_that_is_killed_leaves_no_process(works: str, job: Path) -> None:
 def test_without_bubblewrap_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(sys, "platform", "linux")
-    with pytest.raises(StageError, match="bubblewrap is not installed.*apt install bubblewrap"):
+    with pytest.raises(StageError, match=r"bubblewrap is not installed.*apt install bubblewrap"):
         sandbox.check()
 
 
