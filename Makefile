@@ -9,7 +9,7 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --no-header
-LOCKED := . tests tools/mlflow_server $(STAGES:%=stages/%)
+LOCKED := . tests tools/mlflow_server runner $(STAGES:%=stages/%)
 PYTEST := -m pytest
 
 # What was given on make's own command line, as NAME=value arguments of a program.
@@ -119,23 +119,47 @@ launch: .venv/.made ## start an agent's training on Flyte; AGENT=agent-sre WAIT=
 client: .venv/.made ## the package by which an agent asks its model, as a wheel in dist/
 	@$(UV) build --quiet --offline --wheel client --out-dir dist && ls dist/*.whl
 
+# ── native runner ─────────────────────────────────────────────────────────────────────────────────
+
+# The service of this user, or with SYSTEM=1 (as root) the system's; FOLDER= where it has its files, where not as usual.
+RUNNER_SERVICE = .venvs/runner/bin/python -m runner.service
+OF_RUNNER = $(if $(SYSTEM),--system) $(call given,FOLDER,--folder)
+
+.PHONY: runner-install
+runner-install: .venvs/runner/.made ## on a Mac or a GPU host: the service that trains for a cluster's pods; LISTEN= PORT= NAMES='…' NAMESPACE= RENEW=1 SYSTEM=1 FOLDER=
+	@$(RUNNER_SERVICE).install $(OF_RUNNER) $(call given,LISTEN,--host) $(call given,PORT,--port) $(call given,NAMES,--names) \
+	  $(call given,NAMESPACE,--namespace) $(if $(RENEW),--renew)
+
+.PHONY: runner-status
+runner-status: .venvs/runner/.made ## does it run, answer and shut its jobs in, and what does it do? SYSTEM=1 FOLDER=
+	@$(RUNNER_SERVICE).status $(OF_RUNNER)
+
+.PHONY: runner-logs
+runner-logs: .venvs/runner/.made ## the last lines of its log; FOLLOW=1 goes on; SYSTEM=1 FOLDER=
+	@$(RUNNER_SERVICE).logs $(OF_RUNNER) $(if $(FOLLOW),--follow)
+
+.PHONY: runner-uninstall
+runner-uninstall: .venvs/runner/.made ## remove it; data, token and certificate stay, but for PURGE=1; SYSTEM=1 FOLDER=
+	@$(RUNNER_SERVICE).uninstall $(OF_RUNNER) $(if $(PURGE),--purge)
+
 # ── tests ─────────────────────────────────────────────────────────────────────────────────────────
 
-LONGEST_FIRST := publish e2e register train dataset shared evaluate workflow watch convert demo-model
+LONGEST_FIRST := publish e2e register train dataset runner shared evaluate workflow watch convert demo-model
 # Where make knows how, a part's output appears when it has ended, not mixed with others'.
 WHOLE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .PHONY: test
-test: environments .venvs/pytest/.made .venvs/mlflow-server/.made ## everything that runs in minutes: style, types, stages, workflow, end to end
+test: environments .venvs/pytest/.made .venvs/mlflow-server/.made .venvs/runner/.made ## everything that runs in minutes: style, types, stages, workflow, end to end
 	@$(MAKE) -j2 $(WHOLE) lint $(LONGEST_FIRST:%=test-%) $(STAGES:%=test-%)
 
 .PHONY: lint
-lint: environments .venvs/mlflow-server/.made ## style and types
+lint: environments .venvs/mlflow-server/.made .venvs/runner/.made ## style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy shared workflows tools benchmarks/*.py $(filter-out tests/tiny_model.py,$(wildcard tests/*.py tests/containers/*.py tests/survival/*.py tests/served/*.py tests/tools/*.py))
 	MYPYPATH=client .venv/bin/mypy client/agent_client client/build_backend.py
 	MYPYPATH=client .venv/bin/mypy --python-executable .venvs/mlflow-server/bin/python examples/agent/agent.py
+	.venv/bin/mypy --python-executable .venvs/runner/bin/python $(filter-out runner/tests/%,$(wildcard runner/*.py runner/*/*.py))
 	.venv/bin/mypy --python-executable .venvs/train/bin/python examples/demo_model/*.py benchmarks/training/*.py tests/tiny_model.py
 	.venv/bin/mypy --python-executable .venvs/evaluate/bin/python benchmarks/evaluation/*.py
 	@$(foreach s,$(STAGES),echo mypy stages/$s; .venv/bin/mypy --python-executable .venvs/$s/bin/python $(filter-out stages/$s/tests/%,$(wildcard stages/$s/*.py stages/$s/*/*.py stages/$s/*/*/*.py));)
@@ -143,6 +167,10 @@ lint: environments .venvs/mlflow-server/.made ## style and types
 .PHONY: test-shared
 test-shared: environments ## the contract, the archive, the codec, the renderer
 	.venv/bin/python $(PYTEST) shared/tests
+
+.PHONY: test-runner
+test-runner: .venvs/runner/.made .venvs/pytest/.made ## the native runner: its jobs' sandbox, its service, what it answers
+	PYTHONPATH=.venvs/pytest .venvs/runner/bin/python $(PYTEST) runner/tests
 
 .PHONY: test-client
 test-client: .venv/.made ## the client, built and installed offline, with each Python that is here
@@ -308,6 +336,12 @@ environments: .venv/.made $(STAGES:%=.venvs/%/.made)
 
 .venvs/pytest/.made: tests/requirements.lock | .venv/.made
 	@$(UV) pip install --quiet --target .venvs/pytest --require-hashes -r $<
+	@touch $@
+
+.venvs/runner/.made: runner/requirements.lock | .venv/.made
+	@echo "making the environment of the native runner"
+	@$(UV) venv --quiet --clear --python .venv/bin/python .venvs/runner
+	@$(UV) pip sync --quiet --compile-bytecode --python .venvs/runner/bin/python --require-hashes $<
 	@touch $@
 
 .venvs/mlflow-server/.made: tools/mlflow_server/requirements.lock | .venv/.made

@@ -20,11 +20,14 @@ ROOT = Path(__file__).parents[1]
 FILES = ("contract.py", "main.py", "pyproject.toml", "requirements.lock", "Dockerfile", "README.md", "CHANGELOG.md")
 ORCHESTRATORS = {"flytekit", "flytekitplugins", "docker", "workflows", "tests", "tools"}
 KINDS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
-OURS = ("shared", "stages", "workflows", "tools", "tests")
+OURS = ("runner", "shared", "stages", "workflows", "tools", "tests")
 FOLDERS = (*OURS, "examples", "benchmarks")
 # A folder that may hold more than 16 files, with the reason: there is none.
 MOST_FILES: dict[str, int] = {}
-LOCKS = [*ROOT.glob("stages/*/requirements*.lock"), ROOT / "requirements.lock", ROOT / "tests/requirements.lock"]
+LOCKS = [
+    *ROOT.glob("stages/*/requirements*.lock"),
+    *(ROOT / folder / "requirements.lock" for folder in (".", "runner", "tests")),
+]
 
 
 def is_test(path: Path) -> bool:
@@ -94,6 +97,12 @@ def test_the_engine_s_inputs_are_inputs(stage: str) -> None:
 
 def test_shared_needs_the_standard_library_alone() -> None:
     assert {path.name: foreign(path, ("shared.",)) for path in modules("shared") if foreign(path, ("shared.",))} == {}
+
+
+def test_the_runner_knows_shared_and_itself_alone() -> None:
+    for path in modules("runner"):
+        for name in imported(path):
+            assert name.split(".")[0] not in {*ORCHESTRATORS, "stages"}, path
 
 
 @pytest.mark.parametrize("stage", contract.STAGES)

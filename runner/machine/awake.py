@@ -10,7 +10,7 @@ def awake(command: Sequence[str], platform: str = sys.platform, caffeinate: str 
     """Returns the arguments that start a command on a machine that does not fall asleep before it has ended.
 
     The command keeps its process, so that signals and exit code are its own, and caffeinate ends with that process
-    (`-w`), even where nobody else is left to end it. A machine that is no Mac is not kept awake: a server does not sleep.
+    (`-w`), even where nobody else is left to end it. Where it is no Mac, it is a server, and does not sleep.
     """
     if platform != "darwin":
         return list(command)

@@ -10,11 +10,14 @@ from pathlib import Path
 from shared.errors import StageError
 
 PROGRAM = "bwrap"
-MISSING = "bubblewrap is not installed, and jobs run in nothing else; `apt install bubblewrap` or `dnf install bubblewrap`"
+MISSING = "bubblewrap is not installed, and jobs run in nothing else; `apt install bubblewrap`, or dnf's, brings it"
 # Programs and libraries. On most systems all but /usr are links into it.
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
-# Names of users, the linker's cache, Debian's choice between libraries, which on NixOS lie in /nix.
-CONFIGURED = ("passwd", "group", "nsswitch.conf", "localtime", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives")
+# Names of users, the linker's cache, and Debian's choice between libraries.
+CONFIGURED = (
+    *("passwd", "group", "nsswitch.conf", "localtime"),
+    *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives"),
+)
 NETWORK = ("hosts", "resolv.conf", "ssl", "ca-certificates", "pki", "host.conf")
 GPUS = ("nvidia*", "dri", "kfd", "dxg")
 NO_USER_NAMESPACES_FROM, SIZES_FROM = (0, 8), (0, 7)
@@ -23,7 +26,7 @@ SETTINGS = {
     "kernel/unprivileged_userns_clone": ("0", "sysctl -w kernel.unprivileged_userns_clone=1"),
     "kernel/apparmor_restrict_unprivileged_userns": (
         "1",
-        "give bwrap an AppArmor profile with `userns` (Ubuntu: the package apparmor-profiles has bwrap-userns-restrict), "
+        "give bwrap an AppArmor profile with `userns` (bwrap-userns-restrict of Ubuntu's package apparmor-profiles), "
         "or sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
     ),
     "user/max_user_namespaces": ("0", "sysctl -w user.max_user_namespaces=15000"),

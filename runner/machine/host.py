@@ -11,7 +11,7 @@ try:
 
     from runner.machine import processes
 except ImportError:
-    psutil = None  # type: ignore[assignment]
+    psutil = None  # type: ignore[assignment, unused-ignore]
 
 try:
     import resource
@@ -34,11 +34,15 @@ class Host:
 
     def sample(self) -> dict[str, float]:
         """Returns the metrics under MLflow's names, and the process's own memory."""
+        self.count()
+        return self._with_psutil() if psutil else self._without()
+
+    def count(self) -> None:
+        """Brings cpu_seconds up to now."""
         used = self._used_seconds()
         self._first = used if self._first is None else self._first
         # What a process that has ended has used is gone with it, so that the sum would fall.
         self.cpu_seconds = max(self.cpu_seconds or 0.0, used - self._first)
-        return self._with_psutil() if psutil else self._without()
 
     def _used_seconds(self) -> float:
         return processes.cpu_seconds(self._pid) if psutil else sum(os.times()[:4])

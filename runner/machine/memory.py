@@ -1,7 +1,6 @@
 """A job's memory, watched: what it and all below it hold, and an end with a reason where that is too much."""
 
 import threading
-from types import TracebackType
 from typing import Self
 
 from runner.machine import processes
@@ -31,7 +30,7 @@ class MemoryWatch:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
 
@@ -44,7 +43,7 @@ class MemoryWatch:
             if held > self._limit:
                 self.reason = (
                     f"the job holds {held / _GIB:.2f} GiB, and this runner gives a job {self._limit / _GIB:.2f} GiB; "
-                    "let it need less (batch_size, max_sequence_length), or raise memory_bytes in runner.toml"
+                    "let it need less (batch_size, max_seq_length), or raise memory_bytes in runner.toml"
                 )
                 processes.kill(self._pid)
                 return

@@ -64,7 +64,7 @@ def cpu_seconds(pid: int) -> float:
 
 def _name(process: psutil.Process) -> str:
     with contextlib.suppress(*_GONE):
-        return process.name()
+        return str(process.name())
     return ""
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 NAME = "sandbox-exec (Seatbelt)"
 PROGRAM = "/usr/bin/sandbox-exec"
-REMEDY = "macOS says more in `log show --last 1m --predicate 'sender == \"Sandbox\"'`; a sandbox starts in no other sandbox"
+REMEDY = (
+    "macOS says more in `log show --last 1m --predicate 'sender == \"Sandbox\"'`; a sandbox starts in no other sandbox"
+)
 
 _HEAD = """\
 (version 1)
@@ -40,7 +42,11 @@ _HEAD = """\
   (iokit-registry-entry-class "AGXDeviceUserClient") (iokit-registry-entry-class "IOSurfaceRootUserClient")
   (iokit-user-client-class "AGXDeviceUserClient") (iokit-user-client-class "IOSurfaceRootUserClient"))
 """
-_NETWORK = "(system-network)\n(allow network-outbound)\n(allow mach-lookup (global-name \"com.apple.SystemConfiguration.configd\"))\n"
+_NETWORK = """\
+(system-network)
+(allow network-outbound)
+(allow mach-lookup (global-name "com.apple.SystemConfiguration.configd") (global-name "com.apple.trustd.agent"))
+"""
 
 
 def arguments(command: Sequence[str], job: Path, readable: Sequence[Path], network: bool) -> list[str]:

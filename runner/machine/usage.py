@@ -9,7 +9,6 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Self
 
 from runner.machine import apple_gpu, host, nvidia_gpu
@@ -37,6 +36,7 @@ class Usage:
         self._seconds, self._interval = 0.0, seconds
         self._gpu_seconds: float | None = None
         self._energy_joules: float | None = None
+        self._latest: Mapping[str, float] = {}
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._sample_until_the_end, name="usage", daemon=True)
 
@@ -44,7 +44,7 @@ class Usage:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
 
@@ -76,6 +76,7 @@ class Usage:
             self._add(now - last)
             last = now
             if ended:
+                self._host.count()
                 return
 
     def _take(self, sample: Mapping[str, float]) -> None:

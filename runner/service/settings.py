@@ -92,7 +92,7 @@ class Settings:
 
 def default_memory_bytes() -> int:
     """Returns three quarters of the machine's memory: what macOS gives a GPU, too."""
-    return psutil.virtual_memory().total // 4 * 3
+    return int(psutil.virtual_memory().total) // 4 * 3
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,9 @@ def _checked(given: Mapping[str, Any], place: _Place) -> dict[str, Any]:
             raise StageError(f"{place.of(key)} is empty")
     for digest in given.get("allow", []):
         if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-            raise StageError(f"{place.of('allow')} holds {digest!r}; a code's digest is a text of 64 lowercase hex digits")
+            raise StageError(
+                f"{place.of('allow')} holds {digest!r}; a code's digest is a text of 64 lowercase hex digits"
+            )
     return _DEFAULTS | dict(given)
 
 

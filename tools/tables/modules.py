@@ -8,7 +8,7 @@ from pathlib import Path
 from shared.contract import STAGES
 from tools.tables.blocks import ROOT, Block
 
-FOLDERS = ("shared", "tools", "workflows", *(f"stages/{stage}" for stage in STAGES))
+FOLDERS = ("runner", "shared", "tools", "workflows", *(f"stages/{stage}" for stage in STAGES))
 BLOCK = Block("modules")
 FIRST = ("contract.py", "main.py")
 ELSEWHERE = ("tests", "__pycache__")
