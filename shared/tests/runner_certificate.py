@@ -33,8 +33,6 @@ def write_certificate(folder: Path, host: str = "127.0.0.1", begins: int = -1, e
     written = folder / "certificate.pem", folder / "key.pem"
     written[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     written[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return written

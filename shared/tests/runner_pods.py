@@ -77,4 +77,6 @@ class Pod:
     def made(self) -> dict[str, bytes]:
         """Returns the outputs by name, after checking that nothing else is left."""
         assert list((self.folder / "tmp").iterdir()) == []
-        return {path.name: path.read_bytes() for path in sorted(self.outputs.iterdir())} if self.outputs.exists() else {}
+        return (
+            {path.name: path.read_bytes() for path in sorted(self.outputs.iterdir())} if self.outputs.exists() else {}
+        )

@@ -37,7 +37,7 @@ class SmallRunner(ThreadingHTTPServer):
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         with self.context.wrap_socket(request, server_side=True) as secured:
-            super().finish_request(secured, client_address)  # type: ignore[arg-type]
+            super().finish_request(secured, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         pass
@@ -99,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             return self.answer(401, {"error": "no"})
         if found := re.fullmatch(r"/v1/blobs/([0-9a-f]{64})", parts.path):
-            return getattr(self, f"{self.command.lower()}_blob")(found[1])
+            return {"HEAD": self.head_blob, "GET": self.get_blob, "PUT": self.put_blob}[self.command](found[1])
         if found := re.fullmatch(r"/v1/jobs/([0-9a-f]{64})(/\w+)?", parts.path):
             query = {name: int(values[0]) for name, values in parse_qs(parts.query).items()}
             with self.server.lock:
@@ -117,7 +117,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, self.told(job))
         return self.answer(200, {"protocol": 1, "runner": "0", "platform": "test", "device": "cpu"})
 
-    do_GET = do_PUT = do_POST = do_HEAD = handle_one
+    do_GET = do_PUT = do_POST = do_HEAD = handle_one  # noqa: N815
 
     def told(self, job: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in job.items() if key not in ("process", "description")}
