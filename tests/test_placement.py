@@ -114,7 +114,7 @@ def test_a_variant_is_an_image_of_its_own_line(written: Callable[[str], Path]) -
             r"\[profiles.mac\] has runner_url = 'http://mac:8765'; write https://host:port",
         ),
         (
-            f'{TRAIN}profile = "m"\n[profiles.m]\nnode_selector = {{ "agent-training/accelerator" = "apple-silicon" }}\n',
+            TRAIN + 'profile = "m"\n[profiles.m]\nnode_selector = { "agent-training/accelerator" = "apple-silicon" }\n',
             r"\[profiles.m\] selects apple-silicon nodes, where a container trains on the CPU; add runner_url = ",
         ),
         (f'{TRAIN}memory_limits = "1Gi"\n', r"\[train\] has memory_limits; did you mean memory_limit\?"),

@@ -85,7 +85,7 @@ def _token(url: str) -> str:
 def _certificate(url: str) -> str:
     certificate = _needed(CERTIFICATE, url)
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificate)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificate.encode("ascii").decode())
     except (ssl.SSLError, ValueError) as error:
         reason = one_line(str(error))
         raise StageError(f"{CERTIFICATE.name} is no certificate in PEM ({reason}); it is what {_printed()}") from None
