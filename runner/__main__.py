@@ -1,11 +1,13 @@
-"""The runner's command line: `python -m runner serve --settings FILE`."""
+"""The runner's command line: `python -m runner serve --settings FILE`, as its service starts it."""
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 
 from runner.machine import sandbox
 from runner.server.serving import serve
+from runner.service import logs
 from runner.service.settings import Settings
 from shared.errors import StageError
 
@@ -18,7 +20,9 @@ def main() -> int:
     options = parser.parse_args()
     try:
         settings = Settings.read(options.settings)
-        print(f"runner: {settings.host}:{settings.port}, {sandbox.check()}", file=sys.stderr, flush=True)
+        works = sandbox.check()
+        logging.basicConfig(level=logging.INFO, handlers=[logs.handler(settings.folder)])
+        logging.getLogger("runner").info("listens on %s:%d; %s", settings.host, settings.port, works)
         serve(settings)
     except StageError as error:
         print(f"runner: {error}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ Phase = Literal["waiting", "queued", "preparing", "running", "paused", "succeede
 ENDED: tuple[Phase, ...] = ("succeeded", "failed", "cancelled")
 OPEN: tuple[Phase, ...] = ("waiting", "queued", "preparing", "running", "paused")
 _ENDING_SECONDS = 10
+_LOG = logging.getLogger("runner")
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class Job:
         """Changes the state, on the disk first."""
         state = replace(self.state, **changes)
         _write(self.folder / "state.json", asdict(state))
+        if state.state != self.state.state:
+            _LOG.info("job %s, %s of %s: %s", self.id[:12], self.description.stage, self.description.agent, state.state)
         self.state = state
 
     def renew(self) -> None:

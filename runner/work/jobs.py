@@ -1,9 +1,9 @@
 """All jobs of a runner: which one is next, and the thread that runs one after the other."""
 
 import json
+import logging
 import threading
 import time
-import traceback
 
 from runner.service.settings import Settings
 from runner.work.blobs import Blobs
@@ -142,7 +142,7 @@ class Jobs:
         try:
             self._execution.run(job)
         except Exception as error:  # a bug, or a broken disk: one job fails, and the others still come to their turn
-            traceback.print_exc()
+            logging.getLogger("runner").exception("job %s", job.id[:12])
             told = f"{job.description.stage}: the runner failed: {type(error).__name__}: {one_line(str(error))}"
             job.change(state="failed", ended=now(), exit_code=1, reason=told)
 
