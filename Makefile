@@ -331,7 +331,7 @@ environments: .venv/.made $(STAGES:%=.venvs/%/.made)
 	@echo "making the environment of $*"
 	@$(UV) venv --quiet --clear --python .venv/bin/python .venvs/$*
 	@$(UV) pip sync --quiet --compile-bytecode --python .venvs/$*/bin/python --require-hashes $<
-	@.venvs/$*/bin/python tools/link_openblas.py .venvs/$*
+	@.venvs/$*/bin/python shared/engine/link_openblas.py .venvs/$*
 	@touch $@
 
 .venvs/pytest/.made: tests/requirements.lock | .venv/.made

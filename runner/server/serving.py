@@ -9,7 +9,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from runner.server.app import create_app
 from runner.service.settings import Settings
 
-FIRST_BYTES_SECONDS = 10.0  # until a connection's first request has to be there
+FIRST_BYTES_SECONDS = 5.0  # until a connection's first request has to be there
 
 
 class BoundedProtocol(H11Protocol):

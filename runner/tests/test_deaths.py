@@ -12,10 +12,10 @@ import pytest
 
 from runner.tests.world import Pod, Project, Runner
 
-KILLS = int(os.environ.get("KILLS", "2"))  # of each
-STEPS = 25
+KILLS = int(os.environ.get("KILLS", "1"))  # of each
+STEPS = 20
 Victim = Callable[[Pod, Runner], None]
-SECONDS = 3.0  # that a run takes, about
+SECONDS = 2.0  # that a run takes, about
 
 
 @pytest.fixture(scope="module")

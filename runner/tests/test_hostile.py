@@ -90,7 +90,7 @@ def unharmed(runner: Runner) -> Any:
     yield
     assert runner.process.poll() is None
     assert runner.client().get("/v1").status_code == 200
-    assert {path.name for path in runner.data.iterdir()} <= {"blobs", "parts", "jobs", "environments", "code"}
+    assert {path.name for path in runner.data.iterdir()} <= {"blobs", "parts", "jobs", "environments", "code", "logs"}
     assert list(runner.data.glob("jobs/*")) == []
 
 

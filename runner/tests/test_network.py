@@ -9,9 +9,8 @@ import pytest
 
 from runner.tests.cutting_proxy import wire
 from runner.tests.world import Project, Runner, write_certificate
-from tests.mlflow_server import free_port
 
-CUTS = int(os.environ.get("KILLS", "2"))
+CUTS = int(os.environ.get("KILLS", "1"))
 
 
 @pytest.mark.parametrize("number", range(CUTS))
@@ -46,27 +45,16 @@ def test_a_large_file_goes_on_where_it_broke_off(project: Project, runner: Runne
 def test_a_network_that_is_away_for_a_while_ends_nothing(project: Project, runner: Runner, outputs: Path) -> None:
     with wire(runner.port, lambda count: None) as cut:
         variables = {"MLX_RUNNER_URL": f"https://127.0.0.1:{cut.port}"}
-        pod = project.start(runner, outputs, variables, steps=60, behaviour="away")
+        pod = project.start(runner, outputs, variables, steps=40, behaviour="away")
         pod.wait_for("step 5 of")
         cut.is_down = True
         time.sleep(2)
         cut.is_down = False
         assert pod.process.wait(60) == 0
-    assert sum(line.startswith("step ") for line in pod.lines) == 60
+    assert sum(line.startswith("step ") for line in pod.lines) == 40
 
 
 # ── a runner that cannot be used ─────────────────────────────────────────────────────────────────
-
-
-def test_a_runner_that_is_not_there_is_told_and_how_to_start_it(
-    project: Project, runner: Runner, outputs: Path
-) -> None:
-    url = f"https://127.0.0.1:{free_port()}"
-    began = time.monotonic()
-    pod = project.run(runner, outputs, {"MLX_RUNNER_URL": url})
-    assert time.monotonic() - began < 60
-    assert pod.code == 1 and pod.lines[-1].startswith(f"toy: no runner answers at {url} (MLX_RUNNER_URL): ")
-    assert "`make runner-install`" in pod.lines[-1] and "`make runner-status`" in pod.lines[-1]
 
 
 def test_a_wrong_token_is_told(project: Project, runner: Runner, outputs: Path) -> None:

@@ -13,8 +13,8 @@ from tempfile import mkdtemp
 
 from uv import find_uv_bin
 
+from shared.engine import link_openblas
 from shared.errors import StageError, one_line
-from tools import link_openblas
 
 MADE = ".made"
 

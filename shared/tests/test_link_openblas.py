@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import link_openblas
+from shared.engine import link_openblas
 
 TRAIN = Path(__file__).parents[1] / ".venvs" / "train"
 PACKAGES = sorted(TRAIN.glob("lib/python*/site-packages/scipy_openblas32"))
