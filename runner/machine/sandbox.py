@@ -1,5 +1,6 @@
 """The sandbox of a job: no network, nothing written but its own folder; bubblewrap on Linux, Seatbelt on macOS."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,8 @@ def interpreters(program: Path, known: Sequence[Path]) -> list[Path]:
     """
     folders: list[Path] = []
     while program.is_symlink():
-        program = program.parent / program.readlink()
+        # A link may go up and down again, from where its folder really is.
+        program = Path(os.path.normpath(program.parent.resolve() / program.readlink()))
         prefix = program.parent.parent if program.parent.name == "bin" else program.parent
         # What lies in somebody's ~/bin or in /bin must not open all of a home or the whole system.
         folder = program.parent if prefix in (Path.home(), Path("/")) else prefix

@@ -10,8 +10,8 @@ import uv
 from runner.service.places import Places
 from shared.errors import StageError
 
-# What is copied of a checkout.
-PARTS = ("runner", "shared")
+# What is copied of a checkout: two folders, and what lets mlx find a BLAS on Linux, as the images have it.
+PARTS = ("runner", "shared", "tools/link_openblas.py")
 
 
 def install(root: Path, places: Places) -> None:
@@ -22,14 +22,21 @@ def install(root: Path, places: Places) -> None:
     new, old = (places.home / f"program.{name}" for name in ("new", "old"))
     for folder in (new, old):
         shutil.rmtree(folder, ignore_errors=True)
-    left_out = shutil.ignore_patterns("tests", "__pycache__")
     for part in PARTS:
-        shutil.copytree(root / part, new / part, ignore=left_out)
+        _copy(root / part, new / part)
     _make_environment(new / "environment", root / "runner" / "requirements.lock")
     if places.program.exists():
         places.program.rename(old)
     new.rename(places.program)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("tests", "__pycache__"))
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
 
 
 def _make_environment(folder: Path, lock: Path) -> None:

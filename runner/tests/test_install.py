@@ -77,7 +77,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / part).mkdir(parents=True)
     (folder / "runner/__main__.py").write_text(SERVER)
     (folder / "runner/requirements.lock").write_text("")
-    (folder / "runner/tests/test_x.py").touch()
+    for file in ("runner/tests/test_x.py", "tools/link_openblas.py", "tools/other.py"):
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).touch()
     monkeypatch.setattr(install, "ROOT", folder)
     return folder
 
@@ -133,7 +135,8 @@ def test_an_installed_runner_answers_and_says_what_the_cluster_needs(
     modes = {name: stat.S_IMODE((home / name).stat().st_mode) for name in (".", "runner.toml", "token", "key.pem")}
     assert modes == {".": 0o700, "runner.toml": 0o600, "token": 0o600, "key.pem": 0o600}
     assert (home / "data/logs/output.log").read_text().startswith("listening\n")
-    assert sorted(path.name for path in (home / "program").iterdir()) == ["environment", "runner", "shared"]
+    assert sorted(path.name for path in (home / "program").iterdir()) == ["environment", "runner", "shared", "tools"]
+    assert [path.name for path in (home / "program/tools").iterdir()] == ["link_openblas.py"]
     assert not (home / "program/runner/tests").exists()
 
     assert status.main([f"--folder={home}"]) == 0
