@@ -14,13 +14,15 @@ from shared.errors import StageError
 SECONDS = 20
 
 
-def sandboxed(command: Sequence[str], job: Path, readable: Sequence[Path], network: bool) -> list[str]:
+def sandboxed(
+    command: Sequence[str], job: Path, readable: Sequence[Path], network: bool, limits: Path | None = None
+) -> list[str]:
     """Returns the arguments that start a command in its sandbox.
 
     job: the one folder that the command can write to, and the whole of it; whoever runs the sandbox must not follow
     links in it. readable: what it can read beside the system's own programs and libraries: environment, code, inputs.
     What is readable in job is not writable there. network: may it reach the network? The interpreter that
-    command[0] leads to is readable too.
+    command[0] leads to is readable too. limits: what `memory.as_of_a_container` has written; Linux alone tells it on.
 
     Raises StageError where this system has no sandbox.
     """
@@ -28,7 +30,7 @@ def sandboxed(command: Sequence[str], job: Path, readable: Sequence[Path], netwo
     if sys.platform == "darwin":
         return seatbelt.arguments(command, job, seen, network)
     if sys.platform == "linux":
-        return bubblewrap.arguments(command, job, seen, network)
+        return bubblewrap.arguments(command, job, seen, network, limits)
     raise StageError(f"there is no sandbox for jobs on {sys.platform}; run the runner on macOS or Linux")
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from runner.machine import bubblewrap, processes, sandbox, seatbelt
 from runner.machine.awake import awake
+from runner.machine.memory import as_of_a_container
 from runner.tests.programs import Programs
 from runner.tests.programs import programs as programs
 from shared.errors import StageError
@@ -114,6 +115,15 @@ def test_shared_memory_is_bounded(works: str, job: Path) -> None:
         pytest.skip("this bubblewrap cannot bound it")
     code = "import os; s = os.statvfs('/dev/shm'); print(s.f_blocks * s.f_frsize)"
     assert int(run(job, code).stdout) == bubblewrap.SHARED_MEMORY_BYTES
+
+
+def test_a_job_can_ask_for_its_limit_as_in_a_container(works: str, job: Path, tmp_path: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("a Mac has no cgroups")
+    limits = as_of_a_container(tmp_path / "limits", 5 << 30)
+    files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.stat"]
+    command = sandbox.sandboxed(["/bin/cat", *files], job, [], network=False, limits=limits)
+    assert subprocess.run(command, capture_output=True, check=True).stdout == b"5368709120\nanon 0\n"
 
 
 def test_the_python_that_an_environment_leads_to_is_readable(tmp_path: Path) -> None:
