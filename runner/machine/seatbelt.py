@@ -18,7 +18,8 @@ _HEAD = """\
 (deny default)
 (import "system.sb")
 (allow process-exec* process-fork)
-(allow process-info* signal (target same-sandbox))
+(allow process-info* (target same-sandbox))
+(allow signal (target same-sandbox))
 (allow sysctl-read)
 (allow file-read-metadata)
 (allow file-read*
