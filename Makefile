@@ -364,7 +364,7 @@ tables: .venv/.made ## write contracts and modules into the READMEs, the variabl
 	@env -u GITOPS -u GITOPS_URL -u TRAIN_PROFILE .venv/bin/python -m tools.tables.nodes
 
 .PHONY: pictures
-pictures: .venv/.made ## the README's picture of the report of the last `make run`, into docs/report.png; needs Chromium or Chrome
+pictures: .venv/.made ## the README's picture of the report of the last `make run`, into docs/pictures/report.png; needs Chromium or Chrome
 	@.venv/bin/python -m tools.pictures
 
 .PHONY: clean

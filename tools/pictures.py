@@ -12,7 +12,7 @@ from shared.errors import StageError, one_line
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORT = ROOT / ".runs" / "latest" / "evaluation" / "report.html"
-PICTURE = ROOT / "docs" / "report.png"
+PICTURE = ROOT / "docs" / "pictures" / "report.png"
 WIDTH, HEIGHT = 1000, 810  # pixels: the head of the report, down to its bars
 MOST_BYTES = 200_000
 BROWSERS = (

@@ -33,13 +33,16 @@ SETTINGS = {
 }
 
 
-def arguments(command: Sequence[str], job: Path, readable: Sequence[Path], network: bool) -> list[str]:
+def arguments(
+    command: Sequence[str], job: Path, readable: Sequence[Path], network: bool, limits: Path | None = None
+) -> list[str]:
     """Returns the arguments of bwrap for a command. Raises StageError where there is no bwrap."""
     return [
         *(program(), *namespaces(network), "--die-with-parent", "--cap-drop", "ALL"),
         *_system(network),
         *("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),
         *_devices(),
+        *(("--ro-bind", str(limits), "/sys/fs/cgroup") if limits else ()),
         *_folders(job.absolute(), [path.absolute() for path in readable]),
         *_closed(),
         *("--", *command),

@@ -1,12 +1,24 @@
 """A job's memory, watched: what it and all below it hold, and an end with a reason where that is too much."""
 
 import threading
+from pathlib import Path
 from typing import Self
 
 from runner.machine import processes
 
 SECONDS = 0.5
 _GIB = 1024**3
+
+
+def as_of_a_container(folder: Path, limit_bytes: int) -> Path:
+    """Writes into a folder what a container's cgroup (v2) says of its memory, and returns it: for `sandboxed`.
+
+    So a stage that asks how much it may take learns the runner's limit, and says before it begins that it needs more.
+    """
+    folder.mkdir(exist_ok=True)
+    (folder / "memory.max").write_text(f"{limit_bytes}\n")
+    (folder / "memory.stat").write_text("anon 0\n")
+    return folder
 
 
 class MemoryWatch:

@@ -1,5 +1,6 @@
 """The sandbox of a job: no network, nothing written but its own folder; bubblewrap on Linux, Seatbelt on macOS."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,13 +14,15 @@ from shared.errors import StageError
 SECONDS = 20
 
 
-def sandboxed(command: Sequence[str], job: Path, readable: Sequence[Path], network: bool) -> list[str]:
+def sandboxed(
+    command: Sequence[str], job: Path, readable: Sequence[Path], network: bool, limits: Path | None = None
+) -> list[str]:
     """Returns the arguments that start a command in its sandbox.
 
     job: the one folder that the command can write to, and the whole of it; whoever runs the sandbox must not follow
     links in it. readable: what it can read beside the system's own programs and libraries: environment, code, inputs.
     What is readable in job is not writable there. network: may it reach the network? The interpreter that
-    command[0] leads to is readable too.
+    command[0] leads to is readable too. limits: what `memory.as_of_a_container` has written; Linux alone tells it on.
 
     Raises StageError where this system has no sandbox.
     """
@@ -27,7 +30,7 @@ def sandboxed(command: Sequence[str], job: Path, readable: Sequence[Path], netwo
     if sys.platform == "darwin":
         return seatbelt.arguments(command, job, seen, network)
     if sys.platform == "linux":
-        return bubblewrap.arguments(command, job, seen, network)
+        return bubblewrap.arguments(command, job, seen, network, limits)
     raise StageError(f"there is no sandbox for jobs on {sys.platform}; run the runner on macOS or Linux")
 
 
@@ -38,7 +41,8 @@ def interpreters(program: Path, known: Sequence[Path]) -> list[Path]:
     """
     folders: list[Path] = []
     while program.is_symlink():
-        program = program.parent / program.readlink()
+        # A link may go up and down again, from where its folder really is.
+        program = Path(os.path.normpath(program.parent.resolve() / program.readlink()))
         prefix = program.parent.parent if program.parent.name == "bin" else program.parent
         # What lies in somebody's ~/bin or in /bin must not open all of a home or the whole system.
         folder = program.parent if prefix in (Path.home(), Path("/")) else prefix

@@ -4,6 +4,7 @@ It needs the standard library alone, and tells more where psutil and nvidia-ml-p
 """
 
 import os
+import platform
 import sys
 import threading
 import time
@@ -47,6 +48,12 @@ class Usage:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join()
+
+    @property
+    def latest(self) -> dict[str, float]:
+        """The newest sample, under MLflow's names: what a page of metrics shows while a job runs."""
+        with self._lock:
+            return {PREFIX + name: value for name, value in self._latest.items()}
 
     def summary(self) -> dict[str, float]:
         """Returns what was seen so far: each metric's mean under MLflow's name, its maximum as `…_max`, and the sums.
@@ -95,6 +102,12 @@ class Usage:
                 self._gpu_seconds = (self._gpu_seconds or 0.0) + sum(busy) / 100 * seconds
             if watts:
                 self._energy_joules = (self._energy_joules or 0.0) + sum(watts) * seconds
+
+
+def device() -> str:
+    """Returns `gpu` where a computation can run on one: on Apple silicon, or where NVML knows one. Else `cpu`."""
+    is_apple = (sys.platform, platform.machine()) == ("darwin", "arm64")
+    return "gpu" if is_apple or nvidia_gpu.devices() else "cpu"
 
 
 def _is_gpu(name: str, what: str) -> bool:

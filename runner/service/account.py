@@ -20,10 +20,11 @@ def make(name: str, home: Path) -> None:
 
     Not run on a Mac yet.
     """
-    known = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
-    if name in known:
+    known = pwd.getpwall()
+    if name in {entry.pw_name for entry in known}:
         return
-    for command in _on_a_mac(name, home, set(known.values())) if sys.platform == "darwin" else [_on_linux(name, home)]:
+    used = {entry.pw_uid for entry in known}
+    for command in _on_a_mac(name, home, used) if sys.platform == "darwin" else [_on_linux(name, home)]:
         told(command)
 
 

@@ -62,7 +62,9 @@ def _signed(private: ec.EllipticCurvePrivateKey, called: list[x509.GeneralName])
     usage = x509.KeyUsage(True, False, False, False, False, True, False, False, False)
     # It is its own authority, and nobody else's: no certificate can stand between.
     builder = (
-        x509.CertificateBuilder(name, name, public, x509.random_serial_number(), now - BEFORE, now + timedelta(DAYS))
+        x509.CertificateBuilder(
+            name, name, public, x509.random_serial_number(), now - BEFORE, now + timedelta(DAYS, hours=1)
+        )
         .add_extension(x509.SubjectAlternativeName(called), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(usage, critical=True)

@@ -92,7 +92,7 @@ def _wait(settings: Settings, places: Places) -> None:
             printed = places.output.read_text("utf-8", "replace") if places.output.exists() else ""
             last = (printed.strip().splitlines() or ["nothing"])[-1]
             raise StageError(f"the runner does not answer after {SECONDS} s; {places.output} ends with: {last}")
-        time.sleep(0.5)
+        time.sleep(0.1)
 
 
 def for_the_cluster(settings: Settings, places: Places, namespace: str, is_renewed: bool) -> list[str]:

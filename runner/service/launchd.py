@@ -59,7 +59,7 @@ class Launchd:
         asked(["launchctl", "bootout", self._target])
         until = time.monotonic() + EXIT_SECONDS + 5
         while self.state() != "not loaded" and time.monotonic() < until:
-            time.sleep(0.5)
+            time.sleep(0.2)
 
 
 def property_list(places: Places, user: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import uv
 from runner.service.places import Places
 from shared.errors import StageError
 
-# What is copied of a checkout: folders and files.
-PARTS = ("runner", "shared", "tools/link_openblas.py")
+# What is copied of a checkout.
+PARTS = ("runner", "shared")
 
 
 def install(root: Path, places: Places) -> None:
@@ -24,11 +24,7 @@ def install(root: Path, places: Places) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     left_out = shutil.ignore_patterns("tests", "__pycache__")
     for part in PARTS:
-        if (root / part).is_dir():
-            shutil.copytree(root / part, new / part, ignore=left_out)
-        else:
-            (new / part).parent.mkdir()
-            shutil.copyfile(root / part, new / part)
+        shutil.copytree(root / part, new / part, ignore=left_out)
     _make_environment(new / "environment", root / "runner" / "requirements.lock")
     if places.program.exists():
         places.program.rename(old)

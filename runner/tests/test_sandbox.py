@@ -15,6 +15,7 @@ import pytest
 
 from runner.machine import bubblewrap, processes, sandbox, seatbelt
 from runner.machine.awake import awake
+from runner.machine.memory import as_of_a_container
 from runner.tests.programs import Programs
 from runner.tests.programs import programs as programs
 from shared.errors import StageError
@@ -116,13 +117,22 @@ def test_shared_memory_is_bounded(works: str, job: Path) -> None:
     assert int(run(job, code).stdout) == bubblewrap.SHARED_MEMORY_BYTES
 
 
+def test_a_job_can_ask_for_its_limit_as_in_a_container(works: str, job: Path, tmp_path: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("a Mac has no cgroups")
+    limits = as_of_a_container(tmp_path / "limits", 5 << 30)
+    files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.stat"]
+    command = sandbox.sandboxed(["/bin/cat", *files], job, [], network=False, limits=limits)
+    assert subprocess.run(command, capture_output=True, check=True).stdout == b"5368709120\nanon 0\n"
+
+
 def test_the_python_that_an_environment_leads_to_is_readable(tmp_path: Path) -> None:
     base, linked, environment = tmp_path / "python/3.11", tmp_path / "opt", tmp_path / "environment"
     for folder in (base / "bin", linked / "bin", environment / "bin"):
         folder.mkdir(parents=True)
     (base / "bin/python3.11").touch()
     (linked / "bin/python3").symlink_to(base / "bin/python3.11")
-    (environment / "bin/python").symlink_to(linked / "bin/python3")
+    (environment / "bin/python").symlink_to("../../opt/bin/python3")
     found = sandbox.interpreters(environment / "bin/python", [environment])
     assert found == [linked, base]
     assert sandbox.interpreters(environment / "bin/python", [environment, tmp_path]) == []

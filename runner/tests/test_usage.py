@@ -50,6 +50,7 @@ def test_gpu_seconds_and_energy_are_utilisation_and_power_over_time(monkeypatch:
     assert found["energy_joules"] == pytest.approx(200 * found["seconds"], abs=0.2)
     assert found["system/gpu_0_utilization_percentage"] == found["system/gpu_0_utilization_percentage_max"] == 50
     assert found["system/gpu_0_power_usage_watts"] == 200
+    assert sampled.latest["system/gpu_0_power_usage_watts"] == 200
 
 
 def test_where_no_gpu_tells_anything_nothing_is_said_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,10 +112,18 @@ def test_a_program_that_fails_hangs_or_is_missing_tells_nothing(
     assert apple_gpu.sample() == {}
 
 
+def test_apple_silicon_has_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    assert usage.device() == "gpu"
+
+
 def test_a_machine_without_nvidia_s_driver_has_no_such_gpu() -> None:
     if Path("/dev/nvidia0").exists():
         pytest.skip("this machine has one")
     assert nvidia_gpu.devices() == []
+    if sys.platform == "linux":
+        assert usage.device() == "cpu"
 
 
 def test_the_standard_library_is_enough() -> None:
