@@ -123,7 +123,7 @@ class Connection:
         try:
             if send:
                 send(connection)
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             # Who refuses a large body answers before it has read it all.
             with contextlib.suppress(*CUT):
                 return connection.getresponse()

@@ -146,5 +146,5 @@ def test_patience_ends_and_says_how_to_go_on(
     runner.answers = [Say(503, b'{"error": "it starts"}')] * 99
     remedy = "`make runner-status` on its machine says how it is; run again, and the job goes on where it is"
     with pytest.raises(StageError, match=rf"could not be asked for 0 minutes: it starts; {remedy}"):
-        connection(runner, 0.2).ask("GET", "/v1")
+        connection(runner, 0.6).ask("GET", "/v1")
     assert capsys.readouterr().err == "the runner cannot be asked: it starts; trying for 0 minutes\n"
