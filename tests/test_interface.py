@@ -8,7 +8,7 @@ import pytest
 
 from shared import contract
 from shared.errors import StageError
-from workflows.interface import LABEL, Interface, check_image, demanded_part, misfits, of_tree
+from workflows.interface import LABEL, Interface, check_hands_over, check_image, demanded_part, misfits, of_tree
 
 TREE: dict[str, Any] = {
     "stage": "train",
@@ -151,3 +151,12 @@ def label(**others: Any) -> dict[str, str]:
 def test_an_image_with_a_wrong_label_is_refused(labels: dict[str, str], reason: str) -> None:
     with pytest.raises(StageError, match=reason):
         check_image("train", of_tree("train").version, labels)
+
+
+def test_an_image_that_knows_no_runner_is_not_sent_to_one() -> None:
+    described = contract.load("train").describe()
+    check_hands_over("train", {LABEL: json.dumps(described)})
+    described["environment"] = [each for each in described["environment"] if "RUNNER" not in each["name"]]
+    reason = "^train .* knows no native runner, to which its profile in placement.toml sends it; take a newer version"
+    with pytest.raises(StageError, match=reason):
+        check_hands_over("train", {LABEL: json.dumps(described)})

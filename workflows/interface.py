@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared import contract
 from shared.errors import StageError
+from shared.runner.settings import URL
 
 LABEL = "io.agent-training.contract"
 Part = Literal["patch", "minor", "major"]
@@ -83,6 +84,18 @@ def check_image(stage: str, version: str, labels: Mapping[str, str]) -> None:
     if reasons := misfits(image, of_tree(stage)):
         remedy = f"take another version of {stage} (`make versions` lists them), or the tree that fits it"
         raise StageError(f"{'; '.join(reasons)}; {remedy}")
+
+
+def check_hands_over(stage: str, labels: Mapping[str, str]) -> None:
+    """Raises StageError where an image of a stage that a runner is to work for is older than runners are.
+
+    It would not look for the runner, and work in its pod, which is made for one that waits.
+    """
+    image = of_labels(stage, labels)
+    if not any(variable.name == URL.name for variable in image.environment):
+        reason = f"{image.name} knows no native runner, to which its profile in placement.toml sends it"
+        remedy = "a newer version (`make versions` lists them), or another profile, such as cpu"
+        raise StageError(f"{reason}; take {remedy}")
 
 
 def misfits(image: Interface, tree: Interface) -> list[str]:

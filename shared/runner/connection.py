@@ -123,7 +123,7 @@ class Connection:
         try:
             if send:
                 send(connection)
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             # Who refuses a large body answers before it has read it all.
             with contextlib.suppress(*CUT):
                 return connection.getresponse()
@@ -161,17 +161,18 @@ class Connection:
         return StageError(f"{known}: {reason(trouble)}; {remedy}")
 
     def _foreign(self, error: ssl.SSLCertVerificationError) -> StageError:
-        url, renewed = self.settings.url, f"`make runner-install` prints the new one, for {CERTIFICATE.name}"
+        url, renewed = self.settings.url, f"for {CERTIFICATE.name} and the Secret {SECRET}"
         match error.verify_code:
             case code if code == _EXPIRED:
-                return StageError(f"the certificate of the runner {url} has expired; {renewed}")
+                remedy = "`make runner-install RENEW=1` on its machine makes a new one"
+                return StageError(f"the certificate of the runner {url} has expired; {remedy}, {renewed}")
             case code if code == _NOT_YET:
                 return StageError(f"the certificate of the runner {url} is not valid yet; is a clock wrong?")
             case code if code in _OTHER_HOST:
-                remedy = "install the runner with this name (docs/apple-silicon.md), or ask it by one that it has"
+                remedy = f"`make runner-install NAMES={self.settings.host}` on its machine adds the name"
                 return StageError(f"the certificate of the runner {url} is not for {self.settings.host}; {remedy}")
         found = "what answers has another certificate than"
-        remedy = f"either it is not your runner, or it was installed anew: {renewed}"
+        remedy = f"it is not your runner, or `make runner-install` on its machine prints its own, {renewed}"
         return StageError(f"{url}: {found} {CERTIFICATE.name} ({one_line(error.verify_message)}); {remedy}")
 
 

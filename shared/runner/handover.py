@@ -71,6 +71,8 @@ class Runner:
         job = package.job(declared, values, code, inputs, self.settings.lease_seconds)
         handover = Handover(declared, self.settings, job)
         say(f"handed to the runner {self.settings.url} ({_who(self.told)}): job {job.id[:12]}, code {code.sha256}")
+        if self.told.get("device") != "gpu":
+            say("the runner finds no GPU: the work is done on its CPU")
         state = handover.follow()
         shutil.rmtree(work / "inputs", ignore_errors=True)  # room for the outputs
         shutil.rmtree(passing)

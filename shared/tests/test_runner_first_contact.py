@@ -111,7 +111,7 @@ def test_another_certificate_is_not_trusted(serve: Serve, tmp_path: Path) -> Non
     other, _ = write_certificate(tmp_path / "other")
     told = refusal(serve(trusted=other))
     assert told.startswith("URL: what answers has another certificate than MLX_RUNNER_CERTIFICATE (")
-    assert told.endswith("`make runner-install` prints the new one, for MLX_RUNNER_CERTIFICATE")
+    assert told.endswith("prints its own, for MLX_RUNNER_CERTIFICATE and the Secret agent-training-runner")
 
 
 def test_an_expired_certificate_and_one_of_the_future_are_told(serve: Serve) -> None:
@@ -120,7 +120,7 @@ def test_an_expired_certificate_and_one_of_the_future_are_told(serve: Serve) -> 
 
 
 def test_a_certificate_for_another_name_is_told(serve: Serve) -> None:
-    told = "the certificate of the runner URL is not for 127.0.0.1; install the runner with this name"
+    told = "the certificate of the runner URL is not for 127.0.0.1; `make runner-install NAMES=127.0.0.1` on its"
     assert refusal(serve(host="host.docker.internal")).startswith(told)
     assert refusal(serve(host="127.0.0.2")).startswith(told)
 

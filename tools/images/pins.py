@@ -28,8 +28,8 @@ from tools.images.build import image_name, setting, tag
 from tools.images.pull import check_tag
 from tools.images.registry import NotThere, Repository
 from tools.images.source import check_stage
-from workflows.interface import check_image
-from workflows.placement import FOLDER, placed_image, read_image
+from workflows.interface import check_hands_over, check_image
+from workflows.placement import FOLDER, placed_image, read_image, read_placement
 
 FILE = FOLDER / "images.toml"
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
@@ -107,7 +107,10 @@ def _unfit(stage: str) -> str:
             remedy = f"push it, then `make pin-{stage} VERSION={image.version}{setting(variant)}`"
             return f"{stage} is not pinned, and a cluster must know which content it runs; {remedy}"
         repository = Repository(image.name)
-        check_image(stage, image.version, repository.image(image.digest).labels)
+        labels = repository.image(image.digest).labels
+        check_image(stage, image.version, labels)
+        if read_placement(stage).profile.runner_url:
+            check_hands_over(stage, labels)
         check_tag(image, repository)
     except StageError as error:
         return str(error)

@@ -147,7 +147,7 @@ def _variables(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             name = f"*{entry['name']}*" if reference["optional"] else entry["name"]
             by_holder.setdefault(f"ConfigMap `{reference['name']}`", []).append(name)
         elif entry["name"] != SECRETS_FOLDER:
-            by_holder.setdefault("the node", []).append(entry["name"])
+            by_holder.setdefault("the node" if source else "the profile", []).append(entry["name"])
     yield from (f"{holder}: {', '.join(names)}" for holder, names in by_holder.items())
 
 
