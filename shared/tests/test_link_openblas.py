@@ -7,7 +7,7 @@ import pytest
 
 from shared.engine import link_openblas
 
-TRAIN = Path(__file__).parents[1] / ".venvs" / "train"
+TRAIN = Path(__file__).parents[2] / ".venvs" / "train"
 PACKAGES = sorted(TRAIN.glob("lib/python*/site-packages/scipy_openblas32"))
 
 
