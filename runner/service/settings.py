@@ -115,6 +115,8 @@ def _text(path: Path) -> str:
         return path.read_text("utf-8")
     except UnicodeDecodeError:
         raise StageError(f"{path} is no text in UTF-8") from None
+    except PermissionError:
+        raise StageError(f"{path} is another user's; ask as this user, or with sudo where SYSTEM=1 is given") from None
     except OSError as error:
         raise StageError(f"{path} cannot be read: {error.strerror}; `make runner-install` writes it") from None
 

@@ -94,6 +94,16 @@ def test_a_missing_file_says_what_writes_it(tmp_path: Path) -> None:
     )
 
 
+def test_another_user_s_file_says_who_may_ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "stat", denied)  # root, who runs these tests in CI, may read everything
+    assert refused(tmp_path / "runner.toml") == (
+        f"{tmp_path}/runner.toml is another user's; ask as this user, or with sudo where SYSTEM=1 is given"
+    )
+
+
 @pytest.mark.parametrize("name", ["token", "key.pem"])
 def test_a_secret_that_others_can_read_is_refused(write: Write, tmp_path: Path, name: str) -> None:
     (tmp_path / name).chmod(0o640)
