@@ -2,15 +2,15 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.machine import processes
 from runner.machine.awake import awake
-from runner.machine.memory import MemoryWatch
+from runner.machine.memory import MemoryWatch, as_of_a_container
 from runner.machine.sandbox import sandboxed
 from runner.machine.usage import Usage
 from runner.service.settings import Settings
@@ -64,11 +64,10 @@ class Execution:
         return folder
 
     def _compute(self, job: Job, code: Path, python: Path) -> None:
-        for name in ("outputs", "tmp"):
-            shutil.rmtree(job.work / name, ignore_errors=True)
-            (job.work / name).mkdir(parents=True)
-        (job.work / "checkpoints").mkdir(exist_ok=True)
-        (job.work / "reason").unlink(missing_ok=True)
+        for name in ("outputs", "tmp", "reason"):
+            _clear(job.work / name)
+        for name in ("outputs", "tmp", "checkpoints"):
+            (job.work / name).mkdir(parents=True, exist_ok=True)
         process = self._started(job, code, python)
         job.change(state="running")
         with Usage(process.pid) as usage, MemoryWatch(process.pid, self.settings.memory_bytes) as memory:
@@ -81,11 +80,12 @@ class Execution:
         inputs = {name: self.blobs.path(file.sha256) for name, file in job.description.inputs.items()}
         command = [str(python), "-m", job.description.program, *_flags(job, inputs)]
         readable = [code, python.parents[1], *inputs.values()]
+        limits = as_of_a_container(job.folder / "limits", self.settings.memory_bytes)
         lock = job.lock()
         assert lock, "the process of an earlier attempt was ended"
         with lock, job.log.open("ab") as log:
             process = subprocess.Popen(
-                awake(sandboxed(command, job.work, readable, job.description.network)),
+                awake(sandboxed(command, job.work, readable, job.description.network, limits)),
                 cwd=job.work,
                 env=_environment(job, code),
                 stdin=subprocess.DEVNULL,
@@ -165,18 +165,22 @@ def _environment(job: Job, code: Path) -> dict[str, str]:
     }
 
 
+def _clear(path: Path) -> None:
+    """Removes what a job may have left under a name, a link among it."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """Ends a process group: the stage gives up its work at the first signal, and what does not at the second."""
-    for number, seconds in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, None)):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(seconds)
-            return
-        except subprocess.TimeoutExpired:
-            continue
-        except ProcessLookupError:
-            process.wait()
-            return
+    """Ends a job: it gives up its work at the first signal, and what does not at the second."""
+    processes.stop(process.pid)
+    try:
+        process.wait(_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        processes.kill(process.pid)
+        process.wait()
 
 
 def _reason(job: Job) -> str:

@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import shutil
-import signal
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from runner.machine import processes
 from runner.work.description import Description
 
 Phase = Literal["waiting", "queued", "preparing", "running", "paused", "succeeded", "failed", "cancelled"]
@@ -113,7 +113,7 @@ class Job:
         until = time.monotonic() + _ENDING_SECONDS
         while (free := self.lock()) is None and time.monotonic() < until:
             with suppress(OSError, ValueError):
-                os.killpg(int((self.folder / "pid").read_text()), signal.SIGKILL)
+                processes.kill(int((self.folder / "pid").read_text()))
             time.sleep(0.05)
         if free:
             free.close()
