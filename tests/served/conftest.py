@@ -8,7 +8,7 @@ import pytest
 from examples.demo_model.training import TRAINING
 from tests.served.ollama_server import OllamaServer, running_ollama
 from tests.served.world import Run, World
-from workflows.local.demo import demo_model
+from workflows.local.demo import DEMO_MODEL
 
 AGENT = "agent-bruno"
 HARDLY, BETTER = 40, 240
@@ -37,5 +37,5 @@ def published(ollama_server: OllamaServer, tmp_path_factory: pytest.TempPathFact
     """Two runs of the workflow with one dataset: the champion, and its successor, which learned for longer."""
     servers = [{"kind": "ollama", "url": ollama_server.url}]
     world = World.make(tmp_path_factory.mktemp("served"), AGENT, servers)
-    runs = [world.run(MODEL=demo_model(), **{**SETTINGS, "ITERS": steps}) for steps in (HARDLY, BETTER)]
+    runs = [world.run(MODEL=DEMO_MODEL, **{**SETTINGS, "ITERS": steps}) for steps in (HARDLY, BETTER)]
     return Published(world, *runs)

@@ -1,9 +1,7 @@
 """What `make run` brings where a person has no repository and no model yet: the example as a local
 bare Git repository, and the small demo model."""
 
-import os
 import shutil
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,12 +9,11 @@ from tempfile import TemporaryDirectory
 from git import Actor, Repo
 
 from examples.demo_model.training import TRAINING
-from shared.errors import StageError
 from shared.names import agent_folder, model_version_path
 from workflows.local.execution import ROOT
 
 EXAMPLE = ROOT / "examples" / "homelab"
-DEMO_MODEL = ROOT / ".cache" / "demo-model"
+DEMO_MODEL = ROOT / "examples" / "demo_model" / "base"
 DEMO_SETTINGS = TRAINING
 _AUTHOR = Actor("Example", "example@localhost")
 # The first commit has a fixed time, so that the example gives the same model version everywhere.
@@ -43,18 +40,6 @@ def demo_repository(bare: Path) -> Path:
             clone.index.commit(message, author=_AUTHOR, committer=_AUTHOR, author_date=when, commit_date=when)
             clone.remote().push("main").raise_if_error()
     return bare
-
-
-def demo_model() -> Path:
-    """Returns the demo model's folder, built in about a minute where it is missing or its recipe has changed.
-
-    Raises StageError where building it fails; the builder has said why.
-    """
-    python = ROOT / ".venvs" / "train" / "bin" / "python"
-    command = [str(python), "-m", "examples.demo_model.build", "--output", str(DEMO_MODEL)]
-    if subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}).returncode:
-        raise StageError("the demo model could not be built; its builder says why above")
-    return DEMO_MODEL
 
 
 def _copy_example(folder: Path, keep_versions: bool) -> None:

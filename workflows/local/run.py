@@ -113,7 +113,7 @@ def workflow_inputs(settings: Mapping[str, Any]) -> dict[str, Any]:
     with opened(repository) as repo:
         known = configured(repo, repository, agent, settings.get("revision", ""), settings.get("runbook_path", ""))
     if "model_name" not in settings:
-        known |= {**demo.DEMO_SETTINGS, "model_name": str(demo.demo_model())}
+        known |= {**demo.DEMO_SETTINGS, "model_name": str(demo.DEMO_MODEL)}
         print(f"The demo model is trained with its own settings: {_shown(demo.DEMO_SETTINGS)}", file=sys.stderr)
     chosen = {**known, **settings, "agent_name": agent, "repository": repository}
     return chosen | {name: _absolute(chosen[name]) for name in ("repository", "model_name") if name in chosen}

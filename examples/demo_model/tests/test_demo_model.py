@@ -1,5 +1,6 @@
 """What the demo model is made from."""
 
+import json
 import random
 import re
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from examples.demo_model.build import VOCABULARY, fingerprint
+from examples.demo_model.build import BASE, RECIPE, VOCABULARY, recipe
 from examples.demo_model.curriculum import corpus, make_lesson
+from examples.demo_model.shape import SHAPE
 from examples.demo_model.tokenizer import train_tokenizer
 from examples.demo_model.values import LABEL_WORDS, WORDS
 from shared.function_call import CONTROL_TOKENS
@@ -54,6 +56,14 @@ def test_no_lesson_holds_an_alert_of_the_examples() -> None:
     assert not [alert for alert in alerts if f"alert {alert}\n" in lessons]
 
 
-def test_the_recipe_is_known_without_training() -> None:
-    assert fingerprint() == fingerprint()
-    assert len(fingerprint()) == 16
+def test_the_base_that_is_here_was_made_by_this_recipe() -> None:
+    """Where it was not, `make demo-base` trains it anew."""
+    assert (BASE / RECIPE).read_text().strip() == recipe()
+
+
+def test_the_base_is_small_and_of_the_shape_that_the_recipe_has() -> None:
+    assert sum(file.stat().st_size for file in BASE.iterdir()) < 6_000_000
+    config = json.loads((BASE / "config.json").read_text())
+    assert {name: config[name] for name in SHAPE} == SHAPE | {"torch_dtype": "bfloat16"}
+    tokenizer = Tokenizer.from_file(str(BASE / "tokenizer.json"))
+    assert tokenizer.get_vocab_size() == config["vocab_size"] == VOCABULARY
