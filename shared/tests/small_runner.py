@@ -48,6 +48,12 @@ class SmallRunner(ThreadingHTTPServer):
     def part(self, sha256: str) -> Path:
         return self.folder / "parts" / sha256
 
+    def pause(self, job: dict[str, Any]) -> None:
+        """Does what a runner does when a job's lease has run out."""
+        job["state"] = "paused"
+        job["process"].send_signal(signal.SIGTERM)
+        job["process"].wait()
+
     def start(self, job: dict[str, Any]) -> None:
         job["state"] = "running"
         job["attempts"] += 1
@@ -73,7 +79,7 @@ class SmallRunner(ThreadingHTTPServer):
             job["outputs"][name] = {"sha256": sha256, "bytes": len(content)}
         job["exit_code"] = code_of_exit
         job["reason"] = (folder / "reason").read_text() if (folder / "reason").exists() else ""
-        if job["state"] != "cancelled":
+        if job["state"] == "running":
             job["state"] = "failed" if code_of_exit else "succeeded"
 
 

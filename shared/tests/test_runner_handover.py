@@ -2,11 +2,13 @@
 
 import os
 import random
+import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,8 +88,7 @@ def test_a_job_that_ends_without_a_word_has_its_code_too(new_pod: NewPod) -> Non
 
 def test_a_failed_job_is_tried_again_by_the_next_pod(new_pod: NewPod, runner: SmallRunner) -> None:
     assert [new_pod(name).run(behaviour="fail", steps=6)[0] for name in ("first", "second")] == [1, 1]
-    (job,) = (job for job in runner.jobs.values() if job["description"]["arguments"]["steps"] == "6")
-    assert job["attempts"] == 2
+    assert job_of(runner, behaviour="fail", steps="6")["attempts"] == 2
 
 
 def test_bad_input_never_reaches_the_runner(new_pod: NewPod, runner: SmallRunner) -> None:
@@ -110,8 +111,7 @@ def test_a_stage_that_is_stopped_cancels_its_job(
     assert process.wait(10) == code
     assert time.monotonic() - began < 3
     assert process.stderr.read().splitlines()[-1] == f"toy: stopped by {number.name}"
-    (job,) = (job for job in runner.jobs.values() if job["description"]["arguments"]["steps"] == str(500 + code))
-    assert job["state"] == "cancelled"
+    assert job_of(runner, steps=str(500 + code))["state"] == "cancelled"
     assert pod.made() == {}
 
 
@@ -138,21 +138,23 @@ def test_a_stage_that_is_stopped_while_the_runner_is_away_ends_all_the_same(
 def test_a_pod_that_is_killed_finds_its_job_again(new_pod: NewPod, runner: SmallRunner) -> None:
     drawn = random.Random(SEED)
     expected = new_pod("here", 0)
-    expected.run(steps=8, size=MEBIBYTE)
+    expected.run(steps=6, size=MEBIBYTE)
     for kill in range(KILLS):
         pod = new_pod(f"pod-{kill}")
-        given = {"steps": 8, "seconds": 0.1 + kill * 1e-6, "size": MEBIBYTE}
+        given = {"steps": 6, "seconds": 0.1 + kill * 1e-6, "size": MEBIBYTE}
         process = pod.start(**given)
-        time.sleep(drawn.uniform(0.0, 1.6))
+        time.sleep(drawn.uniform(0.0, 1.3))
         process.kill()
         process.communicate()
         (pod.folder / "tmp").rename(pod.folder / "left")  # a pod that is started anew has a new one
         (pod.folder / "tmp").mkdir()
         code, lines = pod.run(**given)
-        assert (code, lines[-2]) == (0, "step 8/8")
-        assert [line for line in lines if line.startswith("step")] == [f"step {step}/8" for step in range(1, 9)]
+        assert (code, lines[-2]) == (0, "step 6/6")
+        assert [line for line in lines if line.startswith("step")] == [f"step {step}/6" for step in range(1, 7)]
         assert pod.made() == expected.made()
-    assert {job["attempts"] for job in runner.jobs.values() if job["description"]["arguments"]["steps"] == "8"} == {1}
+    assert {job["attempts"] for job in runner.jobs.values() if job["description"]["arguments"]["seconds"] > "0.1"} == {
+        1
+    }
 
 
 def test_connections_that_are_cut_are_gone_on_with(new_pod: NewPod, runner: SmallRunner) -> None:
@@ -172,12 +174,43 @@ def test_a_network_that_goes_away_for_a_while_is_waited_for(new_pod: NewPod, run
     pod = new_pod("pod", proxy.port)
 
     def interrupt() -> None:
-        time.sleep(1.0)
+        time.sleep(0.8)
         proxy.is_away.set()
-        time.sleep(1.0)
+        time.sleep(0.5)
         proxy.is_away.clear()
 
     threading.Thread(target=interrupt, daemon=True).start()
-    code, lines = pod.run(steps=25, seconds=0.1)
+    code, lines = pod.run(steps=15, seconds=0.1)
     assert (code, proxy.cuts > 0) == (0, True)
-    assert [line for line in lines if line.startswith("step")] == [f"step {step}/25" for step in range(1, 26)]
+    assert [line for line in lines if line.startswith("step")] == [f"step {step}/15" for step in range(1, 16)]
+
+
+def test_a_job_that_the_runner_paused_is_handed_over_again_and_goes_on(new_pod: NewPod, runner: SmallRunner) -> None:
+    pod, expected = new_pod("pod"), new_pod("here", 0)
+    process = pod.start(steps=12, seconds=0.05)
+    assert process.stderr
+    until(process.stderr.readline, "step 4/")
+    runner.pause(job_of(runner, steps="12"))
+    until(process.stderr.readline, "going on behind ")
+    assert process.wait(20) == expected.run(steps=12)[0] == 0
+    assert pod.made() == expected.made()
+
+
+def test_a_job_that_the_runner_forgot_is_handed_over_again(new_pod: NewPod, runner: SmallRunner) -> None:
+    pod, expected = new_pod("pod"), new_pod("here", 0)
+    process = pod.start(steps=13, seconds=0.05)
+    assert process.stderr
+    until(process.stderr.readline, "step 2/")
+    job = runner.jobs.pop(job_of(runner, steps="13")["id"])
+    job["process"].kill()
+    shutil.rmtree(runner.folder / "jobs" / job["id"])
+    for blob in (runner.folder / "blobs").iterdir():
+        blob.unlink()
+    assert process.wait(20) == expected.run(steps=13)[0] == 0
+    assert pod.made() == expected.made()
+
+
+def job_of(runner: SmallRunner, **arguments: str) -> dict[str, Any]:
+    """Returns the job that was handed over with these arguments."""
+    (job,) = (job for job in runner.jobs.values() if arguments.items() <= job["description"]["arguments"].items())
+    return job
