@@ -135,7 +135,7 @@ def test_an_eighth_agent_adds_its_launch_plans_and_changes_no_other(tmp_path: Pa
         spec = plans[f"agent-{number}-training"]
         parameters = spec["defaultInputs"]["parameters"]
         assert parameters["iters"]["default"]["scalar"]["primitive"] == {"integer": str(number)}
-        assert parameters["repository"]["default"]["scalar"]["primitive"] == {"stringValue": URL}
+        assert spec["fixedInputs"]["literals"]["repository"]["scalar"]["primitive"] == {"stringValue": URL}
         assert spec["entityMetadata"]["schedule"]["cronSchedule"] == {"schedule": f"{number} 2 * * 0"}
         # A base that no revision pins must not come from the cache.
         assert spec.get("overwriteCache", False) is (number != 7)
@@ -281,9 +281,9 @@ def test_a_launch_plan_of_another_repository_is_not_taken_over() -> None:
     plans = [entity for entity in entities.entities() if entities.kind_of(entity) == "launch plan"]
     own = [plan for plan in plans if register.repository_of(plan)]
     register.check_owner(own, own)
-    # A launch plan of the same name that has no input `repository` is of another workflow altogether.
+    # A launch plan of the same name that fixes no `repository` is of another workflow altogether.
     stranger = copy.deepcopy(own[0])
-    stranger.spec.default_inputs.parameters.clear()
+    del stranger.spec.fixed_inputs.literals["repository"]
     with pytest.raises(
         StageError, match=r"is active for no repository, and this is https://git.example.com/homelab.git"
     ):

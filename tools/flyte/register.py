@@ -87,9 +87,12 @@ def check_owner(plans: Iterable[LaunchPlan], active: Iterable[LaunchPlan]) -> No
 
 
 def repository_of(plan: LaunchPlan) -> str:
-    """Returns the GitOps repository that a launch plan trains from; '' for one that is not of this workflow."""
-    parameter = plan.spec.default_inputs.parameters.get("repository")
-    value = parameter.default if parameter else None
+    """Returns the GitOps repository that an agent's launch plan trains from; '' for one that is no agent's."""
+    fixed, given = plan.spec.fixed_inputs.literals, plan.spec.default_inputs.parameters.get("repository")
+    if "agent_name" not in fixed:
+        return ""
+    # Launch plans of an earlier release have it among what a launch may change.
+    value = fixed.get("repository") or (given.default if given else None)
     return str(value.scalar.primitive.string_value) if value else ""
 
 

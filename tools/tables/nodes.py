@@ -20,6 +20,7 @@ from shared.contract import SECRETS_FOLDER
 from shared.errors import StageError
 from tools.flyte import entities, package
 from tools.images.source import ROOT
+from workflows.flyte.launch_plans import SHOWN
 
 PAGE = ROOT / "docs" / "nodes.md"
 COLUMNS = ("node", "image", "resources", "nodes", "cache", "retries", "time-out", "variables, and secrets as files")
@@ -29,7 +30,7 @@ PLAN_COLUMNS = (
     "kickoff time",
     "notifies",
     "cache",
-    "other defaults than the contracts'",
+    "other values than the contracts'",
 )
 _HEAD = """# Nodes on Flyte
 
@@ -89,10 +90,9 @@ def page(known: Package) -> str:
         "\n## Workflows\n\n",
         _table(("workflow", "what it does", "its nodes"), map(_workflow, known.workflows.values())),
         "\n## Launch plans of the example\n\n",
-        "An agent's has `agent_name` fixed, and the example's address as `repository`. ",
-        "`agent_training_pipeline` is given both\n",
-        "at the launch, trains in any case, and takes no number from config.yaml. ",
-        "Other defaults are those that are not the\ncontracts'.\n",
+        "An agent's fixes its name, the repository, and all else that its config.yaml decides; a launch may change ",
+        f"{', '.join(f'`{name}`' for name in SHOWN)}.\n`agent_training_pipeline` is given the first two ",
+        "at the launch, trains in any case, and takes no number from config.yaml.\n",
         "\n",
         _table(PLAN_COLUMNS, _plans(known)),
     ]
@@ -180,13 +180,10 @@ def _plans(known: Package) -> Iterator[list[str]]:
         if name in known.workflows:
             continue
         spec = plan["spec"]
-        usual = known.launch_plans[spec["workflowId"]["name"]]["spec"]["defaultInputs"]["parameters"]
-        given = spec["defaultInputs"]["parameters"]
-        other = [
-            f"{key}={_value(given[key])}"
-            for key in sorted(given)
-            if key != "repository" and _value(given[key]) != _value(usual[key])
-        ]
+        usual = _inputs(known.launch_plans[spec["workflowId"]["name"]]["spec"])
+        given = _inputs(spec)
+        told_above = ("agent_name", "repository")
+        other = [f"{key}={given[key]}" for key in sorted(given) if key not in told_above and given[key] != usual[key]]
         metadata = spec["entityMetadata"]
         schedule = metadata.get("schedule", {})
         cron = schedule.get("cronSchedule", {}).get("schedule", "")
@@ -197,8 +194,17 @@ def _plans(known: Package) -> Iterator[list[str]]:
         yield [name, *told]
 
 
-def _value(parameter: Mapping[str, Any]) -> str:
-    primitive = parameter.get("default", {}).get("scalar", {}).get("primitive", {})
+def _inputs(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Returns a launch plan's inputs, fixed or not, with their values; `required` where there is none."""
+    given = spec["defaultInputs"]["parameters"]
+    literals = spec.get("fixedInputs", {}).get("literals", {})
+    return {name: _value(each.get("default", {})) for name, each in given.items()} | {
+        name: _value(literal) for name, literal in literals.items()
+    }
+
+
+def _value(literal: Mapping[str, Any]) -> str:
+    primitive = literal.get("scalar", {}).get("primitive", {})
     return str(next(iter(primitive.values()), "required"))
 
 
