@@ -90,7 +90,7 @@ def runner_of(declared: Contract) -> Runner | None:
 
 
 def _who(told: Mapping[str, Any]) -> str:
-    return one_line(", ".join(str(told.get(key, "?"))[:40] for key in ("runner", "platform", "device")))
+    return one_line(", ".join(str(told[key])[:40] for key in ("runner", "platform", "device") if key in told))
 
 
 class Handover:
@@ -189,8 +189,8 @@ class Handover:
         return state
 
     def _tell(self, state: Mapping[str, Any]) -> None:
-        """Says what a person waits for, once."""
-        line = {"preparing": "the runner makes the stage's environment"}.get(state["state"], "")
+        """Says what a person waits for, once; the rest stands in the log."""
+        line = ""
         if state["state"] == "queued" and isinstance(ahead := state.get("ahead"), int) and ahead > 0:
             line = f"waiting at the runner: {ahead} {'job is' if ahead == 1 else 'jobs are'} before this one"
         if line and line != self.told:

@@ -116,6 +116,17 @@ def test_a_stage_that_is_stopped_cancels_its_job(
     assert pod.made() == {}
 
 
+def test_the_pod_after_one_that_was_stopped_is_not_taken_for_it(new_pod: NewPod, runner: RealRunner) -> None:
+    first, second = new_pod("first"), new_pod("second")
+    process = first.start(steps=15, seconds=0.05)
+    assert process.stderr
+    until(process.stderr.readline, "step 2/")
+    process.terminate()
+    assert second.run(steps=15, seconds=0.05)[0] == 0
+    assert process.wait(10) == 143
+    assert runner.job(steps="15", seconds="0.05")["state"] == "succeeded"
+
+
 def until(readline: Callable[[], str], beginning: str) -> None:
     while not (line := readline()).startswith(beginning):
         assert line, f"the log ended before {beginning}"
