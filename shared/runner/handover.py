@@ -26,6 +26,7 @@ from shared.runner.transfer import Blob
 
 WAIT = 20  # seconds that the runner may wait for a line of the log
 LEAST_WAIT = 0.2  # between two questions of which the first told nothing
+JUST_NOW = 30.0  # seconds in which a job ends that was cancelled before it was handed over
 CANCEL_SECONDS = 2.0  # for the answer to a cancellation, while the process ends
 ROUNDS = 5  # of sending what the runner says that it lacks
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
@@ -71,7 +72,7 @@ class Runner:
         job = package.job(declared, values, code, inputs, self.settings.lease_seconds)
         handover = Handover(declared, self.settings, job)
         say(f"handed to the runner {self.settings.url} ({_who(self.told)}): job {job.id[:12]}, code {code.sha256}")
-        if self.told.get("device") != "gpu":
+        if self.told.get("device") == "cpu":
             say("the runner finds no GPU: the work is done on its CPU")
         state = handover.follow()
         shutil.rmtree(work / "inputs", ignore_errors=True)  # room for the outputs
@@ -89,7 +90,7 @@ def runner_of(declared: Contract) -> Runner | None:
 
 
 def _who(told: Mapping[str, Any]) -> str:
-    return one_line(", ".join(str(told.get(key, "?"))[:40] for key in ("runner", "platform", "device")))
+    return one_line(", ".join(str(told[key])[:40] for key in ("runner", "platform", "device") if key in told))
 
 
 class Handover:
@@ -102,6 +103,7 @@ class Handover:
         self.log = JobLog()
         self.told = ""
         self.is_over = False
+        self.put_at = 0.0
         self.stops = threading.Event()
         on_stop(self.cancel)
 
@@ -109,7 +111,7 @@ class Handover:
         """Hands the job over, prints its log, and returns its last state. Raises as Runner.run does."""
         state = self._submit()
         while True:
-            if state["state"] in GONE:
+            if state["state"] in GONE or self._was_cancelled_before(state):
                 state = self._submit()
             self._tell(state)
             has_ended = state["state"] in ENDED
@@ -122,6 +124,10 @@ class Handover:
         if state["state"] != SUCCEEDED:
             raise self._failure(state)
         return state
+
+    def _was_cancelled_before(self, state: Mapping[str, Any]) -> bool:
+        """Returns whether an earlier pod of the same job was stopped, and its job has ended only now."""
+        return state["state"] == CANCELLED and time.monotonic() - self.put_at < JUST_NOW
 
     def outputs(self, state: Mapping[str, Any], work: Path) -> Any:
         """Returns the stage's outputs, taken from the runner and not yet checked."""
@@ -157,6 +163,7 @@ class Handover:
         if self.stops.is_set():
             threading.Event().wait()  # the process ends; the job that was cancelled must not be queued again
         answer = self.connection.ask("PUT", self.path, self.job.body(), {"Content-Type": "application/json"})
+        self.put_at = self.put_at or time.monotonic()
         if answer.status not in (200, 201):
             raise StageError(f"the runner {self.settings.url} does not take the job: {answer.error()}")
         return self._checked(answer)
@@ -182,8 +189,8 @@ class Handover:
         return state
 
     def _tell(self, state: Mapping[str, Any]) -> None:
-        """Says what a person waits for, once."""
-        line = {"preparing": "the runner makes the stage's environment"}.get(state["state"], "")
+        """Says what a person waits for, once; the rest stands in the log."""
+        line = ""
         if state["state"] == "queued" and isinstance(ahead := state.get("ahead"), int) and ahead > 0:
             line = f"waiting at the runner: {ahead} {'job is' if ahead == 1 else 'jobs are'} before this one"
         if line and line != self.told:
@@ -211,7 +218,7 @@ class Handover:
             reason = "the job was cancelled at the runner; run again, and it goes on"
         reason = reason.removeprefix(f"{self.declared.stage}: ") or "the job failed on the runner, without a reason"
         code = code if isinstance(code, int) and not isinstance(code, bool) and code else 1
-        is_said = self.log.last == f"{self.declared.stage}: {reason}"
+        is_said = self.log.last in (reason, f"{self.declared.stage}: {reason}")
         return JobFailed(reason, 128 - code if code < 0 else code, is_said)
 
     def _output(self, field: Field, made: Any, work: Path) -> Any:

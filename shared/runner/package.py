@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from shared.runner.transfer import Blob
 ROOT = Path(__file__).parents[2]
 # What no image of a stage holds (.dockerignore), and what Python and tools leave beside code.
 NOT_CODE = shutil.ignore_patterns("tests", "__pycache__", ".*", "*.md", "Dockerfile", "cuda.txt", "requirements.*.lock")
+_AGENT = re.compile("[a-z0-9-]{1,63}")
 CHECKPOINTS = "checkpoint_to"  # a stage with this input goes on from where it was
 
 
@@ -96,8 +98,8 @@ def _described(blob: Blob) -> dict[str, Any]:
 def _agent(values: Mapping[str, Any]) -> str:
     """Returns whose model it is, so that a runner can take agents in turn; '' where no dataset tells it."""
     for value in values.values():
-        if isinstance(value, ChatDataset) and isinstance(agent := value.agent().get("agent"), str):
-            return agent
+        if isinstance(value, ChatDataset) and _AGENT.fullmatch(str(agent := value.agent().get("agent"))):
+            return str(agent)
     return ""
 
 

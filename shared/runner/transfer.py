@@ -10,6 +10,7 @@ from shared.runner.connection import Answer, Connection
 from shared.runner.patience import CUT, Busy
 
 CHUNK = 1 << 20
+NOT_YET = (202, 408, 409, 423)  # a part has come, too slowly, from elsewhere than agreed, or from another stage, too
 ATTEMPTS = 3  # at a file that arrives damaged
 
 
@@ -47,8 +48,8 @@ def send(connection: Connection, blob: Blob) -> None:
             continue
         if answer.status in (200, 201):
             return
-        if answer.status == 409:  # another stage sends the same file
-            patience.wait(Busy("it keeps another part of a file than it said"))
+        if answer.status in NOT_YET:
+            patience.wait(Busy(answer.error()))
         elif answer.status == 422 and damaged < ATTEMPTS:
             most, damaged = 0, damaged + 1
         else:
