@@ -2,13 +2,12 @@
 
 import os
 import random
-import time
 from pathlib import Path
 
 import pytest
 
 from runner.tests.cutting_proxy import wire
-from runner.tests.world import Project, Runner, write_certificate
+from runner.tests.world import Project, Runner
 
 CUTS = int(os.environ.get("KILLS", "1"))
 
@@ -40,50 +39,6 @@ def test_a_large_file_goes_on_where_it_broke_off(project: Project, runner: Runne
         pod = project.run(runner, outputs / "pod", variables, dataset=large, steps=1)
     assert pod.code == 0, pod.lines
     assert len(carried) < 60  # of 5 that carry 3 MB, and those that ask
-
-
-def test_a_network_that_is_away_for_a_while_ends_nothing(project: Project, runner: Runner, outputs: Path) -> None:
-    with wire(runner.port, lambda count: None) as cut:
-        variables = {"MLX_RUNNER_URL": f"https://127.0.0.1:{cut.port}"}
-        pod = project.start(runner, outputs, variables, steps=40, behaviour="away")
-        pod.wait_for("step 5 of")
-        cut.is_down = True
-        time.sleep(2)
-        cut.is_down = False
-        assert pod.process.wait(60) == 0
-    assert sum(line.startswith("step ") for line in pod.lines) == 40
-
-
-# ── a runner that cannot be used ─────────────────────────────────────────────────────────────────
-
-
-def test_a_wrong_token_is_told(project: Project, runner: Runner, outputs: Path) -> None:
-    pod = project.run(runner, outputs, {"MLX_RUNNER_TOKEN": "x" * 32})
-    assert pod.code == 1 and pod.lines[-1].startswith(f"toy: the runner {runner.url} does not accept the token; ")
-
-
-@pytest.mark.parametrize(
-    ("days", "name", "reason"),
-    [
-        (2, "localhost", "what answers has another certificate than MLX_RUNNER_CERTIFICATE"),
-        (-1, "localhost", " has expired; "),
-        (2, "elsewhere", " is not for 127.0.0.1; "),
-    ],
-)
-def test_a_certificate_that_is_not_the_runners_is_told(
-    project: Project, tmp_path: Path, runner: Runner, days: int, name: str, reason: str
-) -> None:
-    other = Runner.make(tmp_path / "other")
-    trusted = runner.home
-    if (days, name) != (2, "localhost"):
-        write_certificate(other.home, days, name)
-        trusted = other.home
-    try:
-        other.start_without_waiting()
-        pod = project.run(other, tmp_path / "pod", {"MLX_RUNNER_CERTIFICATE_FILE": str(trusted / "certificate.pem")})
-    finally:
-        other.stop()
-    assert pod.code == 1 and reason in pod.lines[-1], pod.lines
 
 
 def test_code_that_is_not_allowed_is_told_with_its_digest(project: Project, tmp_path: Path) -> None:
