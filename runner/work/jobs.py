@@ -71,6 +71,7 @@ class Jobs:
                 job.log.unlink(missing_ok=True)
                 job.change(state="waiting", ended="", exit_code=None, reason="", outputs={})
             if job.state.state == "succeeded" and self._lacks_outputs(job):
+                job.is_cancelled = False
                 job.change(state="waiting", ended="", exit_code=None, outputs={})
             if job.state.state in ("waiting", "paused"):
                 job.change(state="waiting" if self.missing(job) else "queued")
