@@ -372,7 +372,7 @@ pictures: .venv/.made ## the README's picture of the report of the last `make ru
 	@.venv/bin/python -m tools.pictures
 
 .PHONY: clean
-clean: ## remove what `make run` made: .runs and the demo model
+clean: ## remove what `make run` made: .runs
 	rm -rf .runs .cache
 
 .PHONY: distclean
