@@ -11,27 +11,7 @@ import pytest
 from shared import blas
 
 ROOT = Path(__file__).parents[2]
-CORES = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 0
 pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="only Linux needs another BLAS")
-
-
-@pytest.mark.parametrize(
-    ("limit", "cores"),
-    [
-        ("max 100000\n", CORES),
-        ("100000 100000\n", 1),
-        ("50000 100000\n", 1),
-        ("99900000 100000\n", CORES),
-        (None, CORES),
-    ],
-)
-def test_a_container_s_limit_counts(
-    limit: str | None, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if limit:
-        (tmp_path / "cpu.max").write_text(limit)
-    monkeypatch.setattr(blas, "_CPU_LIMIT", tmp_path / "cpu.max")
-    assert blas._usable_cores() == cores
 
 
 def test_mlx_must_not_be_there_yet(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from shared.errors import StageError, one_line
 from stages.dataset.rows.labels import is_shared
-from stages.dataset.rows.likeness import is_near, normalised
-from stages.dataset.rows.row import Row
+from stages.dataset.rows.likeness import is_near
+from stages.dataset.rows.row import Row, normalised
 
 _SHOWN = 3
 
@@ -37,14 +37,13 @@ def without_duplicates(rows: Sequence[Row]) -> list[Row]:
     seen: set[tuple[str, str]] = set()
     answers: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
-        words = normalised(row.turn)
         key = (row.split, row.completion)
         may_be_alike = not row.function or (row.answer == "constant" and row.split == "train")
-        near = () if may_be_alike else (is_near(words, other) for other in answers[key])
-        if (row.split, words) in seen or any(near):
+        near = () if may_be_alike else (is_near(row.words, other) for other in answers[key])
+        if (row.split, row.words) in seen or any(near):
             continue
-        seen.add((row.split, words))
-        answers[key].append(words)
+        seen.add((row.split, row.words))
+        answers[key].append(row.words)
         kept.append(row)
     return kept
 
