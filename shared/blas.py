@@ -10,7 +10,7 @@ import platform
 import sys
 from pathlib import Path
 
-from shared.engine import container_limits
+from shared.engine.cores import usable_cores
 
 # mallopt's numbers for M_ARENA_MAX, M_MMAP_MAX, M_TRIM_THRESHOLD and M_TOP_PAD (glibc's malloc.h).
 _KEEP_FREED_MEMORY = ((-8, 1), (-4, 0), (-1, -1), (-2, 64 << 20))
@@ -28,18 +28,12 @@ def prepare(threads: int | None = None) -> str:
         return f"{platform.system()} {platform.machine()}"
     if "mlx.core" in sys.modules:
         raise RuntimeError("mlx is imported already: prepare the BLAS first")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads or max(1, _usable_cores() // 2)))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads or max(1, usable_cores() // 2)))
     library = _load_openblas()
     _keep_freed_memory()
     if library is None:
         return "the BLAS of the mlx wheel, which is slow: install libopenblas0-pthread"
     return f"OpenBLAS, {os.environ['OPENBLAS_NUM_THREADS']} threads"
-
-
-def _usable_cores() -> int:
-    cores = len(os.sched_getaffinity(0))
-    limited = container_limits.cores()
-    return cores if limited is None else max(1, min(cores, int(limited)))
 
 
 def _load_openblas() -> ctypes.CDLL | None:

@@ -9,17 +9,9 @@ from pathlib import Path
 import pytest
 
 from shared import blas
-from shared.engine import container_limits
 
 ROOT = Path(__file__).parents[2]
-CORES = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 0
 pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="only Linux needs another BLAS")
-
-
-@pytest.mark.parametrize(("limit", "cores"), [(None, CORES), (1.0, 1), (0.5, 1), (999.0, CORES)])
-def test_a_container_s_limit_counts(limit: float | None, cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(container_limits, "cores", lambda: limit)
-    assert blas._usable_cores() == cores
 
 
 def test_mlx_must_not_be_there_yet(monkeypatch: pytest.MonkeyPatch) -> None:

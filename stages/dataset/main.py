@@ -30,7 +30,7 @@ from stages.dataset.study import study
 
 def run(inputs: Inputs, outputs: Path) -> Outputs:
     """Makes the dataset of one agent at one revision. Raises StageError for what a person can mend."""
-    with telling_no_secret():
+    with telling_no_secret(), _without_garbage_collection():
         return _run(inputs, outputs)
 
 
@@ -39,14 +39,12 @@ def _run(inputs: Inputs, outputs: Path) -> Outputs:
         source = read_source(repo, inputs.repository, inputs.revision, inputs.agent_name, inputs.runbook_path)
     pages = f", {len(source.pages)} pages," if len(source.pages) > 1 else ""
     log(f"reading {source.runbook_path}{pages} as of commit {source.commit[:8]}")
-    with _without_garbage_collection():
-        studied = study(source, inputs.agent_name)
+    studied = study(source, inputs.agent_name)
     if studied.findings:
         _log_findings(studied.findings, studied.secrets, studied.without_alert)
     config, tools, findings = studied.sound()
     source = dataclasses.replace(source, **vars(studied.files))
-    with _without_garbage_collection():
-        rows, dropped = draw_rows(findings, tools, sampling_of(inputs))
+    rows, dropped = draw_rows(findings, tools, sampling_of(inputs))
     dataset = _write(outputs / "dataset", inputs.agent_name, source, config, tools, findings, rows)
     dropped |= {"secrets": len(studied.secrets)}
     card = summarise(inputs.agent_name, source, findings, rows, dropped, dataset.path, studied.without_alert)

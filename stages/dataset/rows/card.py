@@ -54,7 +54,7 @@ def summarise(
         "skipped": list(map(_skipped, findings.skipped)),
         "warnings": findings.all_warnings,
         "dropped": dict(dropped),
-        "row_characters": _lengths([len(row.prompt) + len(row.completion) for row in rows]),
+        "row_characters": _lengths([len(row.prefix) + len(row.turn) + len(row.completion) for row in rows]),
         "sha256": {path.name: _sha256(path) for path in sorted(folder.glob("*.json*"))},
     }
 

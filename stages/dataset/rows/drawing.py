@@ -44,8 +44,8 @@ def draw_rows(findings: Findings, tools: Tools, sampling: Sampling) -> tuple[lis
 
 def _by_split(rows: Sequence[Row]) -> Mapping[str, Iterator[dict[str, Any]]]:
     """Returns the rows of each split as `check_leaks` wants them; each is made when it is asked for."""
-    return {split: _columns(rows, split) for split in ALL_SPLITS}
+    return {split: _fields(rows, split) for split in ALL_SPLITS}
 
 
-def _columns(rows: Sequence[Row], split: str) -> Iterator[dict[str, Any]]:
-    return (row.columns() | {"stated": row.stated} for row in rows if row.split == split)
+def _fields(rows: Sequence[Row], split: str) -> Iterator[dict[str, Any]]:
+    return (vars(row) | {"words": row.words} for row in rows if row.split == split)

@@ -2,9 +2,10 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 
 from shared.artifacts import SPLITS, UNCOVERED_ALERTS, UNSEEN_ALERTS
 from shared.errors import StageError
@@ -17,6 +18,7 @@ from stages.dataset.calls.remedy import Remedy
 from stages.dataset.calls.schema import is_valid
 from stages.dataset.calls.tools import Tools
 from stages.dataset.rows import labels
+from stages.dataset.rows.ahead import made_ahead, processes_for
 from stages.dataset.rows.likeness import Known
 from stages.dataset.rows.notifications import Drawn, Sketch
 from stages.dataset.rows.phrasings import answers_of, of_split, phrasings
@@ -48,13 +50,17 @@ def prompt_file(tools: Tools) -> PromptFile:
     return PromptFile.render([function.schema_for_model() for function in tools.functions], tools.names)
 
 
-def make_rows(findings: Findings, tools: Tools, prompt: PromptFile, sampling: Sampling) -> list[Row]:
+def make_rows(
+    findings: Findings, tools: Tools, prompt: PromptFile, sampling: Sampling, processes: int | None = None
+) -> list[Row]:
     """Returns up to per_alert distinct rows of each remedy, spread over the splits, and rows without a call.
 
     The seed draws values and phrases; the split of a value never depends on it. Fewer rows come out where an alert
-    has too few distinct values. Raises StageError where one prompt would have two answers.
+    has too few distinct values. processes: how many draw ahead, which changes no row; by default as many as help.
+    Raises StageError where one prompt would have two answers.
     """
-    return _Maker(findings, tools, prompt, sampling).rows()
+    chosen = processes_for(len(findings.remedies)) if processes is None else processes
+    return _Maker(findings, tools, prompt, sampling).rows(chosen)
 
 
 def counts(per_alert: int) -> dict[str, int]:
@@ -74,19 +80,17 @@ class _Maker:
         self.texts = [phrasings(remedy.alert, answers_of(remedy)) for remedy in findings.remedies]
         self.teachers = _teachers(findings.remedies, self.texts)
         self.severities = Counter(remedy.alert.name for remedy in findings.remedies)
+        self.unseen = held_out(findings.remedies, sampling.unseen_alerts_share)
         self.known = Known()
         self.silent: dict[tuple[str, int], Sketch] = {}
 
-    def rows(self) -> list[Row]:
-        unseen = held_out(self.findings.remedies, self.sampling.unseen_alerts_share)
+    def rows(self, processes: int) -> list[Row]:
         silence, tested = apart(self.findings.uncovered)
         rows: list[Row] = []
-        for remedy, texts in zip(self.findings.remedies, self.texts, strict=True):
-            split_sizes = counts(self.sampling.per_alert)
-            if remedy.alert.name in unseen:
-                split_sizes = {UNSEEN_ALERTS: 2 * split_sizes["test"]}
-            for split, count in split_sizes.items():
-                rows += self._calls(remedy, of_split(texts, split) if split in SPLITS else texts, split, count)
+        numbers = range(len(self.findings.remedies))
+        with closing(made_ahead(self._first_rows, numbers, processes)) as ahead:
+            for number, drawn in zip(numbers, ahead, strict=True):
+                rows += self._calls(number, drawn or {})
         if not rows:
             return rows
         for split in SPLITS:
@@ -95,7 +99,27 @@ class _Maker:
             rows += self._uncovered(alert)
         return rows
 
-    def _calls(self, remedy: Remedy, texts: Sequence[str], split: str, count: int) -> Iterator[Row]:
+    def _first_rows(self, number: int) -> dict[str, list[Row]]:
+        """Returns the rows of a remedy that are drawn at least, by their split: none may have to be drawn again."""
+        return {split: list(islice(self._drawn(number, split), count)) for split, count in self._sizes(number).items()}
+
+    def _calls(self, number: int, ahead: Mapping[str, Sequence[Row]]) -> Iterator[Row]:
+        """Yields the rows of a remedy. ahead: those that were drawn already, the first of each split."""
+        for split, count in self._sizes(number).items():
+            known = list(map(self.writer.received, ahead.get(split, ())))
+            further = islice(self._drawn(number, split), len(known), None)  # which draws nothing before it is asked
+            yield from self._distinct(chain(known, further), count, self.findings.remedies[number].place)
+
+    def _sizes(self, number: int) -> dict[str, int]:
+        """Returns how many rows of a remedy each split is to have."""
+        sizes = counts(self.sampling.per_alert)
+        is_unseen = self.findings.remedies[number].alert.name in self.unseen
+        return {UNSEEN_ALERTS: 2 * sizes["test"]} if is_unseen else sizes
+
+    def _drawn(self, number: int, split: str) -> Iterator[Row]:
+        """Yields rows of a remedy without end, new or not: the same whichever process draws them."""
+        remedy, texts = self.findings.remedies[number], self.texts[number]
+        texts = of_split(texts, split) if split in SPLITS else texts
         chance = random.Random(f"{self.sampling.seed} {remedy.alert.name} {remedy.alert.severity} {split}")
         own = [text for text in texts if len(self.teachers[text]) == 1]
         told_by = {"severity"} if self.severities[remedy.alert.name] > 1 else set()
@@ -103,17 +127,14 @@ class _Maker:
         is_constant = {*remedy.label_of.values()} <= {*fixed, "alertname", "severity"}
         sketch = Sketch(remedy.alert, texts, remedy.label_of, self.tools.placeholders, self.names, told_by, fixed)
         nameless = replace(sketch, texts=own)
-
-        def draw() -> Row:
+        while True:
             kind = self._kind(remedy, own, chance)
             chosen = nameless if kind == "missing" else sketch
-            drawn, call = _fitting(remedy, lambda: chosen.draw(_values_of(split), kind, chance))
+            drawn, call = _fitting(remedy, chosen, split, kind, chance)
             name, stated = remedy.alert.name, fixed.values()
-            return self.writer.row(
+            yield self.writer.row(
                 split, name, drawn.alert, call, alertname=kind, is_constant=is_constant, stated=stated
             )
-
-        return self._distinct(draw, count, remedy.place)
 
     def _kind(self, remedy: Remedy, own: Sequence[str], chance: random.Random) -> NameKind:
         """Returns how the name is shown: never missing where nothing else tells the alert from another.
@@ -138,11 +159,13 @@ class _Maker:
         least = min(of_each * len(uncovered), calls - count) if split == "train" else 0
         chance = random.Random(f"{self.sampling.seed} no call {split}")
         alerts = chain(islice(in_turns([], uncovered, chance), least), in_turns(documented, others, chance))
-        return self._distinct(lambda: self._silent(split, next(alerts), chance), count + least, "a row without a call")
+        drawn = (self._silent(split, alert, chance) for alert in alerts)
+        return self._distinct(drawn, count + least, "a row without a call")
 
     def _uncovered(self, alert: Alert) -> Iterator[Row]:
         chance = random.Random(f"{self.sampling.seed} {alert.name} {alert.severity} {UNCOVERED_ALERTS}")
-        return self._distinct(lambda: self._silent(UNCOVERED_ALERTS, alert, chance), _OF_UNCOVERED, alert.place)
+        drawn = (self._silent(UNCOVERED_ALERTS, alert, chance) for alert in repeat(alert))
+        return self._distinct(drawn, _OF_UNCOVERED, alert.place)
 
     def _silent(self, split: str, alert: Alert, chance: random.Random) -> Row:
         sketch = self._silent_sketch(split, alert)
@@ -161,16 +184,13 @@ class _Maker:
             self.silent[split, id(alert)] = known
         return known
 
-    def _distinct(self, draw: Callable[[], Row], count: int, place: str) -> Iterator[Row]:
+    def _distinct(self, drawn: Iterable[Row], count: int, place: str) -> Iterator[Row]:
         """Yields count rows that are new; of calls without a label's value one is enough that is merely not the same.
 
         Without an argument that differs from split to split, only the labels around it tell two rows apart.
         """
         found, alike = 0, None
-        for _ in range(count * _ATTEMPTS):
-            if found == count:
-                return
-            row = draw()
+        for row in islice(drawn, count * _ATTEMPTS):
             if self.known.has(row, place):
                 continue
             if self.known.is_near_elsewhere(row):
@@ -179,6 +199,8 @@ class _Maker:
             self.known.add(row, place)
             found += 1
             yield row
+            if found == count:
+                return
         if not found and alike and alike.answer == "constant":
             self.known.add(alike, place)
             yield replace(alike, is_alike=True)
@@ -202,12 +224,12 @@ def _fixed(remedy: Remedy) -> dict[str, str]:
     return {label: value for label, value in named.items() if label not in varying} | of_rule
 
 
-def _fitting(remedy: Remedy, draw: Callable[[], Drawn]) -> tuple[Drawn, Call]:
+def _fitting(remedy: Remedy, sketch: Sketch, split: str, kind: NameKind, chance: random.Random) -> tuple[Drawn, Call]:
     """Returns a drawn alert and its call, as tools.yaml declares it: not every value fits a pattern or a length."""
     properties = remedy.function.parameters.properties
     wrong = ""
     for _ in range(_FITTING):
-        drawn = draw()
+        drawn = sketch.draw(_values_of(split), kind, chance)
         call = call_of(remedy, drawn)
         misfits = (name for name, value in call.arguments.items() if not is_valid(properties[name], value))
         wrong = next(misfits, "")

@@ -8,8 +8,8 @@ from typing import Any
 
 from shared.errors import StageError, one_line
 from stages.dataset.rows.labels import is_shared
-from stages.dataset.rows.likeness import is_near, normalised
-from stages.dataset.rows.row import Row
+from stages.dataset.rows.likeness import is_near
+from stages.dataset.rows.row import Row, normalised
 
 _SHOWN = 3
 
@@ -37,14 +37,13 @@ def without_duplicates(rows: Sequence[Row]) -> list[Row]:
     seen: set[tuple[str, str]] = set()
     answers: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in rows:
-        words = normalised(row.turn)
         key = (row.split, row.completion)
         may_be_alike = not row.function or (row.answer == "constant" and row.split == "train")
-        near = () if may_be_alike else (is_near(words, other) for other in answers[key])
-        if (row.split, words) in seen or any(near):
+        near = () if may_be_alike else (is_near(row.words, other) for other in answers[key])
+        if (row.split, row.words) in seen or any(near):
             continue
-        seen.add((row.split, words))
-        answers[key].append(words)
+        seen.add((row.split, row.words))
+        answers[key].append(row.words)
         kept.append(row)
     return kept
 
@@ -53,7 +52,7 @@ def check_leaks(splits: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
     """Raises StageError, naming rows, where a held-out row is in training: its words, its answer, or a label value.
 
     splits: the rows of each split as its file holds them, training first; `stated` may tell label values that the
-    runbook or a rule names, and all splits may therefore have.
+    runbook or a rule names, and all splits may therefore have, and `words` what `Row.words` has found.
     """
     leaks = list(find_leaks(splits))
     if leaks:
@@ -71,7 +70,7 @@ def find_leaks(splits: Mapping[str, Iterable[Mapping[str, Any]]]) -> Iterator[Le
     answers: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     for split, rows in splits.items():
         for row in rows:
-            content = normalised(_content(row["prompt"]))
+            content = row.get("words") or normalised(_turn(row["prompt"]))
             place, own = (split, row["id"]), label_values(row)
             found = _repeated(content, split, words) or _shared_value(own, split, values)
             found = found or _near(content, row, split, answers[row["completion"]])
@@ -95,9 +94,9 @@ def label_values(row: Mapping[str, Any]) -> set[str]:
     }
 
 
-def _content(prompt: str) -> str:
+def _turn(prompt: str) -> str:
     """Returns what a prompt asks, without the declarations that all share."""
-    return prompt.rpartition("<start_of_turn>user\n")[2]
+    return "".join(prompt.rpartition("<start_of_turn>user\n")[1:])
 
 
 def _repeated(content: str, split: str, words: Mapping[str, tuple[str, str]]) -> tuple[str, tuple[str, str]] | None:

@@ -1,7 +1,6 @@
 """Whether two prompts say the same: equal words, or nearly so."""
 
 from collections import defaultdict
-from functools import lru_cache
 
 from rapidfuzz import fuzz
 
@@ -9,24 +8,6 @@ from shared.errors import StageError
 from stages.dataset.rows.row import Row
 
 NEAR = 97.0  # of 100, by rapidfuzz.fuzz.ratio
-
-
-class _Letters(dict[int, str]):
-    """Letters, digits and `_` as they are, and a space for any other sign: several times quicker than a pattern."""
-
-    def __missing__(self, code: int) -> str:
-        sign = chr(code)
-        self[code] = sign if sign.isalnum() or sign == "_" else " "
-        return self[code]
-
-
-_LETTERS = _Letters()
-
-
-@lru_cache(maxsize=16)  # a row is compared, and then added
-def normalised(text: str) -> str:
-    """Returns the words of a text: lower case, without punctuation and white space that tell nothing."""
-    return " ".join(text.lower().translate(_LETTERS).split())
 
 
 def is_near(words: str, other: str) -> bool:
@@ -45,7 +26,7 @@ class Known:
         """Remembers a row. place: where its answer comes from, as a person reads it."""
         self._answers[row.id] = (row.completion, place)
         if row.function:
-            self._words[row.completion][row.split].append(normalised(row.turn))
+            self._words[row.completion][row.split].append(row.words)
 
     def has(self, row: Row, place: str) -> bool:
         """Returns whether there is a row of the same prompt. Raises StageError where that has another answer."""
@@ -63,5 +44,5 @@ class Known:
         """Returns whether another split has the row's call for nearly the same words."""
         if not row.function:
             return False
-        words, known = normalised(row.turn), self._words[row.completion]
+        words, known = row.words, self._words[row.completion]
         return any(is_near(words, other) for split, others in known.items() if split != row.split for other in others)

@@ -10,7 +10,7 @@ from stages.dataset.calls.placeholders import Placeholder, placeholders
 from stages.dataset.rows import labels
 from stages.dataset.rows.annotations.template import render
 from stages.dataset.rows.annotations.values import draw_value
-from stages.dataset.rows.noise import ALWAYS, noise_labels
+from stages.dataset.rows.label_values.noise import ALWAYS, noise_labels
 from stages.dataset.rows.phrasings import said_by_rule
 from stages.dataset.rows.shown_names import NameKind, renamed
 from stages.dataset.runbook.alert import Alert

@@ -5,12 +5,15 @@ They are written without it: to import it takes longer, and more memory, than to
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from shared.artifacts import ALL_SPLITS, SPLITS
 from stages.dataset.rows.row import Row
 
 _LINE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_PROMPT = '"prompt":"'  # stands in a line as a key first of all: before it there is only the id, which is hexadecimal
 
 
 def write_splits(rows: Sequence[Row], folder: Path) -> None:
@@ -23,4 +26,19 @@ def write_splits(rows: Sequence[Row], folder: Path) -> None:
         if split not in SPLITS and not chosen:
             continue
         with (folder / f"{split}.jsonl").open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(_LINE.encode(row.columns()).replace("/", r"\/") + "\n" for row in chosen)
+            file.writelines(map(_line, chosen))
+
+
+def _line(row: Row) -> str:
+    """Returns a row as a line of its file; what all prompts begin with is escaped once for all."""
+    rest = _escaped(row.columns() | {"prompt": row.turn})
+    return rest.replace(_PROMPT, _PROMPT + _beginning(row.prefix), 1) + "\n"
+
+
+@lru_cache(maxsize=1)
+def _beginning(prefix: str) -> str:
+    return _escaped(prefix)[1:-1]
+
+
+def _escaped(value: Any) -> str:
+    return _LINE.encode(value).replace("/", r"\/")

@@ -17,8 +17,8 @@ from stages.dataset.calls.placeholders import Placeholder
 from stages.dataset.rows import labels
 from stages.dataset.rows.label_values import names
 from stages.dataset.rows.label_values.closed import CLOSED
+from stages.dataset.rows.label_values.noise import noise_labels
 from stages.dataset.rows.leaks import label_values
-from stages.dataset.rows.noise import noise_labels
 from stages.dataset.secrets.redaction import redact
 
 FUZZ = settings(

@@ -3,9 +3,9 @@
 import random
 
 from stages.dataset.rows.label_values import machines, software
-from stages.dataset.rows.label_values.splits import Draw
+from stages.dataset.rows.label_values.splits import Draw, draw_of
+from stages.dataset.rows.label_values.together import draw
 from stages.dataset.rows.label_values.words import TEAMS, joined, mixed, pick
-from stages.dataset.rows.labels import draw, draw_of
 
 ALWAYS = "cluster"
 OPTIONAL_SHARE = 0.3
