@@ -141,9 +141,7 @@ class Project:
     def make(cls, folder: Path) -> "Project":
         shutil.copytree(ROOT / "shared", folder / "shared", ignore=shutil.ignore_patterns("tests", "__pycache__"))
         shutil.copytree(ROOT / "runner" / "tests" / "toy", folder / "stages" / "toy")
-        (folder / "stages" / "toy" / "pyproject.toml").write_text(
-            '[project]\nname = "toy"\nversion = "1.2.3"\nrequires-python = ">=3.11"\n'
-        )
+        (folder / "stages" / "toy" / "pyproject.toml").write_text(PYPROJECT)
         (folder / "stages" / "toy" / "requirements.lock").write_text("")
         contract = folder / "shared" / "contract.py"
         contract.write_text(contract.read_text().replace('(*PIPELINE, "watch")', '(*PIPELINE, "watch", "toy")'))

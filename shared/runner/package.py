@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import shutil
-import tomllib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,7 @@ def job(
         "protocol": PROTOCOL,
         "version": declared.version,
         "agent": _agent(values),
-        "requires_python": _requires_python(declared),
+        "requires_python": _this_python(),
         "code": _described(code),
         "inputs": {
             field.name: _described(inputs[field.name]) | {"directory": field.artifact.is_directory}
@@ -103,6 +103,6 @@ def _agent(values: Mapping[str, Any]) -> str:
     return ""
 
 
-def _requires_python(declared: Contract) -> str:
-    project = tomllib.loads((ROOT / "stages" / declared.home / "pyproject.toml").read_text("utf-8"))["project"]
-    return str(project["requires-python"])
+def _this_python() -> str:
+    """Returns the Python of this image: its lock was made for that one, and another might compute otherwise."""
+    return f"=={sys.version_info.major}.{sys.version_info.minor}.*"
