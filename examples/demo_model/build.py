@@ -78,7 +78,8 @@ def build(folder: Path) -> None:
     pretrain(model, _batches(tokenizer), STEPS, _Report())
     folder.mkdir()
     tokenizer.save(str(folder / "tokenizer.json"))
-    weights = {name: weight.astype(mx.bfloat16) for name, weight in tree_flatten(model.parameters())}
+    trained: Any = tree_flatten(model.parameters())
+    weights = {name: weight.astype(mx.bfloat16) for name, weight in trained}
     mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "pt"})
     _write_settings(folder, SHAPE | {"vocab_size": tokenizer.get_vocab_size(), "torch_dtype": "bfloat16"})
 
