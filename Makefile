@@ -46,7 +46,7 @@ ui: .venvs/mlflow-server/.made ## open MLflow's page on what was run here; PORT=
 	  --default-artifact-root '$(CURDIR)/.runs/mlflow/mlflow-artifacts' --host 127.0.0.1 --port $(or $(PORT),5000)
 
 .PHONY: demo-base
-demo-base: .venvs/train/.made ## train the example's tiny base model anew: an hour; what `make run` uses lies in examples/demo_model/base
+demo-base: .venvs/train/.made ## train the example's tiny base model anew: minutes; what `make run` uses lies in examples/demo_model/base
 	@.venvs/train/bin/python -m examples.demo_model.build
 
 # ── a runbook ─────────────────────────────────────────────────────────────────────────────────────
