@@ -42,7 +42,15 @@ class Environments:
                 say("making the environment of the stage's lock")
                 self._make(home, lock, requires_python)
                 say("the environment is there")
+            os.utime(home / MADE)
         return home / "bin" / "python"
+
+    def prune(self, oldest: float) -> None:
+        """Removes environments that were used last before a time (seconds since 1970)."""
+        with self._making:
+            for made in self.folder.glob(f"*/{MADE}"):
+                if made.stat().st_mtime < oldest:
+                    shutil.rmtree(made.parent, ignore_errors=True)
 
     def _make(self, home: Path, lock: Path, requires_python: str) -> None:
         work = Path(mkdtemp(prefix=".making-", dir=self.folder))

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,16 @@ class Execution:
             job.change(state="failed", ended=now(), exit_code=1, reason=f"{job.description.stage}: {error}")
             return
         self._compute(job, code, python)
+
+    def prune(self, oldest: float, needed: Collection[str]) -> None:
+        """Removes code that no job needs, and environments that were used last before a time (seconds since 1970).
+
+        needed: digests of code.
+        """
+        self.environments.prune(oldest)
+        for folder in self.codes.glob("*"):
+            if folder.name not in needed:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _code(self, job: Job) -> Path:
         """Returns the folder with the job's code. Raises StageError where it is no archive, or without the lock."""

@@ -102,16 +102,17 @@ class Jobs:
         return {state: states.count(state) for state in (*OPEN, *ENDED)}
 
     def prune(self) -> None:
-        """Removes jobs that ended long ago, and files that no job needs beyond what may be kept."""
+        """Removes jobs that ended long ago, and what no job needs of files, code and environments."""
         oldest = time.time() - self.settings.keep_days * _DAY
         with self._lock:
             for job in self.all():
                 if job.state.state in ENDED and (job.folder / "state.json").stat().st_mtime < oldest:
                     del self._known[job.id]
                     job.remove()
-            open_jobs = [job for job in self._known.values() if job.state.state in OPEN]
-            needed = {digest for job in open_jobs for digest in job.description.files}
+            known = self._known.values()
+            needed = {digest for job in known if job.state.state in OPEN for digest in job.description.files}
             self.blobs.prune(self.settings.keep_bytes, needed)
+            self._execution.prune(oldest, {job.description.code.sha256 for job in known})
 
     def _lacks_outputs(self, job: Job) -> bool:
         return any(self.blobs.size(output["sha256"]) is None for output in job.state.outputs.values())
