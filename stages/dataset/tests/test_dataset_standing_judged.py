@@ -9,6 +9,23 @@ from stages.dataset.runbook.wording.phrases import plainly
 from stages.dataset.tests.test_dataset_standing import commands, fence, meant
 
 AGAINST = [
+    # labels, columns and remarks
+    f"#### 3.2 Actions no longer valid\n\n{fence('[A]')}",
+    f"#### c) Annulled instructions\n\n{fence('[A]')}",
+    "| Command | Note |\n|---|---|\n| `[A]` | ~~step 2~~ withdrawn, because it dropped mail |",
+    "| Sign | What newcomers try |\n|---|---|\n| mail waits | `[A]` |",
+    "| Sign | Blunders commonly made |\n|---|---|\n| mail waits | `[A]` |",
+    f"Not for live systems. Rehearsals only.\n\n{fence('[A]')}",
+    f"This is how a hiccup turned into an outage:\n\n{fence('[A]')}",
+    fence("[A]  # haha, no"),
+    # what is said of all that stands in a part of the page
+    f"<!-- whatever stands below this heading is obsolete and must not be followed -->\n\n{fence('[A]')}",
+    f"{fence('[A]')}\n\nThe above is to be treated as withdrawn.",
+    f"{fence('[A]')}\n\nThe above is null and void.",
+    # `used to` after a negation is no habit
+    "`[A]` must never be used to shorten a page.",
+    "`[A]` worked in the days of the single broker; with three of them it loses the offsets.",
+    "`[A]` lies outside the responsibility of the duty desk.",
     # a judgement that stands in no sentence with the command
     f"{fence('[A]')}\n\nSo far nobody can say what this does with two writers. Until that is known it stays "
     "off limits.",
@@ -58,6 +75,15 @@ AGAINST = [
 ]
 
 INNOCENT = [
+    f"Avoid a second election by naming the new leader:\n\n{fence('[A]')}",
+    "Nobody else will do it for you: `[A]`",
+    f"If it is still red, don't dig any deeper, just renew it:\n\n{fence('[A]')}",
+    "Under no circumstances is one of these steps to be skipped:\n\n1. `[A]`",
+    fence("[A]  # required; deviations are not permitted"),
+    f"Renew the certificate:\n\n{fence('[A]')}\n\nBrowsers will warn that the page is not safe. That passes.",
+    "<!-- Publication outside the company is forbidden. -->\n\nRun `[A]`.",
+    "Renew the lease with `[A]`. Do not restart the broker. It has nothing to do with this alert.",
+    f"#### Allowed for operators\n\n{fence('[A]')}",
     # cases, and not judgements
     "### It did not work\n\n`[A]`",
     "<details>\n<summary>Not resolved yet?</summary>\n\n`[A]`\n\n</details>",
@@ -98,6 +124,11 @@ INNOCENT = [
 ]
 
 CHOSEN = [
+    ("Renew it using `[A]` and not, as the old slides have it, using `[B]`.", ["A"]),
+    (
+        f"{fence('[A]')}\n\nIt takes the gateway with it. The variant below is the one you want.\n\n{fence('[B]')}",
+        ["B"],
+    ),
     ("**Approved**\n\n- `[A]`\n\n🛑 **Not approved**\n\n- `[B]`", ["A"]),
     (f"{fence('[B]')}\n\nInstead of the above, which is obsolete, run this:\n\n{fence('[A]')}", ["A"]),
     (f"{fence('[B]')}\n\nThis one is retired. The equivalent is below, run it:\n\n{fence('[A]')}", ["A"]),

@@ -83,7 +83,8 @@ def of_hidden(text: str) -> Standing:
     """Returns the standing that a comment of the page gives to what stands below it: none where it is for editors."""
     if MARK in text or _ENDS.match(text):
         return MEANT
+    text = plainly(text[:REACH])
     is_edit = bool(_EDITS.search(text))
-    parts = [part for part in _PART.split(text[:REACH]) if not _EDITS.search(part)]
+    parts = [part for part in _PART.split(text) if not _EDITS.search(part)]
     parts = [part for part in parts if part.strip() and (not is_edit or _ON_COMMAND.search(part))]
     return of_comment(_BEGINS.sub("", ", ".join(parts))) if parts else MEANT

@@ -16,7 +16,9 @@ _WHOLE = patterns_of("sections")["whole"]
 _CONTENT = patterns_of("sections")["content"]
 _ANNOUNCED = 14  # words of a sentence that judges what follows, and does not only tell what it is for
 _ORDER = re.compile(
-    r"\W*(?:please|do|don.?t|never|not|no|avoid|leave|skip|hands|keep|stay)\b|.*\bthis\b", re.IGNORECASE
+    r"\W*(?:please|do|don.?t|(?:never|not)(?! (?:for|in|on|during|at|under)\b)|no|avoid|leave|skip|hands|keep|stay)\b"
+    r"|.*\bthis\b",
+    re.IGNORECASE,
 )
 _ENDED = re.compile(r"[.!][*_) ]*$|^\W*(?:status|state|verdict|validity)\b", re.IGNORECASE)
 _STATUS = 6  # words of a first line that may judge what is below it without naming it: `Obsolete.`

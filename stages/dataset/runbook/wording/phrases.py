@@ -15,6 +15,8 @@ _KINDS: tuple[Literal["forbidden", "doubtful"], ...] = ("forbidden", "doubtful")
 _SHOWS = re.compile(r"^(?:and |but )?(?:here(?: is|.s)|this is|that is|these are|below is) ", re.IGNORECASE)
 _PARTS = re.compile(r": +| +[—–] +")
 _AHEAD = re.compile(r"^[*_#>\-–—:.!^↑ ⚠\ufe0f]+")
+_STRUCK = re.compile(r"^~~[^~]{1,60}~~\s*")
+_NUMBER = re.compile(r"^(?:\d+(?:\.\d+)+|\(?(?:\d{1,2}|[a-z])[.)])\s+", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1024)
@@ -31,7 +33,7 @@ def plainly(text: str) -> str:
 def judged_by_label(text: str) -> tuple[Literal["forbidden", "doubtful"], str] | None:
     """Returns how a label judges what it stands for, and the words that do; None where it does not."""
     label = " ".join(text[:_MAX_LABEL].split())
-    label = _AHEAD.sub("", label)
+    label = _NUMBER.sub("", _AHEAD.sub("", _STRUCK.sub("", label)))
     patterns = _labels()
     if patterns["innocent"].match(label):
         return None
