@@ -124,9 +124,7 @@ def test_a_model_without_the_usual_names_is_not_estimated() -> None:
     assert Dimensions.of({"d_model": 64}) is None
 
 
-@pytest.mark.parametrize(
-    ("limited", "available"), [(None, 4000 * 1024), (2_000_000, 2_000_000), (1 << 62, 4000 * 1024)]
-)
+@pytest.mark.parametrize(("limited", "free"), [(None, 4_096_000), (2_000_000, 2_000_000), (1 << 62, 4_096_000)])
 def test_a_container_s_limit_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limited: int | None, free: int
 ) -> None:
