@@ -78,7 +78,7 @@ def test_more_processes_than_items_have_nothing_to_do() -> None:
     assert list(made_ahead(str, range(2), 4)) == ["0", "1"]
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
 def test_what_a_process_that_was_ended_did_not_make_is_yet_to_be_made(end: signal.Signals) -> None:
     def make(item: int) -> int:
         if item == 4:
