@@ -175,6 +175,13 @@ def test_a_wrong_image_names_file_and_remedy(written: Callable[[str], Path], tex
         read_image("train", file)
 
 
+def test_where_no_cluster_is_a_stage_gets_what_it_needs_by_itself() -> None:
+    """Its pod may be a small one, which a runner computes for."""
+    pod, own = read_placement("train"), read_placement("train", on_cluster=False)
+    assert (pod.cpu, pod.memory, pod.memory_limit) == ("100m", "256Mi", "1Gi")
+    assert (own.cpu, own.memory, own.memory_limit) == ("4", "16Gi", "")
+
+
 @pytest.mark.parametrize("read", [read_placement, read_image])
 def test_a_missing_file_and_an_unknown_stage_are_told(tmp_path: Path, read: Callable[..., Placement | Image]) -> None:
     with pytest.raises(StageError, match=r"gone.toml cannot be read as TOML: .*No such file"):

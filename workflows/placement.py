@@ -123,8 +123,11 @@ class Image:
         return self.reference.partition("@")[0].rpartition(":")[2]
 
 
-def read_placement(stage: str, file: Path = FILE) -> Placement:
+def read_placement(stage: str, file: Path = FILE, on_cluster: bool = True) -> Placement:
     """Returns the placement of a stage; the environment's TRAIN_PROFILE is train's profile where it is set.
+
+    on_cluster: what its pod gets, which is little where a profile has a runner do the work. Elsewhere it is what the
+    stage needs to work by itself.
 
     Raises StageError where the file lacks it, names an unknown profile, or holds anything that is not known.
     """
@@ -133,6 +136,7 @@ def read_placement(stage: str, file: Path = FILE) -> Placement:
     _check_stages(whole, {*NODES, "profiles", *SOURCES})
     entry = whole.table(stage).values(_REQUIRED | _OPTIONAL, _REQUIRED)
     profile, pod = _read_profile(whole, stage, entry.pop("profile", ""))
+    pod = pod if on_cluster else {}
     if "cpu" in pod or "memory" in pod:  # limits go with what is requested
         entry = {key: value for key, value in entry.items() if key not in ("cpu_limit", "memory_limit")}
     return Placement(timeout=timedelta(minutes=entry.pop("timeout_minutes")), profile=profile, **(entry | pod))

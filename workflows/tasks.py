@@ -52,7 +52,8 @@ class StageTask(ContainerTask):
         """Runs the stage on this machine. Raises StageFailed where it fails."""
         stage = self.contract.stage
         folder = Path(os.environ.get(RUN_FOLDER) or tempfile.mkdtemp(prefix="agent-training-")) / stage
-        execution = Execution(self.contract, folder, read_placement(stage), read_image(stage))
+        placement = read_placement(stage, on_cluster=False)
+        execution = Execution(self.contract, folder, placement, read_image(stage))
         values = {name: _local(value) for name, value in inputs.items()}
         outputs = BACK_ENDS[os.environ.get(BACK_END, "process")](execution, values)
         native = {name: _flyte(value) for name, value in outputs.items()}
