@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,12 @@ from shared.engine import link_openblas
 from shared.errors import StageError, one_line
 
 MADE = ".made"
+# A lock is read outside of the sandbox: an option or address in it could read files here, or bring any code.
+_PLAIN = re.compile(
+    r"\s*(?:#.*)?|\s+--hash=sha256:[0-9a-f]{64}(?: \\)?"
+    r"|[A-Za-z0-9][\w.-]*(?:\[[\w,.-]+\])?==[\w.!+*-]+(?: ; [\w.<>=!~'\"() ]+)?(?: \\)?",
+    re.ASCII,
+)
 
 
 class Environments:
@@ -39,6 +46,7 @@ class Environments:
         home = self.folder / hashlib.sha256(b"\0".join(told)).hexdigest()[:32]
         with self._making:
             if not (home / MADE).exists():
+                _check(lock)
                 say("making the environment of the stage's lock")
                 self._make(home, lock, requires_python)
                 say("the environment is there")
@@ -75,3 +83,11 @@ class Environments:
             said = one_line(" ".join(line.strip() for line in done.stderr.splitlines()[:6]))
             remedy = "install that Python, give the runner the package index, or build the lock for this machine"
             raise StageError(f"the environment cannot be made by uv {arguments[0]}: {said:.600}; {remedy}")
+
+
+def _check(lock: Path) -> None:
+    """Raises StageError for a lock that holds anything but releases and their hashes."""
+    for number, line in enumerate(lock.read_text("utf-8", "replace").split("\n"), 1):
+        if not _PLAIN.fullmatch(line.removesuffix("\r")):
+            told = f"{lock.name}, line {number} of its code is {one_line(line)!r:.80}, and neither a release nor a hash"
+            raise StageError(f"{told}; make the lock by `make lock`")
